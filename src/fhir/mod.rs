@@ -1,0 +1,19 @@
+//! FHIR R4 as data: ids, types, JSON, dates, references, issues, and the definitions read from `fhir-schemas`.
+
+mod date;
+mod decimal;
+pub mod definitions;
+mod id;
+mod issue;
+pub mod json;
+mod reference;
+mod resource;
+mod resource_type;
+
+pub use date::{DateError, Interval, PartialDate, Precision, format_instant};
+pub use decimal::{Decimal, NotADecimal};
+pub use id::{Id, NotAnId, ResourceKey};
+pub use issue::{Issue, IssueCode, Severity, outcome};
+pub use reference::Reference;
+pub use resource::{Resource, write_head};
+pub use resource_type::{ResourceType, UnknownType};
