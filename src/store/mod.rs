@@ -1,9 +1,37 @@
 //! The database: the only room that names diesel.
+//!
+//! `Store::read` gives a snapshot, `Store::submit` runs a piece of work in a write transaction and calls back when it is
+//! on the disk. SQLite has one writing thread, PostgreSQL a pool.
 
+mod codec;
+mod error;
 mod hasher;
+mod history;
+mod migrate;
+mod pool;
+mod postgres;
 mod query;
+mod reader;
+mod row_set;
 mod rows;
+mod sqlite;
+mod statement;
+mod tx;
+mod writer;
 
+pub use codec::Packed;
+pub use error::StoreError;
 pub use hasher::Hasher;
+pub use history::{HistoryRequest, HistoryRow, HistoryScope};
+pub use pool::{Store, WorkError};
 pub use query::{Bind, Query};
+pub use reader::{Reader, TypeCount};
 pub use rows::{DateRow, IndexRows, Method, QuantityRow, ReferenceRow, ResourceRow, StringRow, TokenRow, UriRow};
+pub use tx::{Locked, Put, Tx, Written};
+
+/// Which database a statement is for; the few differences between the two are asked of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}

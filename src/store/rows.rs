@@ -5,9 +5,9 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 /// Which interaction made a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    Create,
-    Update,
-    Delete,
+    Create = 0,
+    Update = 1,
+    Delete = 2,
 }
 
 /// One version of a resource as it is stored.

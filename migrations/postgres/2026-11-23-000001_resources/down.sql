@@ -1,0 +1,13 @@
+DROP TABLE setting;
+DROP TABLE resource;
+DROP TABLE version;
+DROP TABLE change;
+DROP TABLE type_count;
+DROP TABLE index_token;
+DROP TABLE index_string;
+DROP TABLE index_date;
+DROP TABLE index_quantity;
+DROP TABLE index_reference;
+DROP TABLE index_uri;
+DROP TABLE compartment;
+DROP SEQUENCE resource_rid;

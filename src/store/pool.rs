@@ -1,0 +1,367 @@
+//! The store itself: pools, snapshots, and the way of a write.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection as _, PgConnection, SqliteConnection};
+use r2d2::{ManageConnection, Pool, PooledConnection};
+
+use crate::clock;
+use crate::store::reader::{Link, Reader};
+use crate::store::tx::{Numbers, Tx};
+use crate::store::writer::{Job, Writer, panic_text};
+use crate::store::{Dialect, Hasher, StoreError, migrate, sqlite};
+
+/// A request waits so long for a connection before it is turned away.
+const WAIT: Duration = Duration::from_secs(2);
+/// The same work is tried so often when other writers get in between.
+const TRIES: usize = 8;
+
+/// An error type in which a `StoreError` may travel through a piece of work.
+pub trait WorkError: From<StoreError> + Send + 'static {
+    /// The store's own error inside, if that is what it is.
+    fn store_error(&self) -> Option<&StoreError>;
+}
+
+impl WorkError for StoreError {
+    fn store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
+
+/// A database, open and migrated.
+pub struct Store {
+    hasher: Hasher,
+    database: Database,
+}
+
+enum Database {
+    Sqlite {
+        readers: Pool<SqliteFile>,
+        writer: Writer,
+    },
+    Postgres {
+        pool: Pool<PostgresServer>,
+        numbers: Mutex<Numbers>,
+        /// Instants never run backwards, even when the machine's clock does.
+        last_us: AtomicI64,
+    },
+}
+
+impl Store {
+    /// Opens and migrates the database at `address`: `sqlite:PATH` or `postgres://..`.
+    ///
+    /// `connections` is how many requests may read (on PostgreSQL: read or write) at once.
+    pub fn open(address: &str, connections: u32) -> Result<Store, StoreError> {
+        if let Some(path) = address.strip_prefix("sqlite:") {
+            Store::open_sqlite(path, connections)
+        } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            Store::open_postgres(address, connections)
+        } else {
+            Err(StoreError::Address(address.chars().take(200).collect()))
+        }
+    }
+
+    fn open_sqlite(path: &str, connections: u32) -> Result<Store, StoreError> {
+        if let Some(folder) = Path::new(path).parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| StoreError::Unreachable(format!("{}: {error}", folder.display())))?;
+        }
+        let mut connection = sqlite::open_writer(path)?;
+        let hasher = Hasher::new(migrate::sqlite(&mut connection)?);
+        let readers = pool(SqliteFile { path: path.to_owned() }, connections)?;
+        let writer = Writer::start(connection, hasher)?;
+        Ok(Store { hasher, database: Database::Sqlite { readers, writer } })
+    }
+
+    fn open_postgres(address: &str, connections: u32) -> Result<Store, StoreError> {
+        let key = migrate::postgres(&mut PgConnection::establish(address)?)?;
+        let pool = pool(PostgresServer { address: address.to_owned() }, connections)?;
+        let numbers = Mutex::new(Numbers { next: 0, end: 0 });
+        let database = Database::Postgres { pool, numbers, last_us: AtomicI64::new(0) };
+        Ok(Store { hasher: Hasher::new(key), database })
+    }
+
+    /// The hash under which the index keeps texts.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        match self.database {
+            Database::Sqlite { .. } => Dialect::Sqlite,
+            Database::Postgres { .. } => Dialect::Postgres,
+        }
+    }
+
+    /// Runs `work` on one snapshot of the database.
+    pub fn read<T, E: WorkError>(&self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.read_between("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT", work)
+    }
+
+    /// Runs `work`, which must be a single statement: that is a snapshot by itself, and spares two round trips.
+    pub fn read_one<T, E: WorkError>(&self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.read_between("", "", "", work)
+    }
+
+    fn read_between<T, E: WorkError>(
+        &self,
+        sqlite_begin: &str,
+        postgres_begin: &str,
+        end: &str,
+        work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let hasher = self.hasher;
+        match &self.database {
+            Database::Sqlite { readers, .. } => {
+                let mut held = take(readers)?;
+                let held = &mut *held;
+                execute(&mut held.connection, sqlite_begin)?;
+                let done = guarded(|| work(&mut Reader { link: Link::Sqlite(&mut held.connection), hasher }));
+                held.note(&done);
+                if let Err(error) = execute(&mut held.connection, end) {
+                    held.is_broken = true;
+                    return Err(error.into());
+                }
+                done
+            }
+            Database::Postgres { pool, .. } => {
+                let mut held = take(pool)?;
+                let held = &mut *held;
+                if let Err(error) = execute(&mut held.connection, postgres_begin) {
+                    held.is_broken = true;
+                    return Err(error.into());
+                }
+                let done = guarded(|| work(&mut Reader { link: Link::Postgres(&mut held.connection), hasher }));
+                held.note(&done);
+                if let Err(error) = execute(&mut held.connection, end) {
+                    held.is_broken = true;
+                    return Err(error.into());
+                }
+                done
+            }
+        }
+    }
+
+    /// Runs `work` in a write transaction, and `done` with its outcome once that is on the disk or has left no trace.
+    ///
+    /// On SQLite this returns at once and `done` runs on the writing thread; on PostgreSQL it waits and `done` runs
+    /// here. `work` may run again when another writer got in between.
+    pub fn submit<T: Send + 'static, E: WorkError>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        done: impl FnOnce(Result<T, E>) + Send + 'static,
+    ) {
+        match &self.database {
+            Database::Sqlite { writer, .. } => {
+                let job = Box::new(Submitted { work, done, outcome: None });
+                if let Err((mut job, reason)) = writer.send(job) {
+                    job.spoil(reason);
+                    job.finish();
+                }
+            }
+            Database::Postgres { pool, numbers, last_us } => {
+                done(write_postgres(pool, numbers, last_us, self.hasher, work));
+            }
+        }
+    }
+
+    /// Runs `work` in a write transaction and waits for its outcome.
+    pub fn write<T: Send + 'static, E: WorkError>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.submit(work, move |outcome| {
+            if sender.send(outcome).is_err() {
+                tracing::debug!("Nobody waits for this write any more");
+            }
+        });
+        receiver.recv().unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+    }
+
+    /// Fails when the database can't be read, or can't be trusted to be written any more.
+    pub fn check(&self) -> Result<(), StoreError> {
+        if let Database::Sqlite { writer, .. } = &self.database
+            && writer.is_broken()
+        {
+            return Err(StoreError::Unreachable("a commit failed; restart to recover".to_owned()));
+        }
+        self.read_one(|reader| reader.type_counts().map(|_| ()))
+    }
+}
+
+fn write_postgres<T, E: WorkError>(
+    pool: &Pool<PostgresServer>,
+    numbers: &Mutex<Numbers>,
+    last_us: &AtomicI64,
+    hasher: Hasher,
+    mut work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut held = take(pool)?;
+    let held = &mut *held;
+    for _ in 0..TRIES {
+        let clock_us = clock::now_us();
+        let now_us = last_us.fetch_max(clock_us, Ordering::AcqRel).max(clock_us);
+        // Numbers that a failed try took are lost: a gap harms nothing.
+        let mut own = claim(numbers);
+        if let Err(error) = execute(&mut held.connection, "BEGIN") {
+            held.is_broken = true;
+            return Err(error.into());
+        }
+        let done = guarded(|| {
+            let reader = Reader { link: Link::Postgres(&mut held.connection), hasher };
+            work(&mut Tx { reader, now_us, numbers: &mut own })
+        });
+        held.note(&done);
+        give_back(numbers, own);
+        let end = execute(&mut held.connection, if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
+        match (end, &done) {
+            (Err(StoreError::Collision), _) => {}
+            (Err(error), _) => {
+                held.is_broken = true;
+                return Err(error.into());
+            }
+            (Ok(()), Err(error)) if matches!(error.store_error(), Some(StoreError::Collision)) => {}
+            (Ok(()), _) => return done,
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// Takes some of the numbers that are left, all of them when nobody else does.
+fn claim(numbers: &Mutex<Numbers>) -> Numbers {
+    let mut shared = numbers.lock().unwrap_or_else(PoisonError::into_inner);
+    let end = shared.end.min(shared.next + 8);
+    let own = Numbers { next: shared.next, end };
+    shared.next = end;
+    own
+}
+
+/// Keeps what is left of a fresh block for the next ones.
+fn give_back(numbers: &Mutex<Numbers>, own: Numbers) {
+    let mut shared = numbers.lock().unwrap_or_else(PoisonError::into_inner);
+    if own.end - own.next > shared.end - shared.next {
+        *shared = own;
+    }
+}
+
+/// A piece of work on its way through the writing thread.
+struct Submitted<W, D, T, E> {
+    work: W,
+    done: D,
+    outcome: Option<Result<T, E>>,
+}
+
+impl<W, D, T, E> Job for Submitted<W, D, T, E>
+where
+    W: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
+    D: FnOnce(Result<T, E>) + Send,
+    T: Send,
+    E: WorkError,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let outcome = (self.work)(tx);
+        let is_kept = outcome.is_ok();
+        self.outcome = Some(outcome);
+        is_kept
+    }
+
+    fn spoil(&mut self, error: StoreError) {
+        self.outcome = Some(Err(error.into()));
+    }
+
+    fn finish(self: Box<Self>) {
+        (self.done)(self.outcome.unwrap_or_else(|| Err(StoreError::Panicked.into())));
+    }
+}
+
+/// Runs `work`; a panic in it becomes an error, so that the connection goes back in order.
+fn guarded<T, E: WorkError>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        tracing::error!(panic = panic_text(&panic), "Work on the database panicked");
+        Err(StoreError::Panicked.into())
+    })
+}
+
+fn execute(connection: &mut impl SimpleConnection, text: &str) -> Result<(), StoreError> {
+    if text.is_empty() { Ok(()) } else { Ok(connection.batch_execute(text)?) }
+}
+
+/// A connection in a pool, with a note whether it is still good.
+struct Held<C> {
+    connection: C,
+    is_broken: bool,
+}
+
+impl<C> Held<C> {
+    /// Gives up a connection after an error that may have come from the connection itself.
+    fn note<T, E: WorkError>(&mut self, done: &Result<T, E>) {
+        let error = done.as_ref().err().and_then(WorkError::store_error);
+        self.is_broken |= matches!(error, Some(StoreError::Unreachable(_) | StoreError::Database(_)));
+    }
+}
+
+fn pool<M: ManageConnection>(manager: M, connections: u32) -> Result<Pool<M>, StoreError> {
+    Pool::builder()
+        .max_size(connections)
+        .min_idle(Some(0))
+        .connection_timeout(WAIT)
+        // A broken connection is noticed by its errors; asking first would cost a round trip per request.
+        .test_on_check_out(false)
+        .build(manager)
+        .map_err(|error| StoreError::Unreachable(error.to_string()))
+}
+
+fn take<M: ManageConnection>(pool: &Pool<M>) -> Result<PooledConnection<M>, StoreError> {
+    pool.get().map_err(|_| StoreError::Busy)
+}
+
+struct SqliteFile {
+    path: String,
+}
+
+impl ManageConnection for SqliteFile {
+    type Connection = Held<SqliteConnection>;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Held<SqliteConnection>, StoreError> {
+        let mut connection = SqliteConnection::establish(&self.path)?;
+        sqlite::prepare_reader(&mut connection)?;
+        Ok(Held { connection, is_broken: false })
+    }
+
+    fn is_valid(&self, held: &mut Held<SqliteConnection>) -> Result<(), StoreError> {
+        execute(&mut held.connection, "SELECT 1")
+    }
+
+    fn has_broken(&self, held: &mut Held<SqliteConnection>) -> bool {
+        held.is_broken
+    }
+}
+
+struct PostgresServer {
+    address: String,
+}
+
+impl ManageConnection for PostgresServer {
+    type Connection = Held<PgConnection>;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Held<PgConnection>, StoreError> {
+        Ok(Held { connection: PgConnection::establish(&self.address)?, is_broken: false })
+    }
+
+    fn is_valid(&self, held: &mut Held<PgConnection>) -> Result<(), StoreError> {
+        execute(&mut held.connection, "SELECT 1")
+    }
+
+    fn has_broken(&self, held: &mut Held<PgConnection>) -> bool {
+        held.is_broken
+    }
+}

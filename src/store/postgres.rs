@@ -1,0 +1,403 @@
+//! What only PostgreSQL does: locks, blocks of numbers, and writing a whole set of versions in one round trip.
+
+use diesel::backend::Backend;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Binary, Double, Nullable, SmallInt, Text};
+use diesel::{PgConnection, QueryResult, RunQueryDsl};
+
+use crate::store::StoreError;
+use crate::store::rows::IndexRows;
+use crate::store::statement::{Fixed, Value};
+use crate::store::tx::Numbered;
+
+/// How many numbers a server takes at a time; the increment of the sequence.
+pub(super) const BLOCK: i64 = 1000;
+
+/// Holds the number `lock` until the transaction ends.
+pub(super) fn lock(connection: &mut PgConnection, lock: i64) -> Result<(), StoreError> {
+    let values = [Value::Integer(lock)];
+    Fixed::<()>::new("SELECT pg_advisory_xact_lock(?)", &values).execute(connection)?;
+    Ok(())
+}
+
+/// The first number of a block that is ours alone.
+pub(super) fn next_block(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    Ok(Fixed::<BigInt>::new("SELECT nextval('resource_rid')", &[]).get_result(connection)?)
+}
+
+/// Writes all versions in one statement, which names only the tables that the set touches.
+pub(super) fn apply(connection: &mut PgConnection, writes: &[Numbered]) -> Result<(), StoreError> {
+    if writes.is_empty() {
+        return Ok(());
+    }
+    Apply(Columns::of(writes)).execute(connection)?;
+    Ok(())
+}
+
+/// The set of versions turned on its side: one array per column.
+#[derive(Default)]
+struct Columns {
+    new: ResourceColumns,
+    changed: ResourceColumns,
+    changes: (Vec<i64>, Vec<i16>, Vec<i64>, Vec<i64>),
+    counts: (Vec<i16>, Vec<i64>, Vec<i64>),
+    added: RowColumns,
+    gone: RowColumns,
+}
+
+#[derive(Default)]
+struct ResourceColumns {
+    rid: Vec<i64>,
+    key: Vec<i64>,
+    rtype: Vec<i16>,
+    id: Vec<String>,
+    version: Vec<i64>,
+    updated_us: Vec<i64>,
+    method: Vec<i16>,
+    codec: Vec<i16>,
+    tail: Vec<Option<Vec<u8>>>,
+    index_rows: Vec<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct RowColumns {
+    token: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>),
+    string: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i64>),
+    date: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>),
+    quantity: (Vec<i16>, Vec<f64>, Vec<i64>, Vec<i64>, Vec<i64>),
+    reference: (Vec<i16>, Vec<i64>, Vec<i64>),
+    uri: (Vec<i16>, Vec<String>, Vec<i64>),
+    compartment: (Vec<i64>, Vec<i16>, Vec<i64>),
+}
+
+impl Columns {
+    fn of(writes: &[Numbered]) -> Columns {
+        let mut columns = Columns::default();
+        for write in writes {
+            let rtype = write.put.key.resource_type.code();
+            match write.put.previous {
+                None => columns.new.push(write),
+                Some(_) => columns.changed.push(write),
+            }
+            columns.changes.0.push(write.rid);
+            columns.changes.1.push(rtype);
+            columns.changes.2.push(write.version);
+            columns.changes.3.push(write.updated_us);
+            columns.count(rtype, write.current_delta());
+            columns.added.push(&write.added, write.rid, rtype);
+            columns.gone.push(&write.gone, write.rid, rtype);
+        }
+        columns
+    }
+
+    /// One row per type, in ascending order of the types, so that two transactions never wait for each other in a ring.
+    fn count(&mut self, rtype: i16, current: i64) {
+        let (types, currents, versions) = &mut self.counts;
+        match types.binary_search(&rtype) {
+            Ok(place) => {
+                currents[place] += current;
+                versions[place] += 1;
+            }
+            Err(place) => {
+                types.insert(place, rtype);
+                currents.insert(place, current);
+                versions.insert(place, 1);
+            }
+        }
+    }
+}
+
+impl ResourceColumns {
+    fn push(&mut self, write: &Numbered) {
+        let tail = write.put.tail.as_ref();
+        self.rid.push(write.rid);
+        self.key.push(write.key_hash);
+        self.rtype.push(write.put.key.resource_type.code());
+        self.id.push(write.put.key.id.as_str().to_owned());
+        self.version.push(write.version);
+        self.updated_us.push(write.updated_us);
+        self.method.push(write.put.method as i16);
+        self.codec.push(tail.map_or(0, |packed| packed.codec));
+        self.tail.push(tail.map(|packed| packed.bytes.clone()));
+        self.index_rows.push(write.encoded_rows.clone());
+    }
+}
+
+impl RowColumns {
+    fn push(&mut self, rows: &IndexRows, rid: i64, rtype: i16) {
+        for row in &rows.tokens {
+            self.token.0.push(row.param);
+            self.token.1.push(row.code);
+            self.token.2.push(row.system);
+            self.token.3.push(rid);
+        }
+        for row in &rows.strings {
+            self.string.0.push(row.param);
+            self.string.1.push(row.folded.clone());
+            self.string.2.push(row.exact);
+            self.string.3.push(rid);
+        }
+        for row in &rows.dates {
+            self.date.0.push(row.param);
+            self.date.1.push(row.lo_us);
+            self.date.2.push(row.hi_us);
+            self.date.3.push(rid);
+        }
+        for row in &rows.quantities {
+            self.quantity.0.push(row.param);
+            self.quantity.1.push(row.value);
+            self.quantity.2.push(row.code);
+            self.quantity.3.push(row.system);
+            self.quantity.4.push(rid);
+        }
+        for row in &rows.references {
+            self.reference.0.push(row.param);
+            self.reference.1.push(row.target);
+            self.reference.2.push(rid);
+        }
+        for row in &rows.uris {
+            self.uri.0.push(row.param);
+            self.uri.1.push(row.value.clone());
+            self.uri.2.push(rid);
+        }
+        for patient in &rows.patients {
+            self.compartment.0.push(*patient);
+            self.compartment.1.push(rtype);
+            self.compartment.2.push(rid);
+        }
+    }
+}
+
+/// One `WITH` statement. All its parts see the state before it, and each touches other rows.
+struct Apply(Columns);
+
+impl QueryId for Apply {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for Apply {}
+
+impl diesel::query_builder::Query for Apply {
+    type SqlType = ();
+}
+
+impl QueryFragment<Pg> for Apply {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let columns = &self.0;
+        out.push_sql("WITH ");
+        if !columns.new.rid.is_empty() {
+            out.push_sql(
+                "n AS (INSERT INTO resource \
+                 (rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows) SELECT * FROM unnest(",
+            );
+            resource_columns(&mut out, &columns.new)?;
+            out.push_sql(")), ");
+        }
+        if !columns.changed.rid.is_empty() {
+            out.push_sql(
+                "v AS (INSERT INTO version (rid, version, updated_us, method, codec, tail) \
+                 SELECT rid, version, updated_us, method, codec, tail FROM resource WHERE rid = ANY (",
+            );
+            out.push_bind_param::<Array<BigInt>, _>(&columns.changed.rid)?;
+            out.push_sql(
+                ")), u AS (UPDATE resource r SET version = c.version, updated_us = c.updated_us, method = c.method, \
+                 codec = c.codec, tail = c.tail, index_rows = c.index_rows FROM unnest(",
+            );
+            resource_columns(&mut out, &columns.changed)?;
+            out.push_sql(
+                ") AS c (rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows) \
+                 WHERE r.rid = c.rid), ",
+            );
+        }
+        index_deletes(&mut out, &columns.gone)?;
+        index_inserts(&mut out, &columns.added)?;
+        out.push_sql(
+            "t AS (INSERT INTO type_count AS s (rtype, slot, current, versions) \
+             SELECT c.rtype, pg_backend_pid() % 16, c.current, c.versions FROM unnest(",
+        );
+        out.push_bind_param::<Array<SmallInt>, _>(&columns.counts.0)?;
+        array::<BigInt, _>(&mut out, &columns.counts.1)?;
+        array::<BigInt, _>(&mut out, &columns.counts.2)?;
+        out.push_sql(
+            ") AS c (rtype, current, versions) ON CONFLICT (rtype, slot) DO UPDATE \
+             SET current = s.current + excluded.current, versions = s.versions + excluded.versions) \
+             INSERT INTO change (rid, rtype, version, updated_us) SELECT * FROM unnest(",
+        );
+        out.push_bind_param::<Array<BigInt>, _>(&columns.changes.0)?;
+        array::<SmallInt, _>(&mut out, &columns.changes.1)?;
+        array::<BigInt, _>(&mut out, &columns.changes.2)?;
+        array::<BigInt, _>(&mut out, &columns.changes.3)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// Binds `values` after a comma.
+fn array<'b, ST, T>(out: &mut AstPass<'_, 'b, Pg>, values: &'b Vec<T>) -> QueryResult<()>
+where
+    Pg: Backend + diesel::sql_types::HasSqlType<Array<ST>>,
+    Vec<T>: diesel::serialize::ToSql<Array<ST>, Pg>,
+    ST: 'static,
+{
+    out.push_sql(", ");
+    out.push_bind_param::<Array<ST>, _>(values)
+}
+
+fn resource_columns<'b>(out: &mut AstPass<'_, 'b, Pg>, columns: &'b ResourceColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<BigInt>, _>(&columns.rid)?;
+    array::<BigInt, _>(out, &columns.key)?;
+    array::<SmallInt, _>(out, &columns.rtype)?;
+    array::<Text, _>(out, &columns.id)?;
+    array::<BigInt, _>(out, &columns.version)?;
+    array::<BigInt, _>(out, &columns.updated_us)?;
+    array::<SmallInt, _>(out, &columns.method)?;
+    array::<SmallInt, _>(out, &columns.codec)?;
+    array::<Nullable<Binary>, _>(out, &columns.tail)?;
+    array::<Binary, _>(out, &columns.index_rows)
+}
+
+fn index_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    if !rows.token.0.is_empty() {
+        out.push_sql("a1 AS (INSERT INTO index_token (param, code, system, rid) SELECT * FROM unnest(");
+        token(out, rows)?;
+        out.push_sql(")), ");
+    }
+    if !rows.string.0.is_empty() {
+        out.push_sql("a2 AS (INSERT INTO index_string (param, folded, exact, rid) SELECT * FROM unnest(");
+        string(out, rows)?;
+        out.push_sql(")), ");
+    }
+    if !rows.date.0.is_empty() {
+        out.push_sql("a3 AS (INSERT INTO index_date (param, lo_us, hi_us, rid) SELECT * FROM unnest(");
+        date(out, rows)?;
+        out.push_sql(")), ");
+    }
+    if !rows.quantity.0.is_empty() {
+        out.push_sql("a4 AS (INSERT INTO index_quantity (param, value, code, system, rid) SELECT * FROM unnest(");
+        quantity(out, rows)?;
+        out.push_sql(")), ");
+    }
+    if !rows.reference.0.is_empty() {
+        out.push_sql("a5 AS (INSERT INTO index_reference (param, target, rid) SELECT * FROM unnest(");
+        reference(out, rows)?;
+        out.push_sql(")), ");
+    }
+    if !rows.uri.0.is_empty() {
+        out.push_sql("a6 AS (INSERT INTO index_uri (param, value, rid) SELECT * FROM unnest(");
+        uri(out, rows)?;
+        out.push_sql(")), ");
+    }
+    if !rows.compartment.0.is_empty() {
+        out.push_sql("a7 AS (INSERT INTO compartment (patient, rtype, rid) SELECT * FROM unnest(");
+        compartment(out, rows)?;
+        out.push_sql(")), ");
+    }
+    Ok(())
+}
+
+fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    if !rows.token.0.is_empty() {
+        out.push_sql("d1 AS (DELETE FROM index_token i USING unnest(");
+        token(out, rows)?;
+        out.push_sql(
+            ") AS g (param, code, system, rid) WHERE i.param = g.param AND i.code = g.code \
+             AND i.system = g.system AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.string.0.is_empty() {
+        out.push_sql("d2 AS (DELETE FROM index_string i USING unnest(");
+        string(out, rows)?;
+        out.push_sql(
+            ") AS g (param, folded, exact, rid) WHERE i.param = g.param AND i.folded = g.folded COLLATE \"C\" \
+             AND i.exact = g.exact AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.date.0.is_empty() {
+        out.push_sql("d3 AS (DELETE FROM index_date i USING unnest(");
+        date(out, rows)?;
+        out.push_sql(
+            ") AS g (param, lo_us, hi_us, rid) WHERE i.param = g.param AND i.lo_us = g.lo_us \
+             AND i.hi_us = g.hi_us AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.quantity.0.is_empty() {
+        out.push_sql("d4 AS (DELETE FROM index_quantity i USING unnest(");
+        quantity(out, rows)?;
+        out.push_sql(
+            ") AS g (param, value, code, system, rid) WHERE i.param = g.param AND i.value = g.value \
+             AND i.code = g.code AND i.system = g.system AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.reference.0.is_empty() {
+        out.push_sql("d5 AS (DELETE FROM index_reference i USING unnest(");
+        reference(out, rows)?;
+        out.push_sql(
+            ") AS g (param, target, rid) WHERE i.param = g.param AND i.target = g.target AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.uri.0.is_empty() {
+        out.push_sql("d6 AS (DELETE FROM index_uri i USING unnest(");
+        uri(out, rows)?;
+        out.push_sql(
+            ") AS g (param, value, rid) WHERE i.param = g.param AND i.value = g.value COLLATE \"C\" \
+             AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.compartment.0.is_empty() {
+        out.push_sql("d7 AS (DELETE FROM compartment i USING unnest(");
+        compartment(out, rows)?;
+        out.push_sql(
+            ") AS g (patient, rtype, rid) WHERE i.patient = g.patient AND i.rtype = g.rtype AND i.rid = g.rid), ",
+        );
+    }
+    Ok(())
+}
+
+fn token<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<SmallInt>, _>(&rows.token.0)?;
+    array::<BigInt, _>(out, &rows.token.1)?;
+    array::<BigInt, _>(out, &rows.token.2)?;
+    array::<BigInt, _>(out, &rows.token.3)
+}
+
+fn string<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<SmallInt>, _>(&rows.string.0)?;
+    array::<Text, _>(out, &rows.string.1)?;
+    array::<BigInt, _>(out, &rows.string.2)?;
+    array::<BigInt, _>(out, &rows.string.3)
+}
+
+fn date<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<SmallInt>, _>(&rows.date.0)?;
+    array::<BigInt, _>(out, &rows.date.1)?;
+    array::<BigInt, _>(out, &rows.date.2)?;
+    array::<BigInt, _>(out, &rows.date.3)
+}
+
+fn quantity<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<SmallInt>, _>(&rows.quantity.0)?;
+    array::<Double, _>(out, &rows.quantity.1)?;
+    array::<BigInt, _>(out, &rows.quantity.2)?;
+    array::<BigInt, _>(out, &rows.quantity.3)?;
+    array::<BigInt, _>(out, &rows.quantity.4)
+}
+
+fn reference<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<SmallInt>, _>(&rows.reference.0)?;
+    array::<BigInt, _>(out, &rows.reference.1)?;
+    array::<BigInt, _>(out, &rows.reference.2)
+}
+
+fn uri<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<SmallInt>, _>(&rows.uri.0)?;
+    array::<Text, _>(out, &rows.uri.1)?;
+    array::<BigInt, _>(out, &rows.uri.2)
+}
+
+fn compartment<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<BigInt>, _>(&rows.compartment.0)?;
+    array::<SmallInt, _>(out, &rows.compartment.1)?;
+    array::<BigInt, _>(out, &rows.compartment.2)
+}

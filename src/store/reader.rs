@@ -1,0 +1,150 @@
+//! Reading: one resource, a page of a search, counts.
+
+use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
+use diesel::{PgConnection, RunQueryDsl, SqliteConnection};
+
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::store::codec::Packed;
+use crate::store::query::Query;
+use crate::store::rows::{Method, ResourceRow, key_from};
+use crate::store::statement::{Built, Fixed, Value};
+use crate::store::{Dialect, Hasher, StoreError};
+
+/// A connection of either kind, borrowed for one piece of work.
+pub(super) enum Link<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// Writes the same expression once for both kinds of connection.
+macro_rules! on {
+    ($link:expr, $connection:ident => $body:expr) => {
+        match &mut $link {
+            $crate::store::reader::Link::Sqlite($connection) => $body,
+            $crate::store::reader::Link::Postgres($connection) => $body,
+        }
+    };
+}
+pub(super) use on;
+
+/// Reads the database; all its answers come from the same snapshot if it was got by `Store::read`.
+pub struct Reader<'c> {
+    pub(super) link: Link<'c>,
+    pub(super) hasher: Hasher,
+}
+
+pub(super) type RowSql = (BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>);
+pub(super) type RowTuple = (i64, i16, String, i64, i64, i16, i16, Option<Vec<u8>>);
+
+impl Reader<'_> {
+    /// Which database answers.
+    pub fn dialect(&self) -> Dialect {
+        match self.link {
+            Link::Sqlite(_) => Dialect::Sqlite,
+            Link::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The hash under which the index keeps texts.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
+    /// The current version of `key`, which may be a deletion; `None` when it never existed.
+    pub fn current(&mut self, key: &ResourceKey) -> Result<Option<ResourceRow>, StoreError> {
+        let values = [Value::Integer(self.hasher.key(key))];
+        let select = Fixed::<RowSql>::new(
+            "SELECT rid, rtype, id, version, updated_us, method, codec, tail FROM resource WHERE key = ?",
+            &values,
+        );
+        let rows: Vec<RowTuple> = on!(self.link, connection => select.load(*connection))?;
+        let row = rows.into_iter().next().map(row_from).transpose()?;
+        // Two keys may, in theory, share a hash.
+        Ok(row.filter(|row| row.key == *key))
+    }
+
+    /// The version `version` of `key`, current or older.
+    pub fn version(&mut self, key: &ResourceKey, version: i64) -> Result<Option<ResourceRow>, StoreError> {
+        let Some(current) = self.current(key)? else {
+            return Ok(None);
+        };
+        if current.version == version {
+            return Ok(Some(current));
+        }
+        let values = [Value::Integer(current.rid), Value::Integer(version)];
+        let select = Fixed::<(BigInt, SmallInt, SmallInt, Nullable<Binary>)>::new(
+            "SELECT updated_us, method, codec, tail FROM version WHERE rid = ? AND version = ?",
+            &values,
+        );
+        type Older = (i64, i16, i16, Option<Vec<u8>>);
+        let rows: Vec<Older> = on!(self.link, connection => select.load(*connection))?;
+        rows.into_iter()
+            .next()
+            .map(|(updated_us, method, codec, tail)| {
+                Ok(ResourceRow {
+                    version,
+                    updated_us,
+                    method: method_from(method)?,
+                    tail: tail.map(|bytes| Packed::unpack(codec, bytes)).transpose()?,
+                    ..current
+                })
+            })
+            .transpose()
+    }
+
+    /// The rows of a statement that selects `rid, rtype, id, version, updated_us, method, codec, tail`.
+    pub fn rows(&mut self, query: &Query) -> Result<Vec<ResourceRow>, StoreError> {
+        let built = Built::<RowSql>::new(query);
+        let rows: Vec<RowTuple> = on!(self.link, connection => built.load(*connection))?;
+        rows.into_iter().map(row_from).collect()
+    }
+
+    /// The one number that a statement selects.
+    pub fn number(&mut self, query: &Query) -> Result<i64, StoreError> {
+        let built = Built::<BigInt>::new(query);
+        Ok(on!(self.link, connection => built.get_result(*connection))?)
+    }
+
+    /// How many resources of each type there are, and how many versions; types without any are left out.
+    pub fn type_counts(&mut self) -> Result<Vec<TypeCount>, StoreError> {
+        let select = Fixed::<(SmallInt, BigInt, BigInt)>::new(
+            "SELECT rtype, CAST(SUM(current) AS BIGINT), CAST(SUM(versions) AS BIGINT) \
+             FROM type_count GROUP BY rtype ORDER BY rtype",
+            &[],
+        );
+        let rows: Vec<(i16, i64, i64)> = on!(self.link, connection => select.load(*connection))?;
+        rows.into_iter()
+            .map(|(rtype, current, versions)| {
+                let resource_type = ResourceType::from_code(rtype)
+                    .ok_or_else(|| StoreError::Damaged(format!("a count of resource type {rtype}")))?;
+                Ok(TypeCount { resource_type, current, versions })
+            })
+            .collect()
+    }
+}
+
+/// How much there is of one resource type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeCount {
+    pub resource_type: ResourceType,
+    /// Resources that are not deleted.
+    pub current: i64,
+    /// All versions ever written, deletions included.
+    pub versions: i64,
+}
+
+pub(super) fn row_from(row: RowTuple) -> Result<ResourceRow, StoreError> {
+    let (rid, rtype, id, version, updated_us, method, codec, tail) = row;
+    let key = key_from(rtype, &id).ok_or_else(|| StoreError::Damaged(format!("key of resource {rid}")))?;
+    let tail = tail.map(|bytes| Packed::unpack(codec, bytes)).transpose()?;
+    Ok(ResourceRow { rid, key, version, updated_us, method: method_from(method)?, tail })
+}
+
+fn method_from(code: i16) -> Result<Method, StoreError> {
+    match code {
+        0 => Ok(Method::Create),
+        1 => Ok(Method::Update),
+        2 => Ok(Method::Delete),
+        other => Err(StoreError::Damaged(format!("method {other}"))),
+    }
+}

@@ -1,0 +1,254 @@
+//! The index rows of a resource as one short text of bytes, kept beside it.
+//!
+//! An update compares the rows that stand in the index with those it wants, and touches only what differs; a deletion
+//! knows what to take away. No second index by resource is needed for that, which would cost more than the rows.
+
+use crate::store::rows::{DateRow, IndexRows, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
+
+impl IndexRows {
+    /// Sorts each kind and drops repeats, so that equal sets are equal values.
+    pub fn normalize(&mut self) {
+        self.tokens.sort_unstable();
+        self.tokens.dedup();
+        self.strings.sort_unstable();
+        self.strings.dedup();
+        self.dates.sort_unstable();
+        self.dates.dedup();
+        self.quantities.sort_unstable_by(|left, right| left.order().cmp(&right.order()));
+        self.quantities.dedup();
+        self.references.sort_unstable();
+        self.references.dedup();
+        self.uris.sort_unstable();
+        self.uris.dedup();
+        self.patients.sort_unstable();
+        self.patients.dedup();
+    }
+
+    /// The rows as bytes; `decode` reads them back.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(16 + 11 * self.tokens.len() + 8 * self.references.len());
+        count(self.tokens.len(), &mut out);
+        for row in &self.tokens {
+            small(row.param, &mut out);
+            number(row.code, &mut out);
+            number(row.system, &mut out);
+        }
+        count(self.strings.len(), &mut out);
+        for row in &self.strings {
+            small(row.param, &mut out);
+            text(&row.folded, &mut out);
+            number(row.exact, &mut out);
+        }
+        count(self.dates.len(), &mut out);
+        for row in &self.dates {
+            small(row.param, &mut out);
+            number(row.lo_us, &mut out);
+            number(row.hi_us, &mut out);
+        }
+        count(self.quantities.len(), &mut out);
+        for row in &self.quantities {
+            small(row.param, &mut out);
+            number(row.value.to_bits() as i64, &mut out);
+            number(row.code, &mut out);
+            number(row.system, &mut out);
+        }
+        count(self.references.len(), &mut out);
+        for row in &self.references {
+            small(row.param, &mut out);
+            number(row.target, &mut out);
+        }
+        count(self.uris.len(), &mut out);
+        for row in &self.uris {
+            small(row.param, &mut out);
+            text(&row.value, &mut out);
+        }
+        count(self.patients.len(), &mut out);
+        for patient in &self.patients {
+            number(*patient, &mut out);
+        }
+        out
+    }
+
+    /// Reads what `encode` wrote; `None` when the bytes are damaged.
+    pub(super) fn decode(bytes: &[u8]) -> Option<IndexRows> {
+        let mut input = Input(bytes);
+        let rows = IndexRows {
+            tokens: input
+                .list(|row| Some(TokenRow { param: row.small()?, code: row.number()?, system: row.number()? }))?,
+            strings: input
+                .list(|row| Some(StringRow { param: row.small()?, folded: row.text()?, exact: row.number()? }))?,
+            dates: input
+                .list(|row| Some(DateRow { param: row.small()?, lo_us: row.number()?, hi_us: row.number()? }))?,
+            quantities: input.list(|row| {
+                Some(QuantityRow {
+                    param: row.small()?,
+                    value: f64::from_bits(row.number()? as u64),
+                    code: row.number()?,
+                    system: row.number()?,
+                })
+            })?,
+            references: input.list(|row| Some(ReferenceRow { param: row.small()?, target: row.number()? }))?,
+            uris: input.list(|row| Some(UriRow { param: row.small()?, value: row.text()? }))?,
+            patients: input.list(|row| row.number())?,
+        };
+        input.0.is_empty().then_some(rows)
+    }
+
+    /// The rows of `self` that `other` lacks; both normalized.
+    pub(super) fn without(&self, other: &IndexRows) -> IndexRows {
+        IndexRows {
+            tokens: difference(&self.tokens, &other.tokens),
+            strings: difference(&self.strings, &other.strings),
+            dates: difference(&self.dates, &other.dates),
+            quantities: self.quantities.iter().filter(|row| !other.quantities.contains(row)).copied().collect(),
+            references: difference(&self.references, &other.references),
+            uris: difference(&self.uris, &other.uris),
+            patients: difference(&self.patients, &other.patients),
+        }
+    }
+}
+
+impl QuantityRow {
+    /// A total order; the value by its bits, for rows only need *some* order.
+    pub(super) fn order(&self) -> (i16, u64, i64, i64) {
+        (self.param, self.value.to_bits(), self.code, self.system)
+    }
+}
+
+fn difference<T: Ord + Clone>(wanted: &[T], present: &[T]) -> Vec<T> {
+    wanted.iter().filter(|row| present.binary_search(row).is_err()).cloned().collect()
+}
+
+fn count(length: usize, out: &mut Vec<u8>) {
+    let mut rest = length;
+    while rest >= 0x80 {
+        out.push((rest as u8 & 0x7f) | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+fn small(value: i16, out: &mut Vec<u8>) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// Zero, the commonest value of a system, takes one byte, all others nine.
+fn number(value: i64, out: &mut Vec<u8>) {
+    if value == 0 {
+        out.push(0);
+    } else {
+        out.push(1);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+fn text(value: &str, out: &mut Vec<u8>) {
+    count(value.len(), out);
+    out.extend_from_slice(value.as_bytes());
+}
+
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn count(&mut self) -> Option<usize> {
+        let mut length = 0usize;
+        for shift in (0..35).step_by(7) {
+            let byte = self.byte()?;
+            length |= usize::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(length);
+            }
+        }
+        None
+    }
+
+    fn small(&mut self) -> Option<i16> {
+        let (bytes, rest) = self.0.split_first_chunk::<2>()?;
+        self.0 = rest;
+        Some(i16::from_le_bytes(*bytes))
+    }
+
+    fn number(&mut self) -> Option<i64> {
+        if self.byte()? == 0 {
+            return Some(0);
+        }
+        let (bytes, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(i64::from_le_bytes(*bytes))
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = self.count()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
+    fn list<T>(&mut self, mut row: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length = self.count()?;
+        // A damaged length must not reserve memory: rows take at least one byte each.
+        let mut rows = Vec::with_capacity(length.min(self.0.len()));
+        for _ in 0..length {
+            rows.push(row(self)?);
+        }
+        Some(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> IndexRows {
+        let mut rows = IndexRows {
+            tokens: vec![TokenRow { param: 7, code: -5, system: 0 }, TokenRow { param: 7, code: i64::MAX, system: 9 }],
+            strings: vec![StringRow { param: 1, folded: "müller".to_owned(), exact: 3 }],
+            dates: vec![DateRow { param: 2, lo_us: i64::MIN, hi_us: i64::MAX }],
+            quantities: vec![QuantityRow { param: 3, value: -1.5, code: 0, system: 4 }],
+            references: vec![ReferenceRow { param: 4, target: 11 }],
+            uris: vec![UriRow { param: 5, value: "http://example.org/a".to_owned() }],
+            patients: vec![11, -12],
+        };
+        rows.normalize();
+        rows
+    }
+
+    #[test]
+    fn rows_survive_the_way_to_bytes_and_back() {
+        assert_eq!(IndexRows::decode(&sample().encode()), Some(sample()));
+        assert_eq!(IndexRows::decode(&IndexRows::default().encode()), Some(IndexRows::default()));
+    }
+
+    #[test]
+    fn damaged_bytes_are_noticed() {
+        let bytes = sample().encode();
+
+        for length in 0..bytes.len() {
+            assert_eq!(IndexRows::decode(&bytes[..length]), None, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_left() {
+        let old = sample();
+        let mut new = sample();
+        new.tokens.push(TokenRow { param: 8, code: 1, system: 1 });
+        new.quantities.clear();
+        new.normalize();
+
+        let added = new.without(&old);
+        let gone = old.without(&new);
+
+        assert_eq!(
+            added,
+            IndexRows { tokens: vec![TokenRow { param: 8, code: 1, system: 1 }], ..IndexRows::default() }
+        );
+        assert_eq!(gone, IndexRows { quantities: old.quantities.clone(), ..IndexRows::default() });
+    }
+}

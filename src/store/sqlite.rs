@@ -1,0 +1,184 @@
+//! What only SQLite does: settings of a connection, and writing row by row with prepared statements.
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::BigInt;
+use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
+
+use crate::store::StoreError;
+use crate::store::rows::IndexRows;
+use crate::store::statement::{Fixed, Value};
+use crate::store::tx::Numbered;
+
+/// A 2xx on a write means that it is on the disk, hence FULL. The log grows to 16 MiB before it is folded in.
+const WRITER_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;";
+const READER_SETTINGS: &str =
+    "PRAGMA busy_timeout = 2000; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON;";
+
+/// Opens the connection that writes.
+pub(super) fn open_writer(path: &str) -> Result<SqliteConnection, StoreError> {
+    let mut connection = SqliteConnection::establish(path)?;
+    connection.batch_execute(WRITER_SETTINGS)?;
+    Ok(connection)
+}
+
+/// Makes a fresh connection one that only reads.
+pub(super) fn prepare_reader(connection: &mut SqliteConnection) -> Result<(), diesel::result::Error> {
+    connection.batch_execute(READER_SETTINGS)
+}
+
+/// The first number that no resource has.
+pub(super) fn next_rid(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let select = Fixed::<BigInt>::new("SELECT COALESCE(MAX(rid), 0) + 1 FROM resource", &[]);
+    Ok(select.get_result(connection)?)
+}
+
+/// Writes all versions, one statement per row.
+pub(super) fn apply(connection: &mut SqliteConnection, writes: &[Numbered]) -> Result<(), StoreError> {
+    for write in writes {
+        match &write.put.previous {
+            None => insert_resource(connection, write)?,
+            Some(_) => update_resource(connection, write)?,
+        }
+        let rtype = i64::from(write.put.key.resource_type.code());
+        run(
+            connection,
+            "INSERT INTO change (rid, rtype, version, updated_us) VALUES (?, ?, ?, ?)",
+            &[
+                Value::Integer(write.rid),
+                Value::Integer(rtype),
+                Value::Integer(write.version),
+                Value::Integer(write.updated_us),
+            ],
+        )?;
+        run(
+            connection,
+            "INSERT INTO type_count (rtype, slot, current, versions) VALUES (?, 0, ?, 1) \
+             ON CONFLICT (rtype, slot) DO UPDATE SET current = current + excluded.current, versions = versions + 1",
+            &[Value::Integer(rtype), Value::Integer(write.current_delta())],
+        )?;
+        each_row(connection, &write.gone, write.rid, rtype, &DELETES)?;
+        each_row(connection, &write.added, write.rid, rtype, &INSERTS)?;
+    }
+    Ok(())
+}
+
+fn insert_resource(connection: &mut SqliteConnection, write: &Numbered) -> Result<(), StoreError> {
+    let key = &write.put.key;
+    let tail = write.put.tail.as_ref();
+    run(
+        connection,
+        "INSERT INTO resource (rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &[
+            Value::Integer(write.rid),
+            Value::Integer(write.key_hash),
+            Value::Integer(i64::from(key.resource_type.code())),
+            Value::Text(key.id.as_str()),
+            Value::Integer(write.version),
+            Value::Integer(write.updated_us),
+            Value::Integer(write.put.method as i64),
+            Value::Integer(tail.map_or(0, |packed| i64::from(packed.codec))),
+            Value::Bytes(tail.map(|packed| packed.bytes.as_slice())),
+            Value::Bytes(Some(&write.encoded_rows)),
+        ],
+    )
+}
+
+fn update_resource(connection: &mut SqliteConnection, write: &Numbered) -> Result<(), StoreError> {
+    let tail = write.put.tail.as_ref();
+    run(
+        connection,
+        "INSERT INTO version (rid, version, updated_us, method, codec, tail) \
+         SELECT rid, version, updated_us, method, codec, tail FROM resource WHERE rid = ?",
+        &[Value::Integer(write.rid)],
+    )?;
+    run(
+        connection,
+        "UPDATE resource SET version = ?, updated_us = ?, method = ?, codec = ?, tail = ?, index_rows = ? WHERE rid = ?",
+        &[
+            Value::Integer(write.version),
+            Value::Integer(write.updated_us),
+            Value::Integer(write.put.method as i64),
+            Value::Integer(tail.map_or(0, |packed| i64::from(packed.codec))),
+            Value::Bytes(tail.map(|packed| packed.bytes.as_slice())),
+            Value::Bytes(Some(&write.encoded_rows)),
+            Value::Integer(write.rid),
+        ],
+    )
+}
+
+/// One statement for each index table, with its columns in the order in which `each_row` binds them.
+struct RowStatements {
+    token: &'static str,
+    string: &'static str,
+    date: &'static str,
+    quantity: &'static str,
+    reference: &'static str,
+    uri: &'static str,
+    compartment: &'static str,
+}
+
+const INSERTS: RowStatements = RowStatements {
+    token: "INSERT INTO index_token (param, code, system, rid) VALUES (?, ?, ?, ?)",
+    string: "INSERT INTO index_string (param, folded, exact, rid) VALUES (?, ?, ?, ?)",
+    date: "INSERT INTO index_date (param, lo_us, hi_us, rid) VALUES (?, ?, ?, ?)",
+    quantity: "INSERT INTO index_quantity (param, value, code, system, rid) VALUES (?, ?, ?, ?, ?)",
+    reference: "INSERT INTO index_reference (param, target, rid) VALUES (?, ?, ?)",
+    uri: "INSERT INTO index_uri (param, value, rid) VALUES (?, ?, ?)",
+    compartment: "INSERT INTO compartment (patient, rtype, rid) VALUES (?, ?, ?)",
+};
+
+const DELETES: RowStatements = RowStatements {
+    token: "DELETE FROM index_token WHERE param = ? AND code = ? AND system = ? AND rid = ?",
+    string: "DELETE FROM index_string WHERE param = ? AND folded = ? AND exact = ? AND rid = ?",
+    date: "DELETE FROM index_date WHERE param = ? AND lo_us = ? AND hi_us = ? AND rid = ?",
+    quantity: "DELETE FROM index_quantity WHERE param = ? AND value = ? AND code = ? AND system = ? AND rid = ?",
+    reference: "DELETE FROM index_reference WHERE param = ? AND target = ? AND rid = ?",
+    uri: "DELETE FROM index_uri WHERE param = ? AND value = ? AND rid = ?",
+    compartment: "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ?",
+};
+
+fn each_row(
+    connection: &mut SqliteConnection,
+    rows: &IndexRows,
+    rid: i64,
+    rtype: i64,
+    statements: &RowStatements,
+) -> Result<(), StoreError> {
+    let rid = || Value::Integer(rid);
+    let param = |number: i16| Value::Integer(i64::from(number));
+    for row in &rows.tokens {
+        let values = [param(row.param), Value::Integer(row.code), Value::Integer(row.system), rid()];
+        run(connection, statements.token, &values)?;
+    }
+    for row in &rows.strings {
+        let values = [param(row.param), Value::Text(&row.folded), Value::Integer(row.exact), rid()];
+        run(connection, statements.string, &values)?;
+    }
+    for row in &rows.dates {
+        let values = [param(row.param), Value::Integer(row.lo_us), Value::Integer(row.hi_us), rid()];
+        run(connection, statements.date, &values)?;
+    }
+    for row in &rows.quantities {
+        let values =
+            [param(row.param), Value::Real(row.value), Value::Integer(row.code), Value::Integer(row.system), rid()];
+        run(connection, statements.quantity, &values)?;
+    }
+    for row in &rows.references {
+        run(connection, statements.reference, &[param(row.param), Value::Integer(row.target), rid()])?;
+    }
+    for row in &rows.uris {
+        run(connection, statements.uri, &[param(row.param), Value::Text(&row.value), rid()])?;
+    }
+    for patient in &rows.patients {
+        let values = [Value::Integer(*patient), Value::Integer(rtype), rid()];
+        run(connection, statements.compartment, &values)?;
+    }
+    Ok(())
+}
+
+fn run(connection: &mut SqliteConnection, text: &'static str, values: &[Value<'_>]) -> Result<(), StoreError> {
+    Fixed::<()>::new(text, values).execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! How a statement reaches diesel: its own text, with every value bound.
+//!
+//! diesel keeps a prepared statement per text. Texts that a client's query shapes would fill that cache without end, so
+//! those with many pieces are prepared for one use only.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, Query as DieselQuery, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Binary, Double, HasSqlType, Text};
+use diesel::{QueryResult, RunQueryDsl};
+
+use crate::store::query::{Bind, Piece, Query};
+
+/// Statements with more pieces than this are not kept prepared.
+const MOST_CACHED_PIECES: usize = 40;
+
+/// A value to bind, borrowed.
+pub(super) enum Value<'a> {
+    Integer(i64),
+    Real(f64),
+    Text(&'a str),
+    Bytes(Option<&'a [u8]>),
+}
+
+/// A statement of the program with a `?` for each value; `ST` is the SQL type of its rows.
+pub(super) struct Fixed<'a, ST = ()> {
+    text: &'static str,
+    values: &'a [Value<'a>],
+    rows: PhantomData<ST>,
+}
+
+impl<'a, ST> Fixed<'a, ST> {
+    pub(super) fn new(text: &'static str, values: &'a [Value<'a>]) -> Fixed<'a, ST> {
+        Fixed { text, values, rows: PhantomData }
+    }
+}
+
+impl<ST> QueryId for Fixed<'_, ST> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<DB, ST> QueryFragment<DB> for Fixed<'_, ST>
+where
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Double> + HasSqlType<Binary>,
+    i64: ToSql<BigInt, DB>,
+    f64: ToSql<Double, DB>,
+    str: ToSql<Text, DB>,
+    [u8]: ToSql<Binary, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let mut values = self.values.iter();
+        let mut pieces = self.text.split('?');
+        out.push_sql(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            match values.next() {
+                Some(Value::Integer(number)) => out.push_bind_param::<BigInt, _>(number)?,
+                Some(Value::Real(number)) => out.push_bind_param::<Double, _>(number)?,
+                Some(Value::Text(text)) => out.push_bind_param::<Text, str>(text)?,
+                Some(Value::Bytes(Some(bytes))) => out.push_bind_param::<Binary, [u8]>(bytes)?,
+                Some(Value::Bytes(None)) => out.push_sql("NULL"),
+                None => return Err(diesel::result::Error::QueryBuilderError("a value is missing".into())),
+            }
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}
+
+impl<ST> DieselQuery for Fixed<'_, ST> {
+    type SqlType = ST;
+}
+
+impl<Conn, ST> RunQueryDsl<Conn> for Fixed<'_, ST> {}
+
+/// A `Query` about to run; `ST` is the SQL type of its rows.
+pub(super) struct Built<'a, ST> {
+    query: &'a Query,
+    rows: PhantomData<ST>,
+}
+
+impl<'a, ST> Built<'a, ST> {
+    pub(super) fn new(query: &'a Query) -> Built<'a, ST> {
+        Built { query, rows: PhantomData }
+    }
+}
+
+impl<ST> QueryId for Built<'_, ST> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<DB, ST> QueryFragment<DB> for Built<'_, ST>
+where
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Double>,
+    i64: ToSql<BigInt, DB>,
+    f64: ToSql<Double, DB>,
+    str: ToSql<Text, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if self.query.pieces.len() > MOST_CACHED_PIECES {
+            out.unsafe_to_cache_prepared();
+        }
+        for piece in &self.query.pieces {
+            match piece {
+                Piece::Sql(text) => out.push_sql(text),
+                Piece::Bind(Bind::Integer(number)) => out.push_bind_param::<BigInt, _>(number)?,
+                Piece::Bind(Bind::Real(number)) => out.push_bind_param::<Double, _>(number)?,
+                Piece::Bind(Bind::Text(text)) => out.push_bind_param::<Text, str>(text)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<ST> DieselQuery for Built<'_, ST> {
+    type SqlType = ST;
+}
+
+impl<Conn, ST> RunQueryDsl<Conn> for Built<'_, ST> {}

@@ -1,0 +1,199 @@
+//! Writing: everything that one request changes, in one transaction.
+
+use std::ops::{Deref, DerefMut};
+
+use diesel::RunQueryDsl;
+use diesel::sql_types::{BigInt, Binary, SmallInt};
+
+use crate::fhir::ResourceKey;
+use crate::store::codec::Packed;
+use crate::store::reader::{Link, Reader, on};
+use crate::store::rows::{IndexRows, Method};
+use crate::store::statement::{Fixed, Value};
+use crate::store::{StoreError, postgres, sqlite};
+
+/// A write transaction. Dropped without success, nothing of it stays.
+pub struct Tx<'c> {
+    pub(super) reader: Reader<'c>,
+    pub(super) now_us: i64,
+    pub(super) numbers: &'c mut Numbers,
+}
+
+/// Hands out numbers for new resources.
+pub(super) struct Numbers {
+    pub(super) next: i64,
+    /// First number that is not ours to give.
+    pub(super) end: i64,
+}
+
+/// The current version of a resource that nobody else can change until this transaction ends.
+#[derive(Clone, Debug)]
+pub struct Locked {
+    pub(super) rid: i64,
+    pub version: i64,
+    pub updated_us: i64,
+    pub is_deleted: bool,
+    pub(super) index_rows: Vec<u8>,
+}
+
+/// A version to write.
+pub struct Put {
+    pub key: ResourceKey,
+    /// What `Tx::lock` found; `None` creates the resource.
+    pub previous: Option<Locked>,
+    pub method: Method,
+    /// `None` exactly for a deletion.
+    pub tail: Option<Packed>,
+    /// Normalized; empty for a deletion.
+    pub rows: IndexRows,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub key: ResourceKey,
+    pub version: i64,
+    pub updated_us: i64,
+    pub method: Method,
+}
+
+/// A `Put` with the numbers that it gets.
+pub(super) struct Numbered {
+    pub(super) put: Put,
+    pub(super) rid: i64,
+    pub(super) key_hash: i64,
+    pub(super) version: i64,
+    pub(super) updated_us: i64,
+    /// The index rows that are to come and those that are to go.
+    pub(super) added: IndexRows,
+    pub(super) gone: IndexRows,
+    pub(super) encoded_rows: Vec<u8>,
+}
+
+impl Numbered {
+    /// By how much this write changes the number of resources that are not deleted.
+    pub(super) fn current_delta(&self) -> i64 {
+        let was = self.put.previous.as_ref().is_some_and(|previous| !previous.is_deleted);
+        let is = self.put.method != Method::Delete;
+        i64::from(is) - i64::from(was)
+    }
+}
+
+impl<'c> Deref for Tx<'c> {
+    type Target = Reader<'c>;
+
+    fn deref(&self) -> &Reader<'c> {
+        &self.reader
+    }
+}
+
+impl<'c> DerefMut for Tx<'c> {
+    fn deref_mut(&mut self) -> &mut Reader<'c> {
+        &mut self.reader
+    }
+}
+
+impl Tx<'_> {
+    /// The instant that this transaction's versions carry.
+    pub fn now_us(&self) -> i64 {
+        self.now_us
+    }
+
+    /// The current version of `key`, held until the end; `None` when it never existed.
+    pub fn lock(&mut self, key: &ResourceKey) -> Result<Option<Locked>, StoreError> {
+        let values = [Value::Integer(self.hasher.key(key)), Value::Text(key.id.as_str())];
+        type Sql = (BigInt, BigInt, BigInt, SmallInt, Binary);
+        type Row = (i64, i64, i64, i16, Vec<u8>);
+        let text = match self.reader.link {
+            // The writer of SQLite is alone.
+            Link::Sqlite(_) => {
+                "SELECT rid, version, updated_us, method, index_rows FROM resource WHERE key = ? AND id = ?"
+            }
+            Link::Postgres(_) => {
+                "SELECT rid, version, updated_us, method, index_rows FROM resource WHERE key = ? AND id = ? FOR UPDATE"
+            }
+        };
+        let select = Fixed::<Sql>::new(text, &values);
+        let rows: Vec<Row> = on!(self.reader.link, connection => select.load(*connection))?;
+        Ok(rows.into_iter().next().map(|(rid, version, updated_us, method, index_rows)| Locked {
+            rid,
+            version,
+            updated_us,
+            is_deleted: method == 2,
+            index_rows,
+        }))
+    }
+
+    /// Waits until no other transaction holds the same text, and holds it until the end. What makes two equal
+    /// conditional creates take turns.
+    pub fn lock_text(&mut self, text: &str) -> Result<(), StoreError> {
+        match &mut self.reader.link {
+            // The writer of SQLite is alone.
+            Link::Sqlite(_) => Ok(()),
+            Link::Postgres(connection) => postgres::lock(connection, self.reader.hasher.text(text)),
+        }
+    }
+
+    /// Writes all of `puts`, which name each resource once; answers in their order.
+    pub fn put_all(&mut self, puts: Vec<Put>) -> Result<Vec<Written>, StoreError> {
+        let mut numbered = Vec::with_capacity(puts.len());
+        for put in puts {
+            numbered.push(self.numbered(put)?);
+        }
+        match &mut self.reader.link {
+            Link::Sqlite(connection) => sqlite::apply(connection, &numbered)?,
+            Link::Postgres(connection) => postgres::apply(connection, &numbered)?,
+        }
+        let written = |write: Numbered| Written {
+            key: write.put.key,
+            version: write.version,
+            updated_us: write.updated_us,
+            method: write.put.method,
+        };
+        Ok(numbered.into_iter().map(written).collect())
+    }
+
+    /// Writes one version.
+    pub fn put(&mut self, put: Put) -> Result<Written, StoreError> {
+        let written = self.put_all(vec![put])?;
+        written.into_iter().next().ok_or_else(|| StoreError::Damaged("a write without an answer".to_owned()))
+    }
+
+    fn numbered(&mut self, put: Put) -> Result<Numbered, StoreError> {
+        let encoded_rows = put.rows.encode();
+        let key_hash = self.hasher.key(&put.key);
+        let Some(previous) = &put.previous else {
+            let rid = self.next_rid()?;
+            let added = put.rows.clone();
+            let (version, updated_us) = (1, self.now_us);
+            let gone = IndexRows::default();
+            return Ok(Numbered { put, rid, key_hash, version, updated_us, added, gone, encoded_rows });
+        };
+        let standing = IndexRows::decode(&previous.index_rows)
+            .ok_or_else(|| StoreError::Damaged(format!("index rows of resource {}", previous.rid)))?;
+        Ok(Numbered {
+            rid: previous.rid,
+            key_hash,
+            version: previous.version + 1,
+            // Two versions within a millisecond still differ in time, so that `_at` can tell them apart.
+            updated_us: self.now_us.max(previous.updated_us + 1000),
+            added: put.rows.without(&standing),
+            gone: standing.without(&put.rows),
+            encoded_rows,
+            put,
+        })
+    }
+
+    fn next_rid(&mut self) -> Result<i64, StoreError> {
+        if self.numbers.next >= self.numbers.end {
+            let Link::Postgres(connection) = &mut self.reader.link else {
+                return Err(StoreError::Damaged("the database is out of resource numbers".to_owned()));
+            };
+            self.numbers.next = postgres::next_block(connection)?;
+            self.numbers.end = self.numbers.next + postgres::BLOCK;
+        }
+        let rid = self.numbers.next;
+        self.numbers.next += 1;
+        Ok(rid)
+    }
+}
