@@ -1,0 +1,45 @@
+//! Settings: one struct per concern, read once when the program starts.
+
+/// How the FHIR interactions behave where the specification leaves a choice.
+#[derive(Clone, Debug)]
+pub struct FhirSettings {
+    /// The FHIR base that clients see, such as `http://localhost:8080/fhir`; no slash at the end.
+    pub base_url: String,
+    /// A PUT to an id that is not there yet creates the resource.
+    pub update_creates: bool,
+    /// An update that changes nothing makes a new version all the same.
+    pub version_unchanged: bool,
+    /// A conditional delete may delete several resources.
+    pub delete_multiple: bool,
+    /// Minutes east of UTC for dates that name no zone.
+    pub zone_minutes: i16,
+}
+
+impl Default for FhirSettings {
+    fn default() -> FhirSettings {
+        FhirSettings {
+            base_url: "http://127.0.0.1:8080/fhir".to_owned(),
+            update_creates: true,
+            version_unchanged: false,
+            delete_multiple: false,
+            zone_minutes: 0,
+        }
+    }
+}
+
+/// Limits on what a request may ask for.
+#[derive(Clone, Debug)]
+pub struct LimitSettings {
+    /// Largest body of a single resource, in bytes, after unpacking.
+    pub resource_bytes: usize,
+    /// Largest body of a Bundle, in bytes, after unpacking.
+    pub bundle_bytes: usize,
+    /// Most entries of a batch or transaction.
+    pub bundle_entries: usize,
+}
+
+impl Default for LimitSettings {
+    fn default() -> LimitSettings {
+        LimitSettings { resource_bytes: 4 << 20, bundle_bytes: 32 << 20, bundle_entries: 5000 }
+    }
+}

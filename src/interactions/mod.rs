@@ -1,0 +1,155 @@
+//! The FHIR interactions, as plain functions that know no HTTP.
+//!
+//! Reads take a `Reader` (one snapshot) and the caller. A write has two halves: `prepare` parses, validates and extracts
+//! without any lock, and the value that it gives is a [`Write`], whose `apply` runs inside the write transaction.
+//!
+//! Spec: R4 http.html
+
+pub mod bundle;
+mod conditional;
+mod create;
+mod delete;
+mod history;
+mod patch_resource;
+mod prepared;
+mod read;
+mod search;
+mod update;
+
+use thiserror::Error;
+
+use crate::config::{FhirSettings, LimitSettings};
+use crate::fhir::{Issue, ResourceKey, ResourceType};
+use crate::store::{ResourceRow, Store, StoreError, Tx, WorkError};
+
+pub use create::Create;
+pub use delete::{ConditionalDelete, Delete};
+pub use history::{HistoryPage, history};
+pub use patch_resource::{Patch, PatchDocument};
+pub use read::{read, vread};
+pub use search::{SearchPage, search};
+pub use update::{ConditionalUpdate, Precondition, Update};
+
+/// What every interaction works with.
+pub struct Engine {
+    pub store: Store,
+    pub fhir: FhirSettings,
+    pub limits: LimitSettings,
+    /// `fhir.base_url` and whatever else clients call this server by, for recognising its own references.
+    pub bases: Vec<String>,
+}
+
+/// A prepared write.
+pub trait Write: Send + 'static {
+    /// What it says when it is done.
+    type Answer: Send + 'static;
+
+    /// Does the write inside the transaction; may run again from the start when another writer got in between.
+    fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Self::Answer, InteractionError>;
+}
+
+/// How often a write is prepared anew when what it was prepared for has changed meanwhile.
+const PREPARATIONS: usize = 20;
+
+impl Engine {
+    /// Prepares a write, applies it and waits until it is on the disk.
+    pub fn write<W: Write>(
+        &self,
+        prepare: impl Fn(&Engine) -> Result<W, InteractionError>,
+    ) -> Result<W::Answer, InteractionError> {
+        for _ in 0..PREPARATIONS {
+            let mut write = prepare(self)?;
+            match self.store.write(move |tx| write.apply(tx)) {
+                Err(InteractionError::Stale) => {}
+                done => return done,
+            }
+        }
+        Err(InteractionError::Contended)
+    }
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Created,
+    Updated,
+    /// The resource was already as wanted: no new version.
+    Unchanged,
+    /// A conditional create found one that matches, and created nothing.
+    Matched,
+    Deleted,
+    /// There was nothing to delete.
+    Absent,
+}
+
+/// A write's answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub effect: Effect,
+    /// The version that now stands; `None` when there is none (`Absent`).
+    pub row: Option<ResourceRow>,
+    /// Warnings and information that validation had besides.
+    pub issues: Vec<Issue>,
+}
+
+/// Why an interaction was not done.
+#[derive(Debug, Error)]
+pub enum InteractionError {
+    /// Never existed, or this caller must not learn that it does.
+    #[error("{0} is not known")]
+    NotFound(ResourceKey),
+    #[error("{key} was deleted")]
+    Deleted { key: ResourceKey, version: i64 },
+    #[error("{0} has no version {1}")]
+    NoSuchVersion(ResourceKey, String),
+    /// The resource or the request breaks rules; all that is known about it.
+    #[error("the request is not valid")]
+    Invalid(Vec<Issue>),
+    /// Well-formed, but refused by a rule of content (FHIR's 422).
+    #[error("the resource breaks rules")]
+    Unprocessable(Vec<Issue>),
+    /// `If-Match` names another version than the current one.
+    #[error("{key} is at version {current}, not at the one that If-Match names: read it again, then repeat the change")]
+    VersionConflict { key: ResourceKey, current: i64 },
+    /// `If-None-Match: *` on a resource that exists.
+    #[error("{0} exists already")]
+    Exists(ResourceKey),
+    /// `If-Match` on a resource that does not exist.
+    #[error("{0} does not exist, so no version of it can match")]
+    NothingToMatch(ResourceKey),
+    #[error("the criteria match more than one {0}: use criteria that match one only")]
+    MultipleMatches(ResourceType),
+    #[error("no {0} matches the criteria")]
+    NoMatch(ResourceType),
+    /// An update with an unknown id where only the server gives ids.
+    #[error("{0} does not exist, and this server does not let clients choose ids")]
+    ClientIdRefused(ResourceKey),
+    #[error(transparent)]
+    Search(#[from] crate::search::SearchError),
+    #[error(transparent)]
+    Patch(#[from] patch::PatchError),
+    /// A batch or transaction has more entries than allowed.
+    #[error("the Bundle has {entries} entries; at most {most} are allowed")]
+    TooManyEntries { entries: usize, most: usize },
+    /// An entry of a transaction failed, and with it the transaction.
+    #[error("entry {index}: {error}")]
+    Entry { index: usize, error: Box<InteractionError> },
+    /// What the write was prepared for has changed; it must be prepared anew.
+    #[error("the resource changed while the request was prepared")]
+    Stale,
+    /// Others kept changing what this write needs.
+    #[error("other requests keep changing the same resource: try again")]
+    Contended,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl WorkError for InteractionError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            InteractionError::Store(error) => Some(error),
+            InteractionError::Entry { error, .. } => error.store_error(),
+            _ => None,
+        }
+    }
+}

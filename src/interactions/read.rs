@@ -1,0 +1,37 @@
+//! The read and vread interactions: one version of one resource.
+//!
+//! Spec: R4 http.html#read, #vread
+
+use crate::access::Caller;
+use crate::fhir::ResourceKey;
+use crate::interactions::InteractionError;
+use crate::store::{Method, Reader, ResourceRow};
+
+/// The current version of `key`.
+///
+/// A resource the caller may not see answers as `NotFound`, so that its existence does not leak. One statement: fit for
+/// `Store::read_one`.
+pub fn read(reader: &mut Reader<'_>, _caller: &Caller, key: &ResourceKey) -> Result<ResourceRow, InteractionError> {
+    let row = reader.current(key)?.ok_or_else(|| InteractionError::NotFound(key.clone()))?;
+    if row.method == Method::Delete {
+        return Err(InteractionError::Deleted { key: row.key, version: row.version });
+    }
+    Ok(row)
+}
+
+/// The version `version` of `key`, current or older; a version that is a deletion answers as `Deleted`.
+pub fn vread(
+    reader: &mut Reader<'_>,
+    _caller: &Caller,
+    key: &ResourceKey,
+    version: &str,
+) -> Result<ResourceRow, InteractionError> {
+    let unknown = || InteractionError::NoSuchVersion(key.clone(), version.chars().take(64).collect());
+    // Canonical digits only: "01" names no version.
+    let number = version.parse::<i64>().ok().filter(|number| number.to_string() == version).ok_or_else(unknown)?;
+    let row = reader.version(key, number)?.ok_or_else(unknown)?;
+    if row.method == Method::Delete {
+        return Err(InteractionError::Deleted { key: row.key, version: row.version });
+    }
+    Ok(row)
+}
