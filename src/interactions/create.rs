@@ -3,24 +3,34 @@
 //! Spec: R4 http.html#create, #ccreate
 
 use crate::access::Caller;
-use crate::fhir::{Resource, ResourceType};
-use crate::interactions::{Answer, Engine, InteractionError, Write};
-use crate::store::Tx;
+use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::conditional::Criteria;
+use crate::interactions::prepared::Prepared;
+use crate::interactions::{Answer, Effect, Engine, InteractionError, Write};
+use crate::store::{Method, Tx};
 
 /// A create that is ready to be written. An id in the body is ignored, as the specification says.
-pub struct Create {}
+pub struct Create {
+    key: ResourceKey,
+    prepared: Prepared,
+    unless: Option<Criteria>,
+}
 
 impl Create {
     /// Checks everything that needs no lock. `if_none_exist` is the search of that header, such as `identifier=a|b`.
     pub fn prepare(
         engine: &Engine,
-        caller: &Caller,
+        _caller: &Caller,
         resource_type: ResourceType,
-        resource: Resource,
+        mut resource: Resource,
         if_none_exist: Option<&str>,
     ) -> Result<Create, InteractionError> {
-        let _ = (engine, caller, resource_type, resource, if_none_exist);
-        todo!()
+        same_type(resource_type, &resource)?;
+        let unless = if_none_exist.map(|text| Criteria::parse(engine, resource_type, text)).transpose()?;
+        let id = Id::random();
+        resource.set_id(id.clone());
+        let prepared = Prepared::new(engine, &resource)?;
+        Ok(Create { key: ResourceKey { resource_type, id }, prepared, unless })
     }
 }
 
@@ -28,7 +38,22 @@ impl Write for Create {
     type Answer = Answer;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Answer, InteractionError> {
-        let _ = tx;
-        todo!()
+        if let Some(criteria) = &self.unless {
+            let found = criteria.find_locked(tx, 2)?;
+            if let Some(row) = criteria.single(found)? {
+                return Ok(Answer { effect: Effect::Matched, row: Some(row), issues: Vec::new() });
+            }
+        }
+        self.prepared.write(tx, self.key.clone(), None, Method::Create)
     }
+}
+
+/// Refuses a body of another type than the one in the address.
+pub(super) fn same_type(resource_type: ResourceType, resource: &Resource) -> Result<(), InteractionError> {
+    if resource.resource_type == resource_type {
+        return Ok(());
+    }
+    let found = resource.resource_type;
+    let text = format!("the address is for {resource_type}, but the body is a {found}: send one to the address of the other");
+    Err(InteractionError::Invalid(vec![Issue::error(IssueCode::Invalid, "resourceType", text)]))
 }

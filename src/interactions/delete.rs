@@ -4,21 +4,28 @@
 
 use crate::access::Caller;
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::interactions::{Answer, Engine, InteractionError, Precondition, Write};
-use crate::store::Tx;
+use crate::interactions::conditional::Criteria;
+use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition, Write};
+use crate::store::{IndexRows, Locked, Method, Put, ResourceRow, Tx, Written};
+
+/// The most resources that one conditional delete may take away.
+const MOST_DELETED: u32 = 1000;
 
 /// A delete. Of what is not there or is deleted already it answers `Absent`.
-pub struct Delete {}
+pub struct Delete {
+    key: ResourceKey,
+    precondition: Precondition,
+}
 
 impl Delete {
+    /// A delete has nothing to check without a lock but who asks.
     pub fn prepare(
-        engine: &Engine,
-        caller: &Caller,
+        _engine: &Engine,
+        _caller: &Caller,
         key: &ResourceKey,
         precondition: Precondition,
     ) -> Result<Delete, InteractionError> {
-        let _ = (engine, caller, key, precondition);
-        todo!()
+        Ok(Delete { key: key.clone(), precondition })
     }
 }
 
@@ -26,25 +33,74 @@ impl Write for Delete {
     type Answer = Answer;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Answer, InteractionError> {
-        let _ = tx;
-        todo!()
+        let previous = tx.lock(&self.key)?;
+        self.precondition.check(&self.key, previous.as_ref())?;
+        match deletion(&self.key, previous) {
+            Some(put) => Ok(deleted(tx.put(put)?)),
+            None => Ok(Answer { effect: Effect::Absent, row: None, issues: Vec::new() }),
+        }
     }
 }
 
+/// The version that deletes what stands at `key`; `None` when nothing does.
+pub(super) fn deletion(key: &ResourceKey, previous: Option<Locked>) -> Option<Put> {
+    let previous = previous.filter(|previous| !previous.is_deleted)?;
+    let (key, previous) = (key.clone(), Some(previous));
+    Some(Put { key, previous, method: Method::Delete, tail: None, rows: IndexRows::default() })
+}
+
+/// What to tell of a deletion.
+pub(super) fn deleted(written: Written) -> Answer {
+    let row = ResourceRow {
+        rid: written.rid,
+        key: written.key,
+        version: written.version,
+        updated_us: written.updated_us,
+        method: Method::Delete,
+        tail: None,
+    };
+    Answer { effect: Effect::Deleted, row: Some(row), issues: Vec::new() }
+}
+
 /// A delete of what matches criteria: one resource, or several where the settings allow that.
-pub struct ConditionalDelete {}
+pub struct ConditionalDelete {
+    criteria: Criteria,
+    precondition: Precondition,
+    may_delete_several: bool,
+}
 
 impl ConditionalDelete {
     /// `criteria` is the query string; empty criteria are refused.
     pub fn prepare(
         engine: &Engine,
-        caller: &Caller,
+        _caller: &Caller,
         resource_type: ResourceType,
         criteria: &str,
         precondition: Precondition,
     ) -> Result<ConditionalDelete, InteractionError> {
-        let _ = (engine, caller, resource_type, criteria, precondition);
-        todo!()
+        let criteria = Criteria::parse(engine, resource_type, criteria)?;
+        Ok(ConditionalDelete { criteria, precondition, may_delete_several: engine.fhir.delete_multiple })
+    }
+
+    /// What the criteria match, in one order for all transactions.
+    pub(super) fn targets(&self, tx: &mut Tx<'_>) -> Result<Vec<ResourceKey>, InteractionError> {
+        let most = if self.may_delete_several { MOST_DELETED + 1 } else { 2 };
+        let rows = self.criteria.find_locked(tx, most)?;
+        if rows.len() >= most as usize {
+            return Err(InteractionError::MultipleMatches(self.criteria.resource_type));
+        }
+        Ok(rows.into_iter().map(|row| row.key).collect())
+    }
+
+    /// The deletions to write.
+    pub(super) fn puts(&self, tx: &mut Tx<'_>) -> Result<Vec<Put>, InteractionError> {
+        let mut puts = Vec::new();
+        for key in self.targets(tx)? {
+            let previous = tx.lock(&key)?;
+            self.precondition.check(&key, previous.as_ref())?;
+            puts.extend(deletion(&key, previous));
+        }
+        Ok(puts)
     }
 }
 
@@ -53,7 +109,7 @@ impl Write for ConditionalDelete {
     type Answer = Vec<Answer>;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Vec<Answer>, InteractionError> {
-        let _ = tx;
-        todo!()
+        let puts = self.puts(tx)?;
+        Ok(tx.put_all(puts)?.into_iter().map(deleted).collect())
     }
 }

@@ -5,9 +5,12 @@
 use serde_json::Value;
 
 use crate::access::Caller;
-use crate::fhir::{ResourceKey, ResourceType};
-use crate::interactions::{Answer, Engine, InteractionError, Precondition, Write};
-use crate::store::Tx;
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, json, write_head};
+use crate::interactions::conditional::Criteria;
+use crate::interactions::patch::{fhirpath_patch, json_patch};
+use crate::interactions::prepared::Prepared;
+use crate::interactions::{Answer, Engine, InteractionError, Precondition, Write, read};
+use crate::store::{Method, ResourceRow, StoreError, Tx};
 
 /// The body of a patch.
 #[derive(Clone, Debug)]
@@ -20,7 +23,14 @@ pub enum PatchDocument {
 
 /// A patch that is ready to be written: applied to the version that was current when it was prepared. When another
 /// version is current by then, it says `Stale`.
-pub struct Patch {}
+pub struct Patch {
+    key: ResourceKey,
+    /// The version that was patched.
+    base: i64,
+    prepared: Prepared,
+    precondition: Precondition,
+    criteria: Option<Criteria>,
+}
 
 impl Patch {
     /// Reads the resource, patches and checks it.
@@ -31,21 +41,52 @@ impl Patch {
         document: &PatchDocument,
         precondition: Precondition,
     ) -> Result<Patch, InteractionError> {
-        let _ = (engine, caller, key, document, precondition);
-        todo!()
+        let row = engine.store.read_one(|reader| read(reader, caller, key))?;
+        Patch::of(engine, row, document, precondition, None)
     }
 
     /// The same for the one resource that `criteria` (a query string) match.
     pub fn prepare_conditional(
         engine: &Engine,
-        caller: &Caller,
+        _caller: &Caller,
         resource_type: ResourceType,
         criteria: &str,
         document: &PatchDocument,
         precondition: Precondition,
     ) -> Result<Patch, InteractionError> {
-        let _ = (engine, caller, resource_type, criteria, document, precondition);
-        todo!()
+        let criteria = Criteria::parse(engine, resource_type, criteria)?;
+        let found = engine.store.read(|reader| criteria.find(reader, 2))?;
+        let row = criteria.single(found)?.ok_or(InteractionError::NoMatch(resource_type))?;
+        Patch::of(engine, row, document, precondition, Some(criteria))
+    }
+
+    fn of(
+        engine: &Engine,
+        row: ResourceRow,
+        document: &PatchDocument,
+        precondition: Precondition,
+        criteria: Option<Criteria>,
+    ) -> Result<Patch, InteractionError> {
+        let mut value = whole(&row)?;
+        let most_bytes = engine.limits.resource_bytes;
+        match document {
+            PatchDocument::JsonPatch(operations) => json_patch::apply(&mut value, operations, most_bytes)?,
+            PatchDocument::FhirPath(parameters) => fhirpath_patch::apply(&mut value, parameters, most_bytes)?,
+        }
+        let resource = Resource::from_value(value).map_err(|issue| InteractionError::Unprocessable(vec![issue]))?;
+        if resource.id.as_ref() != Some(&row.key.id) || resource.resource_type != row.key.resource_type {
+            return Err(InteractionError::Unprocessable(vec![Issue::error(
+                IssueCode::BusinessRule,
+                format!("{}.id", row.key.resource_type),
+                "a patch may not change the type or the id of a resource",
+            )]));
+        }
+        let prepared = Prepared::new(engine, &resource).map_err(|error| match error {
+            // The request was well-formed; what came out of it is not.
+            InteractionError::Invalid(issues) => InteractionError::Unprocessable(issues),
+            other => other,
+        })?;
+        Ok(Patch { key: row.key, base: row.version, prepared, precondition, criteria })
     }
 }
 
@@ -53,7 +94,25 @@ impl Write for Patch {
     type Answer = Answer;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Answer, InteractionError> {
-        let _ = tx;
-        todo!()
+        if let Some(criteria) = &self.criteria {
+            let found = criteria.find_locked(tx, 2)?;
+            if criteria.single(found)?.is_none_or(|row| row.key != self.key) {
+                return Err(InteractionError::Stale);
+            }
+        }
+        let previous = tx.lock(&self.key)?;
+        self.precondition.check(&self.key, previous.as_ref())?;
+        if previous.as_ref().is_none_or(|previous| previous.version != self.base) {
+            return Err(InteractionError::Stale);
+        }
+        self.prepared.write(tx, self.key.clone(), previous, Method::Update)
     }
+}
+
+/// The whole resource as JSON, as a read would give it.
+fn whole(row: &ResourceRow) -> Result<Value, InteractionError> {
+    let mut text = Vec::new();
+    write_head(&row.key, row.version, row.updated_us, &mut text);
+    text.extend_from_slice(row.tail.as_deref().unwrap_or_default());
+    json::parse(&text).map_err(|error| StoreError::Damaged(format!("{}: {error}", row.key)).into())
 }

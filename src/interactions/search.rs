@@ -3,8 +3,9 @@
 //! Spec: R4 http.html#search, search.html
 
 use crate::access::Caller;
+use crate::clock;
 use crate::interactions::InteractionError;
-use crate::search::SearchRequest;
+use crate::search::{CompileContext, Position, SearchError, SearchRequest, Total, count, page};
 use crate::store::{Reader, ResourceRow};
 
 /// One page of matches.
@@ -20,10 +21,39 @@ pub struct SearchPage {
 /// The page that `request` asks for.
 pub fn search(
     reader: &mut Reader<'_>,
-    caller: &Caller,
+    _caller: &Caller,
     request: &SearchRequest,
     zone_minutes: i16,
 ) -> Result<SearchPage, InteractionError> {
-    let _ = (reader, caller, request, zone_minutes);
-    todo!()
+    let hasher = reader.hasher();
+    let context =
+        CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
+    if request.is_count_only() {
+        let total = reader.number(&count(request, &context))?;
+        return Ok(SearchPage { rows: Vec::new(), next: None, total: Some(total) });
+    }
+    let sort = request.control.sort;
+    let after = match &request.control.cursor {
+        Some(cursor) => Some(Position::parse(cursor, sort).ok_or_else(|| SearchError::BadValue {
+            parameter: "_cursor".to_owned(),
+            problem: "follow the links of the pages as they stand".to_owned(),
+        })?),
+        None => None,
+    };
+    let wanted = request.control.count;
+    let mut rows = reader.rows(&page(request, &context, after.as_ref(), wanted + 1))?;
+    let has_more = rows.len() > wanted as usize;
+    rows.truncate(wanted as usize);
+    let next = rows.last().filter(|_| has_more).map(|row| {
+        let position = Position { rid: row.rid, updated_us: row.updated_us, id: row.key.id.as_str().to_owned() };
+        position.to_text(sort)
+    });
+    let total = match request.control.total {
+        Some(Total::None) => None,
+        Some(Total::Accurate | Total::Estimate) => Some(reader.number(&count(request, &context))?),
+        // One page that holds everything has counted already.
+        None if after.is_none() && !has_more => Some(rows.len() as i64),
+        None => None,
+    };
+    Ok(SearchPage { rows, next, total })
 }

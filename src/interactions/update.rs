@@ -3,35 +3,61 @@
 //! Spec: R4 http.html#update, #upsert, #cond-update
 
 use crate::access::Caller;
-use crate::fhir::{Resource, ResourceKey, ResourceType};
+use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::conditional::Criteria;
+use crate::interactions::create::same_type;
+use crate::interactions::prepared::Prepared;
 use crate::interactions::{Answer, Engine, InteractionError, Write};
-use crate::store::Tx;
+use crate::store::{Locked, Method, Tx};
 
 /// What must hold before a resource is changed.
 ///
 /// Spec: R4 http.html#concurrency
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Precondition {
-    /// Versions of which one must be the current one (`If-Match`); `None` when the header is absent.
+    /// Versions of which one must be the current one (`If-Match`), `*` for any; `None` when the header is absent.
     pub if_match: Option<Vec<String>>,
     /// The resource must not exist (`If-None-Match: *`).
     pub if_none_match_any: bool,
 }
 
 /// An update that is ready to be written.
-pub struct Update {}
+pub struct Update {
+    key: ResourceKey,
+    prepared: Prepared,
+    precondition: Precondition,
+    may_create: bool,
+}
 
 impl Update {
     /// Checks everything that needs no lock. The body must name the id of `key`.
     pub fn prepare(
         engine: &Engine,
-        caller: &Caller,
+        _caller: &Caller,
         key: &ResourceKey,
         resource: Resource,
         precondition: Precondition,
     ) -> Result<Update, InteractionError> {
-        let _ = (engine, caller, key, resource, precondition);
-        todo!()
+        same_type(key.resource_type, &resource)?;
+        let place = || format!("{}.id", key.resource_type);
+        let problem = match &resource.id {
+            Some(id) if *id == key.id => None,
+            Some(_) => Some(Issue::error(
+                IssueCode::Invalid,
+                place(),
+                format!("the id in the body differs from the one in the address: both must be '{}'", key.id),
+            )),
+            None => Some(Issue::error(
+                IssueCode::Required,
+                place(),
+                format!("an update needs the id in the body: add \"id\": \"{}\"", key.id),
+            )),
+        };
+        if let Some(problem) = problem {
+            return Err(InteractionError::Invalid(vec![problem]));
+        }
+        let prepared = Prepared::new(engine, &resource)?;
+        Ok(Update { key: key.clone(), prepared, precondition, may_create: engine.fhir.update_creates })
     }
 }
 
@@ -39,26 +65,51 @@ impl Write for Update {
     type Answer = Answer;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Answer, InteractionError> {
-        let _ = tx;
-        todo!()
+        let previous = standing(tx, &self.key, &self.precondition, self.may_create)?;
+        self.prepared.write(tx, self.key.clone(), previous, Method::Update)
     }
 }
 
+/// Holds what stands at `key`, once the precondition allows the update.
+pub(super) fn standing(
+    tx: &mut Tx<'_>,
+    key: &ResourceKey,
+    precondition: &Precondition,
+    may_create: bool,
+) -> Result<Option<Locked>, InteractionError> {
+    let previous = tx.lock(key)?;
+    precondition.check(key, previous.as_ref())?;
+    if previous.is_none() && !may_create {
+        return Err(InteractionError::ClientIdRefused(key.clone()));
+    }
+    Ok(previous)
+}
+
 /// An update of the one resource that matches criteria, or a create when none does.
-pub struct ConditionalUpdate {}
+pub struct ConditionalUpdate {
+    criteria: Criteria,
+    /// The id in the body, if there is one.
+    id: Option<Id>,
+    prepared: Prepared,
+    precondition: Precondition,
+    may_create: bool,
+}
 
 impl ConditionalUpdate {
     /// Checks everything that needs no lock. `criteria` is the query string.
     pub fn prepare(
         engine: &Engine,
-        caller: &Caller,
+        _caller: &Caller,
         resource_type: ResourceType,
         criteria: &str,
         resource: Resource,
         precondition: Precondition,
     ) -> Result<ConditionalUpdate, InteractionError> {
-        let _ = (engine, caller, resource_type, criteria, resource, precondition);
-        todo!()
+        same_type(resource_type, &resource)?;
+        let criteria = Criteria::parse(engine, resource_type, criteria)?;
+        let prepared = Prepared::new(engine, &resource)?;
+        let may_create = engine.fhir.update_creates;
+        Ok(ConditionalUpdate { criteria, id: resource.id, prepared, precondition, may_create })
     }
 }
 
@@ -66,7 +117,30 @@ impl Write for ConditionalUpdate {
     type Answer = Answer;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Answer, InteractionError> {
-        let _ = tx;
-        todo!()
+        let resource_type = self.criteria.resource_type;
+        let found = self.criteria.find_locked(tx, 2)?;
+        let Some(row) = self.criteria.single(found)? else {
+            let Some(id) = &self.id else {
+                let key = ResourceKey { resource_type, id: Id::random() };
+                self.precondition.check(&key, None)?;
+                return self.prepared.write(tx, key, None, Method::Update);
+            };
+            // R4: no match and an id in the body is an update as create, so nothing may stand there yet.
+            let key = ResourceKey { resource_type, id: id.clone() };
+            let previous = standing(tx, &key, &self.precondition, self.may_create)?;
+            if previous.as_ref().is_some_and(|previous| !previous.is_deleted) {
+                return Err(InteractionError::Exists(key));
+            }
+            return self.prepared.write(tx, key, previous, Method::Update);
+        };
+        if self.id.as_ref().is_some_and(|id| *id != row.key.id) {
+            return Err(InteractionError::Invalid(vec![Issue::error(
+                IssueCode::Invalid,
+                format!("{resource_type}.id"),
+                "the id in the body is not that of the resource that the criteria match: leave it out, or send the right one",
+            )]));
+        }
+        let previous = standing(tx, &row.key, &self.precondition, self.may_create)?;
+        self.prepared.write(tx, row.key, previous, Method::Update)
     }
 }

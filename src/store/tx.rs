@@ -51,6 +51,7 @@ pub struct Put {
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
+    pub rid: i64,
     pub key: ResourceKey,
     pub version: i64,
     pub updated_us: i64,
@@ -145,6 +146,7 @@ impl Tx<'_> {
             Link::Postgres(connection) => postgres::apply(connection, &numbered)?,
         }
         let written = |write: Numbered| Written {
+            rid: write.rid,
             key: write.put.key,
             version: write.version,
             updated_us: write.updated_us,

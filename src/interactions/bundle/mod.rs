@@ -1,6 +1,14 @@
 //! Batch and transaction.
 //!
+//! `plan` understands the entries without any lock; `batch` and `transaction` carry them out.
+//!
 //! Spec: R4 http.html#transaction
+
+mod batch;
+mod get;
+mod plan;
+mod references;
+mod transaction;
 
 use crate::access::Caller;
 use crate::fhir::Resource;
@@ -29,15 +37,27 @@ pub enum EntryAnswer {
     /// A conditional delete.
     Deleted(Vec<Answer>),
     Read(ResourceRow),
-    Searched { request: Box<SearchRequest>, page: SearchPage },
+    /// A conditional read of a version that the client has.
+    NotModified(ResourceRow),
+    Searched {
+        request: Box<SearchRequest>,
+        page: SearchPage,
+    },
     /// History; the text is the entry's own `request.url`.
-    History { url: String, page: HistoryPage },
+    History {
+        url: String,
+        page: HistoryPage,
+    },
     /// In a batch only: this entry failed, the others stand.
     Failed(InteractionError),
 }
 
 /// Does the batch or transaction `bundle`, and waits until it is on the disk.
 pub fn process(engine: &Engine, caller: &Caller, bundle: Resource) -> Result<BundleAnswer, InteractionError> {
-    let _ = (engine, caller, bundle);
-    todo!()
+    let plan = plan::plan(engine, bundle)?;
+    let entries = match plan.kind {
+        BundleKind::Batch => batch::run(engine, caller, plan.entries)?,
+        BundleKind::Transaction => transaction::run(engine, caller, plan.entries)?,
+    };
+    Ok(BundleAnswer { kind: plan.kind, entries })
 }

@@ -1,0 +1,87 @@
+//! Criteria and preconditions: what must hold before a write is done.
+//!
+//! Spec: R4 http.html#ccreate, #cond-update, #concurrency
+
+use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::interactions::{Engine, InteractionError, Precondition};
+use crate::search::{
+    CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string,
+};
+use crate::store::{Locked, Reader, ResourceRow, Tx};
+
+/// The search of a conditional interaction.
+#[derive(Clone)]
+pub(super) struct Criteria {
+    pub(super) resource_type: ResourceType,
+    request: SearchRequest,
+    zone_minutes: i16,
+}
+
+impl Criteria {
+    /// Reads a query string. Unknown parameters and empty criteria are always refused: what they would match is not
+    /// what was meant.
+    pub(super) fn parse(
+        engine: &Engine,
+        resource_type: ResourceType,
+        text: &str,
+    ) -> Result<Criteria, InteractionError> {
+        let text = text.strip_prefix('?').unwrap_or(text);
+        let pairs = parse_query_string(text)?;
+        let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+        let request = parse(Some(resource_type), &pairs, &context)?;
+        if request.criteria.is_empty() {
+            return Err(InteractionError::Invalid(vec![Issue::request(
+                IssueCode::Required,
+                "a conditional interaction needs at least one search parameter, or it would concern every resource of the type",
+            )]));
+        }
+        Ok(Criteria { resource_type, request, zone_minutes: engine.fhir.zone_minutes })
+    }
+
+    /// Keeps equal conditions of other transactions waiting until this one ends, then finds what matches now.
+    pub(super) fn find_locked(&self, tx: &mut Tx<'_>, most: u32) -> Result<Vec<ResourceRow>, InteractionError> {
+        tx.lock_text(&self.request.canonical())?;
+        self.find(tx, most)
+    }
+
+    /// The first `most` matches.
+    pub(super) fn find(&self, reader: &mut Reader<'_>, most: u32) -> Result<Vec<ResourceRow>, InteractionError> {
+        let hasher = reader.hasher();
+        let context = CompileContext {
+            hasher: &hasher,
+            dialect: reader.dialect(),
+            now_us: crate::clock::now_us(),
+            zone_minutes: self.zone_minutes,
+        };
+        Ok(reader.rows(&matches(&self.request, &context, most))?)
+    }
+
+    /// The one match, or none.
+    pub(super) fn single(&self, mut rows: Vec<ResourceRow>) -> Result<Option<ResourceRow>, InteractionError> {
+        if rows.len() > 1 {
+            return Err(InteractionError::MultipleMatches(self.resource_type));
+        }
+        Ok(rows.pop())
+    }
+}
+
+impl Precondition {
+    /// Checks the precondition against what stands at `key`.
+    pub(super) fn check(&self, key: &ResourceKey, standing: Option<&Locked>) -> Result<(), InteractionError> {
+        let current = standing.filter(|locked| !locked.is_deleted);
+        if self.if_none_match_any && current.is_some() {
+            return Err(InteractionError::Exists(key.clone()));
+        }
+        let Some(versions) = &self.if_match else {
+            return Ok(());
+        };
+        let Some(current) = current else {
+            return Err(InteractionError::NothingToMatch(key.clone()));
+        };
+        let number = current.version.to_string();
+        if versions.iter().any(|version| *version == number || version == "*") {
+            return Ok(());
+        }
+        Err(InteractionError::VersionConflict { key: key.clone(), current: current.version })
+    }
+}

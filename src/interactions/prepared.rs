@@ -1,0 +1,115 @@
+//! What a resource needs before it can be written, done without any lock: checks, packing, index rows.
+
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::{Answer, Effect, Engine, InteractionError};
+use crate::search::{ExtractContext, extract};
+use crate::store::{IndexRows, Locked, Method, Packed, Put, ResourceRow, Tx};
+use crate::validation;
+
+/// A resource that is valid and ready to be stored.
+pub(super) struct Prepared {
+    tail: Vec<u8>,
+    packed: Packed,
+    rows: IndexRows,
+    /// What validation had to say besides.
+    issues: Vec<Issue>,
+    /// `FhirSettings::version_unchanged`
+    version_unchanged: bool,
+}
+
+impl Prepared {
+    /// Validates `resource` and extracts its index rows.
+    pub(super) fn new(engine: &Engine, resource: &Resource) -> Result<Prepared, InteractionError> {
+        let issues = checked(validation::validate(resource, &engine.bases))?;
+        let hasher = engine.store.hasher();
+        let context =
+            ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: engine.fhir.zone_minutes };
+        let rows = extract(resource, &context).map_err(|error| {
+            let place = resource.resource_type.name();
+            InteractionError::Unprocessable(vec![Issue::error(IssueCode::Processing, place, error.to_string())])
+        })?;
+        let tail = resource.tail();
+        let packed = Packed::new(tail.clone());
+        Ok(Prepared { tail, packed, rows, issues, version_unchanged: engine.fhir.version_unchanged })
+    }
+
+    /// Writes it as the next version of `key`; an equal current version stays as it is.
+    pub(super) fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        key: ResourceKey,
+        previous: Option<Locked>,
+        method: Method,
+    ) -> Result<Answer, InteractionError> {
+        if let Some(unchanged) = self.unchanged(tx, &key, previous.as_ref())? {
+            return Ok(unchanged);
+        }
+        let put = self.put(tx, key, previous, method);
+        let effect = effect(&put);
+        let written = tx.put(put)?;
+        Ok(self.answer(effect, written))
+    }
+
+    /// The answer `Unchanged` when the current version says the same and the settings spare a new one.
+    pub(super) fn unchanged(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &ResourceKey,
+        previous: Option<&Locked>,
+    ) -> Result<Option<Answer>, InteractionError> {
+        if self.version_unchanged || previous.is_none_or(|previous| previous.is_deleted) {
+            return Ok(None);
+        }
+        let current = tx.current(key)?;
+        let same = current.filter(|row| row.tail.as_deref() == Some(self.tail.as_slice()));
+        Ok(same.map(|row| Answer { effect: Effect::Unchanged, row: Some(row), issues: self.issues.clone() }))
+    }
+
+    /// The version to write.
+    pub(super) fn put(&self, tx: &Tx<'_>, key: ResourceKey, previous: Option<Locked>, method: Method) -> Put {
+        let mut rows = self.rows.clone();
+        if key.resource_type == ResourceType::PATIENT {
+            // A Patient is in its own compartment; its id may have become known only now.
+            rows.patients.push(tx.hasher().key(&key));
+        }
+        rows.normalize();
+        Put { key, previous, method, tail: Some(self.packed.clone()), rows }
+    }
+
+    /// What to tell of a version that was written.
+    pub(super) fn answer(&self, effect: Effect, written: crate::store::Written) -> Answer {
+        let row = ResourceRow {
+            rid: written.rid,
+            key: written.key,
+            version: written.version,
+            updated_us: written.updated_us,
+            method: written.method,
+            tail: Some(self.tail.clone()),
+        };
+        Answer { effect, row: Some(row), issues: self.issues.clone() }
+    }
+}
+
+/// What writing `put` does.
+pub(super) fn effect(put: &Put) -> Effect {
+    match &put.previous {
+        Some(previous) if !previous.is_deleted => Effect::Updated,
+        _ => Effect::Created,
+    }
+}
+
+/// Lets warnings through and turns errors into a refusal.
+fn checked(issues: Vec<Issue>) -> Result<Vec<Issue>, InteractionError> {
+    if !issues.iter().any(Issue::is_error) {
+        return Ok(issues);
+    }
+    // R4 http.html#create: what breaks the base rules is a bad request, what breaks rules of content is unprocessable.
+    let is_content = |issue: &Issue| {
+        matches!(issue.code, IssueCode::CodeInvalid | IssueCode::Invariant | IssueCode::BusinessRule)
+    };
+    if issues.iter().filter(|issue| issue.is_error()).all(is_content) {
+        Err(InteractionError::Unprocessable(issues))
+    } else {
+        Err(InteractionError::Invalid(issues))
+    }
+}
