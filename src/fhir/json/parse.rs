@@ -1,4 +1,4 @@
-//! FHIR JSON: a strict parser that says where, and a writer that keeps every digit.
+//! The strict parser, a single pass over the text.
 //!
 //! Stricter than JSON where FHIR is, or where leniency would hide a mistake: no byte order mark, no member twice, no
 //! member that cannot be an element, no NUL, no nesting without end. `null` passes, because arrays of primitives need
@@ -6,8 +6,12 @@
 //!
 //! Spec: R4 json.html
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Number, Value};
 use thiserror::Error;
+
+use crate::fhir::json::write::run_end;
 
 /// How deep objects and arrays may nest.
 pub const MAX_DEPTH: usize = 100;
@@ -63,7 +67,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 struct Fault {
     /// In bytes.
     offset: usize,
-    problem: std::borrow::Cow<'static, str>,
+    problem: Cow<'static, str>,
     /// Innermost step first.
     path: Vec<Step>,
 }
@@ -395,7 +399,7 @@ impl<'a> Parser<'a> {
     }
 
     #[cold]
-    fn fault(&self, problem: impl Into<std::borrow::Cow<'static, str>>) -> Box<Fault> {
+    fn fault(&self, problem: impl Into<Cow<'static, str>>) -> Box<Fault> {
         Box::new(Fault { offset: self.at, problem: problem.into(), path: Vec::new() })
     }
 
@@ -421,98 +425,10 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Where the run of characters that a JSON string holds as they are ends: at a quote, a backslash, a control character
-/// or the end of `bytes`.
-fn run_end(bytes: &[u8], start: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = ONES * 0x80;
-    let mut at = start;
-    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
-        // Eight bytes at once. A byte below n sets its high bit in (word - n) & !word; a borrow can only spoil the bytes
-        // above a hit, so the lowest hit is a true one.
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let hits =
-            (control | (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash)) & HIGHS;
-        if hits != 0 {
-            return at + hits.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    while bytes.get(at).is_some_and(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\') {
-        at += 1;
-    }
-    at
-}
-
-/// Writes `value` compactly, key order and digits kept.
-pub fn write(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => out.extend_from_slice(number.as_str().as_bytes()),
-        Value::String(text) => write_text(text, out),
-        Value::Array(entries) => {
-            out.push(b'[');
-            for (index, entry) in entries.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write(entry, out);
-            }
-            out.push(b']');
-        }
-        Value::Object(members) => {
-            out.push(b'{');
-            for (index, (name, value)) in members.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_text(name, out);
-                out.push(b':');
-                write(value, out);
-            }
-            out.push(b'}');
-        }
-    }
-}
-
-/// Writes `text` as a JSON string, with quotes; only what JSON requires is escaped.
-pub fn write_text(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    out.reserve(bytes.len() + 2);
-    out.push(b'"');
-    let mut start = 0;
-    loop {
-        let end = run_end(bytes, start);
-        out.extend_from_slice(&bytes[start..end]);
-        let Some(special) = bytes.get(end) else { break };
-        match special {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            control => {
-                const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
-                out.push(DIGITS[usize::from(control >> 4)]);
-                out.push(DIGITS[usize::from(control & 15)]);
-            }
-        }
-        start = end + 1;
-    }
-    out.push(b'"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fhir::json::write;
 
     fn rewritten(text: &str) -> String {
         let mut out = Vec::new();

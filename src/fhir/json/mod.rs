@@ -1,0 +1,9 @@
+//! FHIR JSON: a strict parser that says where, and a writer that keeps every digit.
+//!
+//! Spec: R4 json.html
+
+mod parse;
+mod write;
+
+pub use parse::{JsonError, MAX_DEPTH, parse};
+pub use write::{write, write_text};
