@@ -38,6 +38,11 @@ impl Criteria {
         Ok(Criteria { resource_type, request, zone_minutes: engine.fhir.zone_minutes })
     }
 
+    /// The same text for criteria that ask for the same.
+    pub(super) fn canonical(&self) -> String {
+        self.request.canonical()
+    }
+
     /// Keeps equal conditions of other transactions waiting until this one ends, then finds what matches now.
     pub(super) fn find_locked(&self, tx: &mut Tx<'_>, most: u32) -> Result<Vec<ResourceRow>, InteractionError> {
         tx.lock_text(&self.request.canonical())?;

@@ -67,25 +67,8 @@ impl Patch {
         precondition: Precondition,
         criteria: Option<Criteria>,
     ) -> Result<Patch, InteractionError> {
-        let mut value = whole(&row)?;
-        let most_bytes = engine.limits.resource_bytes;
-        match document {
-            PatchDocument::JsonPatch(operations) => json_patch::apply(&mut value, operations, most_bytes)?,
-            PatchDocument::FhirPath(parameters) => fhirpath_patch::apply(&mut value, parameters, most_bytes)?,
-        }
-        let resource = Resource::from_value(value).map_err(|issue| InteractionError::Unprocessable(vec![issue]))?;
-        if resource.id.as_ref() != Some(&row.key.id) || resource.resource_type != row.key.resource_type {
-            return Err(InteractionError::Unprocessable(vec![Issue::error(
-                IssueCode::BusinessRule,
-                format!("{}.id", row.key.resource_type),
-                "a patch may not change the type or the id of a resource",
-            )]));
-        }
-        let prepared = Prepared::new(engine, &resource).map_err(|error| match error {
-            // The request was well-formed; what came out of it is not.
-            InteractionError::Invalid(issues) => InteractionError::Unprocessable(issues),
-            other => other,
-        })?;
+        let resource = patched(engine, &row, document)?;
+        let prepared = prepare_patched(engine, &resource)?;
         Ok(Patch { key: row.key, base: row.version, prepared, precondition, criteria })
     }
 }
@@ -107,6 +90,37 @@ impl Write for Patch {
         }
         self.prepared.write(tx, self.key.clone(), previous, Method::Update)
     }
+}
+
+/// The resource that `document` makes of the version `row`; not validated yet.
+pub(super) fn patched(
+    engine: &Engine,
+    row: &ResourceRow,
+    document: &PatchDocument,
+) -> Result<Resource, InteractionError> {
+    let mut value = whole(row)?;
+    let most_bytes = engine.limits.resource_bytes;
+    match document {
+        PatchDocument::JsonPatch(operations) => json_patch::apply(&mut value, operations, most_bytes)?,
+        PatchDocument::FhirPath(parameters) => fhirpath_patch::apply(&mut value, parameters, most_bytes)?,
+    }
+    let resource = Resource::from_value(value).map_err(|issue| InteractionError::Unprocessable(vec![issue]))?;
+    if resource.id.as_ref() != Some(&row.key.id) || resource.resource_type != row.key.resource_type {
+        return Err(InteractionError::Unprocessable(vec![Issue::error(
+            IssueCode::BusinessRule,
+            format!("{}.id", row.key.resource_type),
+            "a patch may not change the type or the id of a resource",
+        )]));
+    }
+    Ok(resource)
+}
+
+/// Checks a patched resource. The request was well-formed; if what came out of it is not, it is unprocessable.
+pub(super) fn prepare_patched(engine: &Engine, resource: &Resource) -> Result<Prepared, InteractionError> {
+    Prepared::new(engine, resource).map_err(|error| match error {
+        InteractionError::Invalid(issues) => InteractionError::Unprocessable(issues),
+        other => other,
+    })
 }
 
 /// The whole resource as JSON, as a read would give it.

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use diesel::RunQueryDsl;
+use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Binary, SmallInt};
 
 use crate::fhir::ResourceKey;
@@ -10,7 +11,7 @@ use crate::store::codec::Packed;
 use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{IndexRows, Method};
 use crate::store::statement::{Fixed, Value};
-use crate::store::{StoreError, postgres, sqlite};
+use crate::store::{StoreError, WorkError, postgres, sqlite};
 
 /// A write transaction. Dropped without success, nothing of it stays.
 pub struct Tx<'c> {
@@ -133,6 +134,21 @@ impl Tx<'_> {
             Link::Sqlite(_) => Ok(()),
             Link::Postgres(connection) => postgres::lock(connection, self.reader.hasher.text(text)),
         }
+    }
+
+    /// Runs `work`; when it fails, what it wrote is undone and the transaction goes on. The outer error is the
+    /// database's own.
+    pub fn attempt<T, E: WorkError>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<Result<T, E>, StoreError> {
+        on!(self.reader.link, connection => connection.batch_execute("SAVEPOINT attempt"))?;
+        let done = work(self);
+        if done.is_err() {
+            on!(self.reader.link, connection => connection.batch_execute("ROLLBACK TO attempt"))?;
+        }
+        on!(self.reader.link, connection => connection.batch_execute("RELEASE attempt"))?;
+        Ok(done)
     }
 
     /// Writes all of `puts`, which name each resource once; answers in their order.

@@ -5,49 +5,78 @@ use crate::fhir::{Issue, IssueCode, PartialDate};
 use crate::interactions::bundle::EntryAnswer;
 use crate::interactions::bundle::plan::{ReadConditions, Target};
 use crate::interactions::{Engine, InteractionError, history, read, search, vread};
-use crate::search::{Handling, ParseContext, parse, parse_query_string};
+use crate::search::{Handling, ParseContext, SearchRequest, parse, parse_query_string};
 use crate::store::{HistoryRequest, HistoryScope, Reader};
 
-/// How many versions a history inside a Bundle gives when it does not say.
+/// How many versions a history inside a Bundle gives when it does not say, and at most.
 const VERSIONS: i64 = 50;
+const MOST_VERSIONS: i64 = 1000;
 
-/// Reads what a GET entry asks for.
-pub(super) fn get(
-    engine: &Engine,
-    reader: &mut Reader<'_>,
-    caller: &Caller,
-    target: &Target,
-    url: &str,
-    conditions: &ReadConditions,
-) -> Result<EntryAnswer, InteractionError> {
-    match target {
-        Target::Resource(key) => {
-            let row = read(reader, caller, key)?;
-            let number = row.version.to_string();
-            let is_known = match (&conditions.if_none_match, conditions.if_modified_since_us) {
-                (Some(versions), _) => versions.iter().any(|version| *version == number || version == "*"),
-                // HTTP dates have whole seconds.
-                (None, Some(since_us)) => row.updated_us / 1_000_000 <= since_us / 1_000_000,
-                (None, None) => false,
-            };
-            Ok(if is_known { EntryAnswer::NotModified(row) } else { EntryAnswer::Read(row) })
-        }
-        Target::Version(key, version) => Ok(EntryAnswer::Read(vread(reader, caller, key, version)?)),
-        Target::Search { resource_type, query } => {
-            let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
-            let request = parse(*resource_type, &parse_query_string(query)?, &context)?;
-            let page = search(reader, caller, &request, engine.fhir.zone_minutes)?;
-            Ok(EntryAnswer::Searched { request: Box::new(request), page })
-        }
-        Target::History { key, resource_type, query } => {
-            let scope = match (key, resource_type) {
-                (Some(key), _) => HistoryScope::Instance(key.clone()),
-                (None, Some(resource_type)) => HistoryScope::Type(*resource_type),
-                (None, None) => HistoryScope::System,
-            };
-            let page = history(reader, caller, &history_request(scope, query)?)?;
-            Ok(EntryAnswer::History { url: url.to_owned(), page })
-        }
+/// A GET entry that is understood.
+pub(super) struct Get {
+    what: What,
+    caller: Caller,
+}
+
+enum What {
+    Read(Target, ReadConditions),
+    Search(Box<SearchRequest>, i16),
+    History(HistoryRequest, String),
+}
+
+impl Get {
+    /// Understands the query of the entry, if it has one.
+    pub(super) fn prepare(
+        engine: &Engine,
+        caller: &Caller,
+        target: &Target,
+        url: &str,
+        conditions: &ReadConditions,
+    ) -> Result<Get, InteractionError> {
+        let what = match target {
+            Target::Resource(_) | Target::Version(..) => What::Read(target.clone(), conditions.clone()),
+            Target::Search { resource_type, query } => {
+                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+                let request = parse(*resource_type, &parse_query_string(query)?, &context)?;
+                What::Search(Box::new(request), engine.fhir.zone_minutes)
+            }
+            Target::History { key, resource_type, query } => {
+                let scope = match (key, resource_type) {
+                    (Some(key), _) => HistoryScope::Instance(key.clone()),
+                    (None, Some(resource_type)) => HistoryScope::Type(*resource_type),
+                    (None, None) => HistoryScope::System,
+                };
+                What::History(history_request(scope, query)?, url.to_owned())
+            }
+        };
+        Ok(Get { what, caller: caller.clone() })
+    }
+
+    /// Reads what the entry asks for.
+    pub(super) fn run(&self, reader: &mut Reader<'_>) -> Result<EntryAnswer, InteractionError> {
+        let caller = &self.caller;
+        Ok(match &self.what {
+            What::Read(Target::Version(key, version), _) => EntryAnswer::Read(vread(reader, caller, key, version)?),
+            What::Read(Target::Resource(key), conditions) => {
+                let row = read(reader, caller, key)?;
+                let number = row.version.to_string();
+                let is_known = match (&conditions.if_none_match, conditions.if_modified_since_us) {
+                    (Some(versions), _) => versions.iter().any(|version| *version == number || version == "*"),
+                    // HTTP dates have whole seconds.
+                    (None, Some(since_us)) => row.updated_us / 1_000_000 <= since_us / 1_000_000,
+                    (None, None) => false,
+                };
+                if is_known { EntryAnswer::NotModified(row) } else { EntryAnswer::Read(row) }
+            }
+            What::Read(..) => return Err(InteractionError::Invalid(Vec::new())),
+            What::Search(request, zone_minutes) => {
+                let page = search(reader, caller, request, *zone_minutes)?;
+                EntryAnswer::Searched { request: request.clone(), page }
+            }
+            What::History(request, url) => {
+                EntryAnswer::History { url: url.clone(), page: history(reader, caller, request)? }
+            }
+        })
     }
 }
 
@@ -55,11 +84,15 @@ fn history_request(scope: HistoryScope, query: &str) -> Result<HistoryRequest, I
     let mut request = HistoryRequest { scope, since_us: None, at: None, before: None, limit: VERSIONS };
     for (name, value) in parse_query_string(query)? {
         let refused = |text: &str| {
-            InteractionError::Invalid(vec![Issue::request(IssueCode::Value, format!("'{name}' of the history: {text}"))])
+            let text = format!("'{name}' of the history: {text}");
+            InteractionError::Invalid(vec![Issue::request(IssueCode::Value, text)])
         };
         let date = || PartialDate::parse_search(&value).map_err(|error| refused(&error.to_string()));
         match name.as_str() {
-            "_count" => request.limit = value.parse().ok().filter(|count| (1..=1000).contains(count)).ok_or_else(|| refused("a count is 1 to 1000"))?,
+            "_count" => {
+                let count = value.parse().ok().filter(|count| (1..=MOST_VERSIONS).contains(count));
+                request.limit = count.ok_or_else(|| refused("a count is a number from 1 to 1000"))?;
+            }
             "_since" => request.since_us = Some(date()?.interval(0).lo_us),
             "_at" => request.at = Some(date()?.interval(0)),
             "_format" => {}

@@ -1,0 +1,139 @@
+//! A batch: each entry alone, as if it had come by itself.
+//!
+//! Entries share commits, for a commit per entry would cost a disk flush each; a savepoint keeps them apart.
+//!
+//! Spec: R4 http.html#brules
+
+use crate::access::Caller;
+use crate::interactions::bundle::EntryAnswer;
+use crate::interactions::bundle::get::Get;
+use crate::interactions::bundle::plan::{Action, Entry};
+use crate::interactions::bundle::transaction::patch_document;
+use crate::interactions::{
+    ConditionalDelete, ConditionalUpdate, Create, Delete, Engine, InteractionError, Patch, Update, Write,
+};
+use crate::store::{StoreError, Tx};
+
+/// So many entries share a transaction: enough to spare flushes, few enough not to hold up other writers.
+const ENTRIES_PER_COMMIT: usize = 100;
+
+/// Does the entries; writes first, then reads.
+pub(super) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    entries: Vec<Entry>,
+) -> Result<Vec<EntryAnswer>, InteractionError> {
+    let mut answers: Vec<Option<EntryAnswer>> = entries.iter().map(|_| None).collect();
+    let writes: Vec<usize> =
+        (0..entries.len()).filter(|index| !matches!(entries[*index].action, Action::Get { .. })).collect();
+    for group in writes.chunks(ENTRIES_PER_COMMIT) {
+        let mut ready = Vec::with_capacity(group.len());
+        for &index in group {
+            match AnyWrite::prepare(engine, caller, &entries[index]) {
+                Ok(write) => ready.push((index, write)),
+                Err(error) => answers[index] = Some(EntryAnswer::Failed(error)),
+            }
+        }
+        for (index, done) in engine.store.write(move |tx| apply_each(tx, &mut ready))? {
+            answers[index] = Some(match done {
+                Ok(answer) => answer,
+                // Another writer got in between; alone, with fresh preparation, it gets its turn.
+                Err(InteractionError::Stale | InteractionError::Store(StoreError::Collision)) => {
+                    let again = engine.write(|engine| AnyWrite::prepare(engine, caller, &entries[index]));
+                    again.unwrap_or_else(EntryAnswer::Failed)
+                }
+                Err(error) => EntryAnswer::Failed(error),
+            });
+        }
+    }
+    for (entry, answer) in entries.iter().zip(&mut answers) {
+        if let Action::Get { target, url, conditions } = &entry.action {
+            let read = Get::prepare(engine, caller, target, url, conditions)
+                .and_then(|get| engine.store.read(|reader| get.run(reader)));
+            *answer = Some(read.unwrap_or_else(EntryAnswer::Failed));
+        }
+    }
+    let missing = || EntryAnswer::Failed(StoreError::Panicked.into());
+    Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
+}
+
+type Done = (usize, Result<EntryAnswer, InteractionError>);
+
+fn apply_each(tx: &mut Tx<'_>, ready: &mut [(usize, AnyWrite)]) -> Result<Vec<Done>, InteractionError> {
+    let mut done = Vec::with_capacity(ready.len());
+    for (index, write) in ready {
+        let outcome = tx.attempt(|tx| write.apply(tx))?;
+        done.push((*index, outcome));
+    }
+    Ok(done)
+}
+
+/// The write of an entry, whichever it is.
+enum AnyWrite {
+    Create(Box<Create>),
+    Update(Box<Update>),
+    ConditionalUpdate(Box<ConditionalUpdate>),
+    Patch(Box<Patch>),
+    Delete(Delete),
+    ConditionalDelete(Box<ConditionalDelete>),
+}
+
+impl AnyWrite {
+    fn prepare(engine: &Engine, caller: &Caller, entry: &Entry) -> Result<AnyWrite, InteractionError> {
+        let precondition = entry.precondition.clone();
+        Ok(match &entry.action {
+            Action::Create { resource, if_none_exist } => {
+                let (resource_type, unless) = (resource.resource_type, if_none_exist.as_deref());
+                let create = Create::prepare(engine, caller, resource_type, resource.clone(), unless)?;
+                AnyWrite::Create(Box::new(create))
+            }
+            Action::Update { key, resource } => {
+                let update = Update::prepare(engine, caller, key, resource.clone(), precondition)?;
+                AnyWrite::Update(Box::new(update))
+            }
+            Action::ConditionalUpdate { resource_type, criteria, resource } => {
+                let resource = resource.clone();
+                let update =
+                    ConditionalUpdate::prepare(engine, caller, *resource_type, criteria, resource, precondition)?;
+                AnyWrite::ConditionalUpdate(Box::new(update))
+            }
+            Action::Patch { key, document } => {
+                let document = patch_document(document)?;
+                AnyWrite::Patch(Box::new(Patch::prepare(engine, caller, key, &document, precondition)?))
+            }
+            Action::ConditionalPatch { resource_type, criteria, document } => {
+                let document = patch_document(document)?;
+                let patch = Patch::prepare_conditional(
+                    engine,
+                    caller,
+                    *resource_type,
+                    criteria,
+                    &document,
+                    precondition,
+                )?;
+                AnyWrite::Patch(Box::new(patch))
+            }
+            Action::Delete { key } => AnyWrite::Delete(Delete::prepare(engine, caller, key, precondition)?),
+            Action::ConditionalDelete { resource_type, criteria } => {
+                let delete = ConditionalDelete::prepare(engine, caller, *resource_type, criteria, precondition)?;
+                AnyWrite::ConditionalDelete(Box::new(delete))
+            }
+            Action::Get { .. } => return Err(InteractionError::Invalid(Vec::new())),
+        })
+    }
+}
+
+impl Write for AnyWrite {
+    type Answer = EntryAnswer;
+
+    fn apply(&mut self, tx: &mut Tx<'_>) -> Result<EntryAnswer, InteractionError> {
+        Ok(match self {
+            AnyWrite::Create(create) => EntryAnswer::Written(create.apply(tx)?),
+            AnyWrite::Update(update) => EntryAnswer::Written(update.apply(tx)?),
+            AnyWrite::ConditionalUpdate(update) => EntryAnswer::Written(update.apply(tx)?),
+            AnyWrite::Patch(patch) => EntryAnswer::Written(patch.apply(tx)?),
+            AnyWrite::Delete(delete) => EntryAnswer::Written(delete.apply(tx)?),
+            AnyWrite::ConditionalDelete(delete) => EntryAnswer::Deleted(delete.apply(tx)?),
+        })
+    }
+}
