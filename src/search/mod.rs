@@ -1,3 +1,30 @@
 //! Search: the parameter registry, extraction of index rows, and the one compiler from a query to a statement.
 //!
+//! A query goes `parse_query_string` -> [`parse`] -> (access adds its filters) -> [`page`], [`count`] or [`matches`]. A resource goes
+//! [`extract`] -> index rows. Both sides read values with the same functions, so that they can't drift apart.
+//!
 //! Spec: R4 search.html
+
+mod compile;
+mod dialect;
+mod error;
+mod extract;
+mod fold;
+mod parse;
+mod path;
+mod query_text;
+mod registry;
+mod request;
+
+pub use compile::{CompileContext, count, matches, page};
+pub use dialect::Dialect;
+pub use error::SearchError;
+pub use extract::{ExtractContext, ExtractError, extract};
+pub use fold::{STRING_INDEX_CHARS, fold};
+pub use parse::{MAX_COUNT, ParseContext, parse};
+pub use query_text::parse_query_string;
+pub use registry::{Parameter, ParameterKind, Registry};
+pub use request::{
+    Control, Criterion, DateValue, Handling, Modifier, Position, Prefix, QuantityValue, ReferenceValue, SearchRequest,
+    Sort, SortKey, Subject, Summary, TokenValue, Total, Values,
+};

@@ -1,0 +1,73 @@
+//! The prefixes of dates and numbers as ranges that an index row lies in.
+//!
+//! Spec: R4 search.html#prefix, #date, #number
+
+use crate::fhir::Interval;
+use crate::search::{DateValue, Prefix, QuantityValue};
+
+/// What a date row must meet: `lo_from <= lo < lo_to` and `hi_from < hi <= hi_to`. The widest bounds ask for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DateBox {
+    pub lo_from: i64,
+    pub lo_to: i64,
+    pub hi_from: i64,
+    pub hi_to: i64,
+}
+
+impl DateBox {
+    const ALL: DateBox = DateBox { lo_from: i64::MIN, lo_to: i64::MAX, hi_from: i64::MIN, hi_to: i64::MAX };
+}
+
+/// The boxes in which a row for `value` may lie; one of them is enough.
+///
+/// An empty side of a Period stands in the row as the end of time, so that it is beyond any date.
+pub(super) fn date_boxes(value: &DateValue, now_us: i64, zone_minutes: i16, boxes: &mut Vec<DateBox>) {
+    let Interval { lo_us: lo, hi_us: hi } = value.interval(zone_minutes);
+    let all = DateBox::ALL;
+    match value.prefix {
+        // A row is never empty, so that one which ends by `hi` begins before it: a range for the index.
+        Prefix::Eq => boxes.push(DateBox { lo_from: lo, lo_to: hi, hi_to: hi, ..all }),
+        Prefix::Ne => boxes.extend([DateBox { lo_to: lo, ..all }, DateBox { hi_from: hi, ..all }]),
+        Prefix::Gt => boxes.push(DateBox { hi_from: hi, ..all }),
+        Prefix::Lt => boxes.push(DateBox { lo_to: lo, ..all }),
+        // "the range above .. intersects, or the range of the search value fully contains": what begins within and
+        // ends within is left once those that end beyond are taken.
+        Prefix::Ge => boxes.extend([DateBox { lo_from: lo, ..all }, DateBox { hi_from: hi, ..all }]),
+        Prefix::Le => boxes.extend([DateBox { lo_to: lo, ..all }, DateBox { lo_to: hi, hi_to: hi, ..all }]),
+        Prefix::Sa => boxes.push(DateBox { lo_from: hi, ..all }),
+        Prefix::Eb => boxes.push(DateBox { lo_to: lo, hi_to: lo, ..all }),
+        Prefix::Ap => {
+            let gap = if now_us < lo { lo.saturating_sub(now_us) } else { now_us.saturating_sub(hi).max(0) };
+            let slack = gap / 10;
+            boxes.push(DateBox { lo_to: hi.saturating_add(slack), hi_from: lo.saturating_sub(slack), ..all });
+        }
+    }
+}
+
+/// A range of values: `from <= value < to`; `None` asks for nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct ValueRange {
+    pub from: Option<f64>,
+    pub to: Option<f64>,
+}
+
+/// The ranges in which a number for `value` may lie; one of them is enough.
+///
+/// Only `eq`, `ne` and `ap` take the written precision into account; "if a comparison prefix .. is provided, the
+/// implicit precision of the number is ignored".
+pub(super) fn value_ranges(value: &QuantityValue) -> Vec<ValueRange> {
+    let (low, high) = value.implicit;
+    let range = |from, to| ValueRange { from, to };
+    match value.prefix {
+        Prefix::Eq => vec![range(Some(low), Some(high))],
+        Prefix::Ne => vec![range(None, Some(low)), range(Some(high), None)],
+        Prefix::Gt | Prefix::Sa => vec![range(Some(value.value.next_up()), None)],
+        Prefix::Lt | Prefix::Eb => vec![range(None, Some(value.value))],
+        Prefix::Ge => vec![range(Some(value.value), None)],
+        Prefix::Le => vec![range(None, Some(value.value.next_up()))],
+        Prefix::Ap => {
+            let slack = value.value.abs() / 10.0;
+            vec![range(Some(low.min(value.value - slack)), Some(high.max((value.value + slack).next_up())))]
+        }
+    }
+}

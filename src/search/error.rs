@@ -1,0 +1,70 @@
+//! Why a search is refused.
+
+use thiserror::Error;
+
+/// Why a search is refused. Every text names the parameter and says what would be right; none repeats a value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SearchError {
+    /// The query string is no UTF-8 once the `%` escapes are undone, or an escape is broken.
+    #[error("the query string is not valid: after '%' come two hexadecimal digits, and the result must be UTF-8")]
+    Encoding,
+    /// `scope` is the resource type, or what else was searched.
+    #[error("'{parameter}' is not a search parameter of {scope}{}", suggestion(.near))]
+    UnknownParameter { parameter: String, scope: String, near: Vec<&'static str> },
+    #[error("'{parameter}' does not take the modifier ':{modifier}'; it takes {allowed}")]
+    UnknownModifier { parameter: String, modifier: String, allowed: String },
+    /// The specification has it, this server does not.
+    #[error("{what} (in '{parameter}') is not supported by this server yet; leave it out")]
+    Unsupported { parameter: String, what: &'static str },
+    #[error(
+        "'{parameter}' has an empty value: give a value, or leave the parameter out; to find absent values, use ':missing=true'"
+    )]
+    EmptyValue { parameter: String },
+    #[error("a value of '{parameter}' is not valid: {problem}")]
+    BadValue { parameter: String, problem: String },
+    #[error("'{parameter}' may be given only once")]
+    Repeated { parameter: String },
+    #[error("'{parameter}' has more than {limit} values separated by commas; split the search")]
+    TooManyValues { parameter: String, limit: usize },
+    #[error("the search has more than {limit} parameters; split the search")]
+    TooManyParameters { limit: usize },
+    #[error("a value of '{parameter}' is longer than {limit} bytes")]
+    TooLong { parameter: String, limit: usize },
+}
+
+impl SearchError {
+    /// True when the specification has the feature and only this server lacks it.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, SearchError::Unsupported { .. })
+    }
+}
+
+fn suggestion(near: &[&'static str]) -> String {
+    match near {
+        [] => String::new(),
+        [only] => format!("; did you mean '{only}'?"),
+        [first @ .., last] => {
+            let first: Vec<String> = first.iter().map(|name| format!("'{name}'")).collect();
+            format!("; did you mean {} or '{last}'?", first.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_parameter_is_named_with_its_near_ones() {
+        let error = SearchError::UnknownParameter {
+            parameter: "brithdate".to_owned(),
+            scope: "Patient".to_owned(),
+            near: vec!["birthdate", "deathdate"],
+        };
+
+        assert_eq!(
+            error.to_string(),
+            "'brithdate' is not a search parameter of Patient; did you mean 'birthdate' or 'deathdate'?"
+        );
+    }
+}

@@ -1,0 +1,520 @@
+//! From a resource to its index rows.
+//!
+//! Values that are not of their type (a date that is no date) give no row: telling them is the business of
+//! `validation`.
+//!
+//! Spec: R4 search.html#ptypes
+
+mod dates;
+mod quantities;
+mod references;
+mod texts;
+mod tokens;
+
+use std::fmt::Debug;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::fhir::definitions::{self};
+use crate::fhir::{Resource, ResourceKey, ResourceType};
+use crate::search::path::{self, Path};
+use crate::search::{Parameter, ParameterKind, Registry};
+use crate::store::{Hasher, IndexRows};
+
+/// What the rows of a resource depend on besides itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ExtractContext<'a> {
+    pub hasher: &'a Hasher,
+    /// The server's own base URLs, without a slash at the end: references under them are local.
+    pub bases: &'a [String],
+    /// Minutes east of UTC, for dates that name no zone.
+    pub zone_minutes: i16,
+}
+
+/// The expression of a search parameter can't be evaluated on this resource.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the search parameter '{parameter}' can't be read from this resource: {problem}")]
+pub struct ExtractError {
+    pub parameter: &'static str,
+    pub problem: String,
+}
+
+/// The rows of all parameters of the resource's type, without duplicates and sorted.
+///
+/// Composite and special parameters, `_id` and `_lastUpdated` have no rows.
+pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexRows, ExtractError> {
+    let mut rows = IndexRows::default();
+    if resource.resource_type == ResourceType::PATIENT
+        && let Some(id) = &resource.id
+    {
+        let key = ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() };
+        rows.patients.push(context.hasher.key(&key));
+    }
+    for entry in &Registry::bundled().plan(resource.resource_type).entries {
+        for path in &entry.paths {
+            path.each(&resource.value, context.bases, &mut |value| {
+                let element = Element { shape: path.leaf, value_set: path.value_set, value };
+                entry.index(&element, context, &mut rows);
+            });
+        }
+    }
+    sort(&mut rows.tokens);
+    sort(&mut rows.strings);
+    sort(&mut rows.dates);
+    sort(&mut rows.references);
+    sort(&mut rows.uris);
+    sort(&mut rows.patients);
+    let order = |row: &crate::store::QuantityRow| (row.param, row.code, row.system);
+    rows.quantities.sort_unstable_by(|left, right| {
+        order(left).cmp(&order(right)).then_with(|| left.value.total_cmp(&right.value))
+    });
+    rows.quantities.dedup();
+    Ok(rows)
+}
+
+fn sort<T: Ord>(rows: &mut Vec<T>) {
+    rows.sort_unstable();
+    rows.dedup();
+}
+
+/// How the rows of one resource type are made; compiled when the first resource of the type is written.
+#[derive(Debug)]
+pub(super) struct Plan {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    parameter: &'static str,
+    id: i16,
+    kind: ParameterKind,
+    paths: Vec<Path>,
+    /// Whether a Patient that this parameter refers to has the resource in its compartment.
+    ///
+    /// Spec: R4 compartmentdefinition-patient.html
+    makes_compartment: bool,
+}
+
+impl Plan {
+    pub(super) fn new(resource_type: ResourceType, parameters: &[&Parameter]) -> Plan {
+        let compartment = definitions::compartment("Patient", resource_type.name());
+        let entries = parameters.iter().filter_map(|parameter| {
+            let is_column = matches!(parameter.code(), "_id" | "_lastUpdated");
+            let has_rows = !matches!(parameter.kind, ParameterKind::Composite | ParameterKind::Special);
+            let expression = parameter.definition.expression.as_deref()?;
+            if is_column || !has_rows {
+                return None;
+            }
+            let mut paths = path::walks(expression, resource_type);
+            // An open choice has types that can't be compared: `Procedure.performed` may be a text.
+            paths.retain(|path| path.leaf.is_read_by(parameter.kind));
+            Some(Entry {
+                parameter: parameter.code(),
+                id: parameter.id(),
+                kind: parameter.kind,
+                paths,
+                makes_compartment: compartment.iter().any(|code| **code == *parameter.code()),
+            })
+        });
+        Plan { entries: entries.collect() }
+    }
+}
+
+impl Entry {
+    fn index(&self, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut IndexRows) {
+        match self.kind {
+            ParameterKind::Token => tokens::index(self.id, element, context, &mut rows.tokens),
+            ParameterKind::String => texts::index_string(self.id, element, context, &mut rows.strings),
+            ParameterKind::Uri => texts::index_uri(self.id, element, &mut rows.uris),
+            ParameterKind::Date => dates::index(self.id, element, context, &mut rows.dates),
+            ParameterKind::Number | ParameterKind::Quantity => {
+                quantities::index(self.id, element, context, &mut rows.quantities);
+            }
+            ParameterKind::Reference => {
+                let patients = self.makes_compartment.then_some(&mut rows.patients);
+                references::index(self.id, element, context, &mut rows.references, patients);
+            }
+            ParameterKind::Composite | ParameterKind::Special => {}
+        }
+    }
+}
+
+/// An element that an expression selected.
+#[derive(Clone, Copy)]
+struct Element<'a> {
+    shape: Shape,
+    value_set: Option<&'a str>,
+    value: &'a Value,
+}
+
+impl<'a> Element<'a> {
+    /// Of an extension: its value.
+    fn unwrapped(&self) -> Option<Element<'a>> {
+        if self.shape != Shape::Extension {
+            return Some(*self);
+        }
+        let (name, value) = self.value.as_object()?.iter().find(|(name, _)| name.starts_with("value"))?;
+        let shape = Shape::of(definitions::type_named("Extension")?.member(name).map(|(_, of)| &*of.code)?);
+        // An Extension has no value of type Extension, so that this ends here.
+        (shape != Shape::Extension).then_some(Element { shape, value_set: None, value })
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.value.get(name).and_then(Value::as_str)
+    }
+
+    /// The items of a member that repeats.
+    fn items(&self, name: &str) -> &'a [Value] {
+        self.value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The types that the index tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Boolean,
+    Code,
+    /// string, id, markdown, ..
+    Text,
+    /// uri, url, oid, uuid
+    Uri,
+    Canonical,
+    /// date, dateTime, instant
+    Date,
+    Period,
+    Timing,
+    /// decimal, integer, ..
+    Number,
+    /// Quantity and its kinds.
+    Quantity,
+    Money,
+    Range,
+    SampledData,
+    Coding,
+    CodeableConcept,
+    Identifier,
+    ContactPoint,
+    HumanName,
+    Address,
+    Reference,
+    Extension,
+    /// A resource within the resource.
+    Resource,
+    /// Nothing that any kind of parameter reads.
+    Other,
+}
+
+impl Shape {
+    /// Whether a parameter of this kind has rows for such elements.
+    fn is_read_by(self, kind: ParameterKind) -> bool {
+        use Shape::*;
+        match kind {
+            _ if self == Extension => true,
+            ParameterKind::Token => matches!(
+                self,
+                Boolean | Code | Text | Uri | Canonical | Date | Coding | CodeableConcept | Identifier | ContactPoint
+            ),
+            ParameterKind::String => {
+                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Address | CodeableConcept)
+            }
+            ParameterKind::Date => matches!(self, Date | Period | Timing),
+            ParameterKind::Number => matches!(self, Number | Range),
+            ParameterKind::Quantity => matches!(self, Number | Quantity | Money | Range | SampledData),
+            ParameterKind::Uri => matches!(self, Uri | Canonical | Text | Code),
+            ParameterKind::Reference => matches!(self, Reference | Canonical | Uri | Resource),
+            ParameterKind::Composite | ParameterKind::Special => false,
+        }
+    }
+
+    /// The shape of the type `name`.
+    pub(super) fn of(name: &str) -> Shape {
+        match name {
+            "boolean" => Shape::Boolean,
+            "code" => Shape::Code,
+            "string" | "id" | "markdown" | "time" | "base64Binary" => Shape::Text,
+            "uri" | "url" | "oid" | "uuid" => Shape::Uri,
+            "canonical" => Shape::Canonical,
+            "date" | "dateTime" | "instant" => Shape::Date,
+            "Period" => Shape::Period,
+            "Timing" => Shape::Timing,
+            "decimal" | "integer" | "positiveInt" | "unsignedInt" => Shape::Number,
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" | "SimpleQuantity" | "MoneyQuantity" => {
+                Shape::Quantity
+            }
+            "Money" => Shape::Money,
+            "Range" => Shape::Range,
+            "SampledData" => Shape::SampledData,
+            "Coding" => Shape::Coding,
+            "CodeableConcept" => Shape::CodeableConcept,
+            "Identifier" => Shape::Identifier,
+            "ContactPoint" => Shape::ContactPoint,
+            "HumanName" => Shape::HumanName,
+            "Address" => Shape::Address,
+            "Reference" => Shape::Reference,
+            "Extension" => Shape::Extension,
+            "Resource" => Shape::Resource,
+            _ => Shape::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::{QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
+
+    const DAY_US: i64 = 86_400_000_000;
+    /// 2013-01-01
+    const Y2013: i64 = 1_356_998_400_000_000;
+
+    fn hasher() -> Hasher {
+        Hasher::new([3; 16])
+    }
+
+    fn hash(text: &str) -> i64 {
+        hasher().text(text)
+    }
+
+    fn rows(value: Value) -> IndexRows {
+        let resource = Resource::from_value(value).unwrap();
+        let bases = ["http://here/fhir".to_owned()];
+        extract(&resource, &ExtractContext { hasher: &hasher(), bases: &bases, zone_minutes: 0 }).unwrap()
+    }
+
+    fn id(type_name: &str, code: &str) -> i16 {
+        Registry::bundled().parameter(ResourceType::parse(type_name).unwrap(), code).unwrap().id()
+    }
+
+    /// Code and system of the rows of a token parameter.
+    fn tokens(rows: &IndexRows, param: i16) -> Vec<(i64, i64)> {
+        rows.tokens.iter().filter(|row| row.param == param).map(|row| (row.code, row.system)).collect()
+    }
+
+    fn folded(rows: &IndexRows, param: i16) -> Vec<&str> {
+        rows.strings.iter().filter(|row| row.param == param).map(|row| row.folded.as_str()).collect()
+    }
+
+    fn dates(rows: &IndexRows, param: i16) -> Vec<(i64, i64)> {
+        rows.dates.iter().filter(|row| row.param == param).map(|row| (row.lo_us, row.hi_us)).collect()
+    }
+
+    fn targets(rows: &IndexRows, param: i16) -> Vec<i64> {
+        rows.references.iter().filter(|row| row.param == param).map(|row| row.target).collect()
+    }
+
+    #[test]
+    fn a_patient_is_found_by_all_that_it_says() {
+        let rows = rows(json!({
+            "resourceType": "Patient", "id": "p1",
+            "meta": { "tag": [{ "code": "T" }], "profile": ["http://p/x|2"], "source": "urn:s" },
+            "identifier": [{ "system": "http://mrn", "value": "A-1" }, { "value": "7" }],
+            "active": true,
+            "name": [{ "text": "María José Carreño-Quiñones", "family": "Carreño-Quiñones", "given": ["María", "José"] }],
+            "telecom": [{ "system": "phone", "value": "555" }, { "system": "email", "value": "A@b.example" }],
+            "gender": "female",
+            "birthDate": "2013-01",
+            "address": [{ "line": ["1 Main St."], "city": "Ulm" }],
+            "generalPractitioner": [{ "reference": "Practitioner/9" }, { "display": "unknown" }]
+        }));
+        let id = |code| id("Patient", code);
+
+        assert_eq!(tokens(&rows, id("_tag")), [(hash("t"), 0)]);
+        assert_eq!(tokens(&rows, id("active")), [(hash("true"), 0)]);
+        let mut identifiers = vec![(hash("a-1"), hash("http://mrn")), (hash("7"), 0)];
+        identifiers.sort_unstable();
+        assert_eq!(tokens(&rows, id("identifier")), identifiers);
+        assert_eq!(tokens(&rows, id("phone")), [(hash("555"), 0)]);
+        assert_eq!(tokens(&rows, id("email")), [(hash("a@b.example"), 0)]);
+        assert_eq!(tokens(&rows, id("telecom")).len(), 2);
+        assert_eq!(tokens(&rows, id("gender")), [(hash("female"), hash("http://hl7.org/fhir/administrative-gender"))]);
+        assert_eq!(folded(&rows, id("family")), ["carrenoquinones"]);
+        assert_eq!(
+            folded(&rows, id("name")),
+            ["carrenoquinones", "jose", "maria", "maria jose carrenoquinones", "quinones"]
+        );
+        assert_eq!(folded(&rows, id("address")), ["1 main st", "ulm"]);
+        assert_eq!(dates(&rows, id("birthdate")), [(Y2013, Y2013 + 31 * DAY_US)]);
+        assert_eq!(targets(&rows, id("general-practitioner")), [hash("Practitioner/9")]);
+        let uri = |value: &str, code| UriRow { param: id(code), value: value.to_owned() };
+        assert_eq!(
+            rows.uris,
+            [uri("http://p/x", "_profile"), uri("http://p/x|2", "_profile"), uri("urn:s", "_source")]
+        );
+        assert_eq!(rows.patients, [hash("Patient/p1")]);
+        assert!(tokens(&rows, id("_id")).is_empty());
+    }
+
+    #[test]
+    fn exact_hashes_stand_for_whole_texts_only() {
+        let rows = rows(json!({ "resourceType": "Patient", "name": [{ "family": "Van Dyck" }] }));
+        let param = id("Patient", "name");
+        let of: Vec<StringRow> = rows.strings.into_iter().filter(|row| row.param == param).collect();
+
+        assert_eq!(
+            of,
+            [
+                StringRow { param, folded: "dyck".to_owned(), exact: 0 },
+                StringRow { param, folded: "van dyck".to_owned(), exact: hash("Van Dyck") },
+            ]
+        );
+    }
+
+    #[test]
+    fn an_observation_has_its_codes_values_and_compartment() {
+        let rows = rows(json!({
+            "resourceType": "Observation",
+            "status": "final",
+            "code": { "coding": [{ "system": "http://loinc.org", "code": "8867-4" }, { "system": "s" }], "text": "Pulse" },
+            "subject": { "reference": "http://here/fhir/Patient/1/_history/3" },
+            "performer": [{ "reference": "Practitioner/2" }, { "reference": "Patient/3" }],
+            "effectivePeriod": { "start": "2013-01-01" },
+            "valueQuantity": { "value": 5.40, "unit": "beats", "code": "/min", "system": "http://unitsofmeasure.org" },
+            "component": [{ "code": { "coding": [{ "code": "c" }] }, "valueRange": { "low": { "value": 1 } } }]
+        }));
+        let id = |code| id("Observation", code);
+
+        let mut codes = vec![(hash("8867-4"), hash("http://loinc.org")), (0, hash("s"))];
+        codes.sort_unstable();
+        assert_eq!(tokens(&rows, id("code")), codes);
+        codes.push((hash("c"), 0));
+        codes.sort_unstable();
+        assert_eq!(tokens(&rows, id("combo-code")), codes);
+        assert_eq!(targets(&rows, id("patient")), [hash("Patient/1")]);
+        assert_eq!(targets(&rows, id("subject")), [hash("Patient/1")]);
+        assert_eq!(dates(&rows, id("date")), [(Y2013, i64::MAX)]);
+        let param = id("value-quantity");
+        let mut amounts = vec![
+            QuantityRow { param, value: 5.4, code: hash("/min"), system: hash("http://unitsofmeasure.org") },
+            QuantityRow { param, value: 5.4, code: hash("beats"), system: 0 },
+        ];
+        amounts.sort_by_key(|row| row.code);
+        assert_eq!(rows.quantities.iter().filter(|row| row.param == param).copied().collect::<Vec<_>>(), amounts);
+        let mut patients = vec![hash("Patient/1"), hash("Patient/3")];
+        patients.sort_unstable();
+        assert_eq!(rows.patients, patients);
+    }
+
+    #[test]
+    fn references_elsewhere_lose_their_version_and_placeholders_have_no_row() {
+        let rows = rows(json!({
+            "resourceType": "List",
+            "status": "current", "mode": "working",
+            "entry": [
+                { "item": { "reference": "http://there/Patient/1/_history/2" } },
+                { "item": { "reference": "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0" } },
+                { "item": { "reference": "#contained" } },
+                { "item": { "identifier": { "value": "1" } } },
+                { "item": "Patient/1" }
+            ]
+        }));
+
+        assert_eq!(
+            rows.references,
+            [ReferenceRow { param: id("List", "item"), target: hash("http://there/Patient/1") }]
+        );
+    }
+
+    #[test]
+    fn canonical_references_are_found_with_their_version_and_without() {
+        let rows = rows(json!({
+            "resourceType": "QuestionnaireResponse", "status": "completed",
+            "questionnaire": "http://q/x|1.0"
+        }));
+        let mut expected = vec![hash("http://q/x"), hash("http://q/x|1.0")];
+        expected.sort_unstable();
+
+        assert_eq!(targets(&rows, id("QuestionnaireResponse", "questionnaire")), expected);
+    }
+
+    #[test]
+    fn a_timing_stands_from_its_first_to_its_last_limit() {
+        let rows = rows(json!({
+            "resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": { "reference": "Patient/1" },
+            "occurrenceTiming": {
+                "event": ["2013-01-03", "2013-01-02"],
+                "repeat": { "boundsPeriod": { "start": "2013-01-01", "end": "2013-01-02" } }
+            }
+        }));
+
+        assert_eq!(dates(&rows, id("ServiceRequest", "occurrence")), [(Y2013, Y2013 + 3 * DAY_US)]);
+    }
+
+    #[test]
+    fn open_ranges_reach_to_infinity_and_series_to_their_extremes() {
+        let age = |onset: Value| {
+            let rows = rows(
+                json!({ "resourceType": "Condition", "subject": { "reference": "Patient/1" }, "onsetRange": onset }),
+            );
+            let mut values: Vec<f64> = rows.quantities.iter().map(|row| row.value).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let series = rows(json!({
+            "resourceType": "Observation", "status": "final", "code": {},
+            "valueSampledData": { "origin": { "value": 100 }, "period": 1, "factor": 2, "dimensions": 1, "data": "5 E -3 U 1" }
+        }));
+        let param = id("Observation", "value-quantity");
+        let of: Vec<f64> = series.quantities.iter().filter(|row| row.param == param).map(|row| row.value).collect();
+
+        assert_eq!(age(json!({ "low": { "value": 20 }, "high": { "value": 30 } })), [20.0, 30.0]);
+        assert_eq!(age(json!({ "low": { "value": 20 } })), [20.0, f64::INFINITY]);
+        assert_eq!(age(json!({})), [] as [f64; 0]);
+        assert_eq!(of, [94.0, 110.0]);
+    }
+
+    #[test]
+    fn values_of_the_wrong_type_give_no_rows() {
+        let rows = rows(json!({
+            "resourceType": "Patient",
+            "name": "eve", "gender": 1, "birthDate": "no date", "identifier": [[{}], null, 5], "active": "yes",
+            "meta": { "tag": {} }
+        }));
+
+        assert_eq!(rows, IndexRows { ..IndexRows::default() });
+    }
+
+    #[test]
+    fn rows_are_sorted_and_single() {
+        let coding = json!({ "system": "s", "code": "a" });
+        let rows = rows(json!({
+            "resourceType": "Observation", "status": "final",
+            "code": { "coding": [coding, { "code": "b" }, coding] }
+        }));
+        let mut again = rows.tokens.clone();
+        again.sort_unstable();
+        again.dedup();
+
+        assert_eq!(rows.tokens, again);
+        assert!(rows.tokens.contains(&TokenRow {
+            param: id("Observation", "code"),
+            code: hash("a"),
+            system: hash("s")
+        }));
+    }
+
+    #[test]
+    fn a_document_is_found_by_its_first_entry() {
+        let rows = rows(json!({
+            "resourceType": "Bundle", "type": "document",
+            "entry": [{ "resource": { "resourceType": "Composition", "id": "c" } }, { "resource": { "resourceType": "Patient", "id": "p" } }]
+        }));
+
+        assert_eq!(targets(&rows, id("Bundle", "composition")), [hash("Composition/c")]);
+    }
+
+    #[test]
+    fn every_parameter_has_something_to_read() {
+        for resource_type in ResourceType::all() {
+            for entry in &Registry::bundled().plan(resource_type).entries {
+                assert!(
+                    !entry.paths.is_empty() || entry.parameter == "deceased",
+                    "{resource_type} {}",
+                    entry.parameter
+                );
+            }
+        }
+    }
+}

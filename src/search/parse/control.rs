@@ -1,0 +1,136 @@
+//! The parameters that say how the answer is to look.
+//!
+//! Spec: R4 search.html#return
+
+use crate::fhir::ResourceType;
+use crate::search::query_text::split;
+use crate::search::{MAX_COUNT, SearchError, SearchRequest, Sort, SortKey, Summary, Total};
+
+/// True when `name` selects nothing but shapes the answer.
+pub(super) fn is_control(name: &str) -> bool {
+    let code = name.split_once(':').map_or(name, |(code, _)| code);
+    matches!(
+        code,
+        "_count"
+            | "_cursor"
+            | "_total"
+            | "_summary"
+            | "_elements"
+            | "_sort"
+            | "_type"
+            | "_include"
+            | "_revinclude"
+            | "_contained"
+            | "_containedType"
+            | "_format"
+            | "_pretty"
+    )
+}
+
+/// Takes one control parameter over into `request`; `seen` holds the names that have been given.
+pub(super) fn read<'a>(
+    request: &mut SearchRequest,
+    seen: &mut Vec<&'a str>,
+    name: &'a str,
+    value: &str,
+) -> Result<(), SearchError> {
+    if matches!(name, "_format" | "_pretty") {
+        return Ok(());
+    }
+    let parameter = || name.chars().take(80).collect::<String>();
+    let bad = |problem: &str| SearchError::BadValue { parameter: parameter(), problem: problem.to_owned() };
+    let unsupported = |what| SearchError::Unsupported { parameter: parameter(), what };
+    if name.starts_with("_include") || name.starts_with("_revinclude") {
+        return Err(unsupported("including other resources"));
+    }
+    if let Some((code, modifier)) = name.split_once(':') {
+        return Err(SearchError::UnknownModifier {
+            parameter: code.to_owned(),
+            modifier: modifier.chars().take(80).collect(),
+            allowed: "none".to_owned(),
+        });
+    }
+    if value.trim().is_empty() {
+        return Err(SearchError::EmptyValue { parameter: parameter() });
+    }
+    if seen.contains(&name) {
+        return Err(SearchError::Repeated { parameter: parameter() });
+    }
+    seen.push(name);
+
+    let control = &mut request.control;
+    let mut used = value.to_owned();
+    match name {
+        "_count" => {
+            let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+            if !is_number {
+                return Err(bad("give a whole number from 0"));
+            }
+            // More digits than a number holds is still a number above the limit.
+            control.count = value.parse().unwrap_or(MAX_COUNT).min(MAX_COUNT);
+            used = control.count.to_string();
+        }
+        "_cursor" => {
+            control.cursor = Some(value.to_owned());
+            return Ok(());
+        }
+        "_total" => {
+            control.total = Some(match value {
+                "none" => Total::None,
+                "estimate" => Total::Estimate,
+                "accurate" => Total::Accurate,
+                _ => return Err(bad("give none, estimate or accurate")),
+            });
+        }
+        "_summary" => {
+            control.summary = match value {
+                "true" => Summary::True,
+                "false" => Summary::False,
+                "text" => Summary::Text,
+                "data" => Summary::Data,
+                "count" => Summary::Count,
+                _ => return Err(bad("give true, false, text, data or count")),
+            };
+        }
+        "_elements" => {
+            let is_name = |element: &str| {
+                (1..=128).contains(&element.len())
+                    && element.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_')
+            };
+            for element in value.split(',').map(str::trim) {
+                if !is_name(element) {
+                    return Err(bad("give names of elements, separated by commas"));
+                }
+                if !control.elements.iter().any(|known| known == element) {
+                    control.elements.push(element.to_owned());
+                }
+            }
+        }
+        "_sort" => {
+            let (is_descending, key) = value.strip_prefix('-').map_or((false, value), |key| (true, key));
+            let key = match key {
+                "_lastUpdated" => SortKey::LastUpdated,
+                "_id" => SortKey::Id,
+                _ => return Err(unsupported("sorting by anything but one of _id, -_id, _lastUpdated, -_lastUpdated")),
+            };
+            control.sort = Sort { key, is_descending };
+        }
+        "_type" => {
+            if request.resource_type.is_some() {
+                return Err(bad("the address names the type already; leave it out"));
+            }
+            for type_name in split(value, ',') {
+                let resource_type = ResourceType::parse(type_name)
+                    .map_err(|_| bad("give names of resource types of FHIR R4, separated by commas"))?;
+                if !request.types.contains(&resource_type) {
+                    request.types.push(resource_type);
+                }
+            }
+        }
+        // `_contained=false` is what the server does anyway.
+        "_contained" if value == "false" => {}
+        _ => return Err(unsupported("searching contained resources")),
+    }
+    request.used.push((name.to_owned(), used));
+    Ok(())
+}

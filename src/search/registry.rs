@@ -1,0 +1,168 @@
+//! Which search parameters each resource type has.
+//!
+//! Nothing is compiled at start: the table of a type is made when the type is first searched, its extraction plan when
+//! the first resource of the type is written.
+//!
+//! Spec: R4 searchparameter-registry.html
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use crate::fhir::ResourceType;
+use crate::fhir::definitions::{self, SearchParameterDefinition, TypeKind};
+use crate::search::extract::Plan;
+use crate::search::path;
+
+/// How a parameter's values are compared.
+///
+/// Spec: R4 search.html#ptypes
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    Token,
+    String,
+    Reference,
+    Date,
+    Number,
+    Quantity,
+    Uri,
+    Composite,
+    Special,
+}
+
+impl ParameterKind {
+    fn named(name: &str) -> ParameterKind {
+        match name {
+            "token" => ParameterKind::Token,
+            "string" => ParameterKind::String,
+            "reference" => ParameterKind::Reference,
+            "date" => ParameterKind::Date,
+            "number" => ParameterKind::Number,
+            "quantity" => ParameterKind::Quantity,
+            "uri" => ParameterKind::Uri,
+            "composite" => ParameterKind::Composite,
+            _ => ParameterKind::Special,
+        }
+    }
+}
+
+/// A search parameter as one resource type has it.
+#[derive(Debug)]
+pub struct Parameter {
+    pub kind: ParameterKind,
+    pub definition: &'static SearchParameterDefinition,
+    /// Resource types that a reference may point to; empty when any.
+    pub targets: Vec<ResourceType>,
+}
+
+impl Parameter {
+    fn new(definition: &'static SearchParameterDefinition) -> Parameter {
+        let kind = ParameterKind::named(&definition.kind);
+        let targets = match kind {
+            ParameterKind::Reference => targets(definition),
+            _ => Vec::new(),
+        };
+        Parameter { kind, definition, targets }
+    }
+
+    /// The number that stands for it in index rows. A parameter of `Resource` has one number for all types.
+    pub fn id(&self) -> i16 {
+        self.definition.id
+    }
+
+    /// The name as a query writes it.
+    pub fn code(&self) -> &'static str {
+        &self.definition.code
+    }
+}
+
+/// The types that both the definition and the elements that it reads admit: a definition that several resource types
+/// share lists the targets of all of them.
+fn targets(definition: &SearchParameterDefinition) -> Vec<ResourceType> {
+    let listed: Vec<ResourceType> =
+        definition.targets.iter().filter_map(|name| ResourceType::parse(name).ok()).collect();
+    let (Some(expression), Ok(base)) = (&definition.expression, ResourceType::parse(&definition.base)) else {
+        return listed;
+    };
+    let walks = path::walks(expression, base);
+    if walks.is_empty() || walks.iter().any(|walk| walk.targets.is_empty()) {
+        return listed;
+    }
+    let read = |target: &ResourceType| walks.iter().any(|walk| walk.targets.contains(target));
+    let both: Vec<ResourceType> = listed.iter().copied().filter(read).collect();
+    if both.is_empty() { listed } else { both }
+}
+
+/// The search parameters of all types.
+pub struct Registry {
+    /// Definitions by base type.
+    bases: HashMap<&'static str, Vec<&'static SearchParameterDefinition>>,
+    /// In the order of `ResourceType::all`.
+    types: Vec<TypeParameters>,
+    any: OnceLock<HashMap<&'static str, Parameter>>,
+}
+
+#[derive(Default)]
+struct TypeParameters {
+    by_code: OnceLock<HashMap<&'static str, Parameter>>,
+    plan: OnceLock<Plan>,
+}
+
+impl Registry {
+    /// The parameters that the specification defines.
+    pub fn bundled() -> &'static Registry {
+        static BUNDLED: OnceLock<Registry> = OnceLock::new();
+        BUNDLED.get_or_init(|| {
+            let mut bases: HashMap<&'static str, Vec<_>> = HashMap::new();
+            for definition in definitions::search_parameters() {
+                bases.entry(&definition.base).or_default().push(definition);
+            }
+            let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
+            Registry { bases, types, any: OnceLock::new() }
+        })
+    }
+
+    /// The parameter called `code` of `resource_type`, inherited ones included.
+    pub fn parameter(&self, resource_type: ResourceType, code: &str) -> Option<&Parameter> {
+        self.by_code(resource_type).get(code)
+    }
+
+    /// The parameter called `code` that every type has; for a search over all types.
+    pub fn common_parameter(&self, code: &str) -> Option<&Parameter> {
+        self.any.get_or_init(|| self.table(&["Resource"])).get(code)
+    }
+
+    /// All parameters of `resource_type`, inherited ones included, by name.
+    pub fn parameters(&self, resource_type: ResourceType) -> Vec<&Parameter> {
+        let mut parameters: Vec<&Parameter> = self.by_code(resource_type).values().collect();
+        parameters.sort_unstable_by_key(|parameter| parameter.code());
+        parameters
+    }
+
+    /// How the index rows of a resource of this type are made.
+    pub(super) fn plan(&self, resource_type: ResourceType) -> &Plan {
+        let parameters = self.of(resource_type);
+        parameters.plan.get_or_init(|| Plan::new(resource_type, &self.parameters(resource_type)))
+    }
+
+    fn by_code(&self, resource_type: ResourceType) -> &HashMap<&'static str, Parameter> {
+        self.of(resource_type).by_code.get_or_init(|| {
+            let definition = definitions::type_named(resource_type.name());
+            let is_domain_resource = definition.is_none_or(|definition| {
+                definition.kind == TypeKind::Resource && *definition.base == *"DomainResource"
+            });
+            let domain = if is_domain_resource { "DomainResource" } else { "Resource" };
+            self.table(&["Resource", domain, resource_type.name()])
+        })
+    }
+
+    /// Later bases replace the parameters of earlier ones.
+    fn table(&self, bases: &[&str]) -> HashMap<&'static str, Parameter> {
+        let definitions = bases.iter().filter_map(|base| self.bases.get(base)).flatten();
+        definitions.map(|definition| (&*definition.code, Parameter::new(definition))).collect()
+    }
+
+    fn of(&self, resource_type: ResourceType) -> &TypeParameters {
+        // The numbers of types are 1 to 146 without a gap.
+        &self.types[resource_type.code() as usize - 1]
+    }
+}
