@@ -19,8 +19,8 @@ struct Inner<'v> {
     id: &'v str,
     /// Position in `contained`.
     index: usize,
-    /// As it names itself.
-    type_name: &'v str,
+    /// `None` when it names none of R4.
+    type_name: Option<&'static str>,
 }
 
 /// What `contained` of one resource holds, sorted by id so that each reference costs one search.
@@ -51,7 +51,9 @@ impl<'v> Contained<'v> {
             .iter()
             .enumerate()
             .filter_map(|(index, resource)| {
-                let type_name = text(resource, "resourceType").unwrap_or_default();
+                let type_name = text(resource, "resourceType")
+                    .and_then(|name| ResourceType::parse(name).ok())
+                    .map(ResourceType::name);
                 Some(Inner { id: text(resource, "id")?, index, type_name })
             })
             .collect();
@@ -151,7 +153,9 @@ pub(super) fn check(
         }
     }
     let Some(target) = reached.or(said) else { return };
-    if !expected.targets.is_empty() && !expected.targets.iter().any(|allowed| **allowed == *target) {
+    // A definition that admits every type says so by `Resource`.
+    let admits = |allowed: &str| allowed == target || allowed == "Resource";
+    if !expected.targets.is_empty() && !expected.targets.iter().any(|allowed| admits(allowed)) {
         let text = format!("{} may refer to {} only", path.name(), listed(&expected.targets));
         findings.add(IssueCode::Value, path, text);
     }
@@ -176,7 +180,7 @@ fn reached_type<'t>(
                 return None;
             }
             match scope.contained.find(id) {
-                Some(resource) => Some(resource.type_name),
+                Some(resource) => resource.type_name,
                 None => {
                     let text = "there is no contained resource with this id (ref-1)";
                     findings.add(IssueCode::Invariant, path, text);

@@ -10,11 +10,12 @@ use std::sync::{LazyLock, OnceLock};
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::paths::{Location, LocationSegment};
-use jsonschema::{Draft, PatternOptions, Registry, ValidationError, Validator};
+use jsonschema::{Draft, JsonType, PatternOptions, Registry, ValidationError, Validator};
 use serde_json::{Value, json};
 
 use super::findings::Findings;
 use super::path::{Path, is_plain_name};
+use super::primitives::Primitive;
 use crate::fhir::definitions::{self, TypeDefinition};
 use crate::fhir::{IssueCode, ResourceType};
 
@@ -89,8 +90,9 @@ fn report(resource_type: ResourceType, error: &ValidationError, path: &Path, fin
             findings.add_by_schema(IssueCode::CodeInvalid, place.expression, not_in_list(name, codes));
         }
         ValidationErrorKind::Type { kind } => {
-            let wants_list = matches!(kind, TypeKind::Single(wanted) if wanted.to_string() == "array");
-            let code = shape_code(instance, wants_list);
+            let wants_list = matches!(kind, TypeKind::Single(JsonType::Array));
+            let wants_object = matches!(kind, TypeKind::Single(JsonType::Object));
+            let code = shape_code(instance, wants_list || wants_object);
             let text = match (wants_list, instance) {
                 (true, _) => format!("{name} may repeat, so it is written as an array"),
                 (false, Value::Array(_)) => format!("{name} occurs once, so it is not written as an array"),
@@ -102,8 +104,9 @@ fn report(resource_type: ResourceType, error: &ValidationError, path: &Path, fin
             findings.add_by_schema(code, place.expression, text);
         }
         ValidationErrorKind::Pattern { .. } => {
-            // The structure pass knows what would be right for the type, so it may say it in better words.
-            let text = match place.type_code.and_then(super::primitives::Primitive::of) {
+            // The patterns take every Unicode space for an illegal one in strings; names and texts have them.
+            let text = match place.type_code.and_then(Primitive::of) {
+                Some(primitive) if primitive.admits(instance) => return,
                 Some(primitive) => primitive.rule().to_owned(),
                 None => format!("{name} doesn't have the form that its type asks for"),
             };
