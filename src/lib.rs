@@ -4,8 +4,10 @@
 
 pub mod access;
 pub mod clock;
+pub mod config;
 pub mod fhir;
 pub mod fhirpath;
+pub mod interactions;
 pub mod search;
 pub mod store;
 pub mod validation;
