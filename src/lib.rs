@@ -5,6 +5,7 @@
 pub mod access;
 pub mod fhir;
 pub mod fhirpath;
+pub mod interactions;
 pub mod search;
 pub mod store;
 pub mod validation;
