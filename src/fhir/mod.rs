@@ -10,7 +10,7 @@ mod reference;
 mod resource;
 mod resource_type;
 
-pub use date::{DateError, Interval, PartialDate, Precision, format_instant};
+pub use date::{DateError, Interval, PartialDate, Precision, format_instant, is_time};
 pub use decimal::{Decimal, NotADecimal};
 pub use id::{Id, NotAnId, ResourceKey};
 pub use issue::{Issue, IssueCode, Severity, outcome};
