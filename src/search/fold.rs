@@ -67,14 +67,11 @@ impl Writer<'_> {
 
 /// Characters that the specification wants ignored; signs with a meaning of their own (`+ < = > $`) stay.
 fn is_punctuation(character: char) -> bool {
-    match character {
-        '!' | '"' | '#' | '%' | '&' | '\'' | '(' | ')' | '*' | ',' | '-' | '.' | '/' | ':' | ';' | '?' | '@' | '['
-        | '\\' | ']' | '_' | '{' | '}' => true,
-        '\u{A1}' | '\u{A7}' | '\u{AB}' | '\u{AD}' | '\u{B6}' | '\u{B7}' | '\u{BB}' | '\u{BF}' => true,
-        '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}' | '\u{200B}'..='\u{200F}' => true,
-        '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}' => true,
-        _ => false,
-    }
+    matches!(character, '!' | '"' | '#' | '%' | '&' | '\'' | '(' | ')' | '*' | ',' | '-' | '.' | '/' | ':' | ';' | '?')
+        || matches!(character, '@' | '[' | '\\' | ']' | '_' | '{' | '}')
+        || matches!(character, '\u{A1}' | '\u{A7}' | '\u{AB}' | '\u{AD}' | '\u{B6}' | '\u{B7}' | '\u{BB}' | '\u{BF}')
+        || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}')
+        || matches!(character, '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
 }
 
 /// A code as tokens compare it: in lower case.

@@ -17,7 +17,7 @@ mod registry;
 mod request;
 
 pub use compile::{CompileContext, count, matches, page};
-pub use dialect::Dialect;
+
 pub use error::SearchError;
 pub use extract::{ExtractContext, ExtractError, extract};
 pub use fold::{STRING_INDEX_CHARS, fold};

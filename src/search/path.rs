@@ -115,6 +115,17 @@ pub(super) fn walks(expression: &str, resource_type: ResourceType) -> Vec<Path> 
     terms(expression).into_iter().filter_map(|term| compile(term, resource_type)).flatten().collect()
 }
 
+/// The walks of `walk.exists() and walk != false`, the one form of the specification that asks whether an element is
+/// there.
+pub(super) fn presence(expression: &str, resource_type: ResourceType) -> Option<Vec<Path>> {
+    let (exists, differs) = expression.split_once(" and ")?;
+    let walk = exists.strip_suffix(".exists()")?;
+    if differs.strip_suffix(" != false") != Some(walk) {
+        return None;
+    }
+    compile(walk, resource_type)
+}
+
 impl Path {
     /// Calls `found` with each element of `root` that the walk leads to.
     pub(super) fn each<'a>(&self, root: &'a Value, bases: &[String], found: &mut dyn FnMut(&'a Value)) {
@@ -326,6 +337,15 @@ mod tests {
         {
             assert_eq!(paths(term, "Patient"), None, "{term}");
         }
+    }
+
+    #[test]
+    fn presence_is_asked_of_one_element() {
+        let asked = |expression: &str| presence(expression, ResourceType::PATIENT).map(|paths| paths.len());
+
+        assert_eq!(asked("Patient.deceased.exists() and Patient.deceased != false"), Some(2));
+        assert_eq!(asked("Patient.deceased.exists() and Patient.active != false"), None);
+        assert_eq!(asked("Patient.deceased.exists()"), None);
     }
 
     #[test]

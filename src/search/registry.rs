@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 
 use crate::fhir::ResourceType;
 use crate::fhir::definitions::{self, SearchParameterDefinition, TypeKind};
-use crate::search::extract::Plan;
-use crate::search::path;
+use crate::search::extract::{Plan, Shape};
+use crate::search::path::{self, Path};
 
 /// How a parameter's values are compared.
 ///
@@ -52,16 +52,34 @@ pub struct Parameter {
     pub definition: &'static SearchParameterDefinition,
     /// Resource types that a reference may point to; empty when any.
     pub targets: Vec<ResourceType>,
+    pub(super) tokens: TokenNature,
+}
+
+/// What is known of the tokens of a parameter before any is seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TokenNature {
+    /// The system that every token has, because the elements are codes of one code system.
+    pub system: Option<&'static str>,
+    /// Identifiers: few resources share one.
+    pub are_identifiers: bool,
+    /// Codes of a fixed list, or true and false: many resources share one.
+    pub are_few: bool,
 }
 
 impl Parameter {
     fn new(definition: &'static SearchParameterDefinition) -> Parameter {
         let kind = ParameterKind::named(&definition.kind);
-        let targets = match kind {
-            ParameterKind::Reference => targets(definition),
+        let walks = match (&definition.expression, ResourceType::parse(&definition.base)) {
+            (Some(expression), Ok(base)) => path::walks(expression, base),
             _ => Vec::new(),
         };
-        Parameter { kind, definition, targets }
+        let (mut targets, mut tokens) = (Vec::new(), TokenNature::default());
+        match kind {
+            ParameterKind::Reference => targets = targets_of(definition, &walks),
+            ParameterKind::Token if !walks.is_empty() => tokens = TokenNature::of(&walks),
+            _ => {}
+        }
+        Parameter { kind, definition, targets, tokens }
     }
 
     /// The number that stands for it in index rows. A parameter of `Resource` has one number for all types.
@@ -75,15 +93,27 @@ impl Parameter {
     }
 }
 
+impl TokenNature {
+    fn of(walks: &[Path]) -> TokenNature {
+        let are_all = |shapes: &[Shape]| walks.iter().all(|walk| shapes.contains(&walk.leaf));
+        let mut systems = walks.iter().map(|walk| match walk.leaf {
+            Shape::Code => definitions::value_set(walk.value_set?).filter(|systems| systems.len() == 1)?.keys().next(),
+            _ => None,
+        });
+        let first = systems.next().flatten();
+        TokenNature {
+            system: first.filter(|first| systems.all(|next| next == Some(first))).map(|system| &**system),
+            are_identifiers: are_all(&[Shape::Identifier]),
+            are_few: are_all(&[Shape::Code, Shape::Boolean]),
+        }
+    }
+}
+
 /// The types that both the definition and the elements that it reads admit: a definition that several resource types
 /// share lists the targets of all of them.
-fn targets(definition: &SearchParameterDefinition) -> Vec<ResourceType> {
+fn targets_of(definition: &SearchParameterDefinition, walks: &[Path]) -> Vec<ResourceType> {
     let listed: Vec<ResourceType> =
         definition.targets.iter().filter_map(|name| ResourceType::parse(name).ok()).collect();
-    let (Some(expression), Ok(base)) = (&definition.expression, ResourceType::parse(&definition.base)) else {
-        return listed;
-    };
-    let walks = path::walks(expression, base);
     if walks.is_empty() || walks.iter().any(|walk| walk.targets.is_empty()) {
         return listed;
     }

@@ -1,16 +1,22 @@
 //! From a [`SearchRequest`] to one statement.
 //!
-//! Each criterion is a set of resource numbers from the clustered key of one index table: `r.rid IN (SELECT ..)`. A
-//! correlated `EXISTS` was measured 100 to 1,000 times slower. The statement's text depends on the form of the search
+//! The criterion that seems to leave the fewest resources drives: where it is one key of its index table, the resources
+//! come out of the table in order and the statement ends with the page; otherwise they are gathered into a set. The
+//! others are looked up for each resource where an index has the whole key, and gathered into a set where not (a look-up
+//! without such an index was measured 100 to 1,000 times slower). The statement's text depends on the form of the search
 //! alone, so that it is prepared once.
 //!
 //! Spec: R4 search.html
 
 mod boxes;
+mod driver;
 mod filters;
+mod rows;
+mod write;
 
-use crate::search::{Dialect, Position, SearchRequest, SortKey, Subject, Values};
-use crate::store::{Hasher, Query};
+use crate::search::compile::driver::Driver;
+use crate::search::{Position, SearchRequest, SortKey};
+use crate::store::{Dialect, Hasher, Query};
 
 /// What the meaning of a request depends on besides itself.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +29,7 @@ pub struct CompileContext<'a> {
     pub zone_minutes: i16,
 }
 
-const COLUMNS: &str = "SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.method, r.codec, r.tail FROM resource r WHERE r.method <> 2";
+const COLUMNS: &str = "SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.method, r.codec, r.tail";
 
 /// The next `limit` matches after the position `after`, in the order of the request.
 ///
@@ -31,8 +37,8 @@ const COLUMNS: &str = "SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.m
 pub fn page(request: &SearchRequest, context: &CompileContext<'_>, after: Option<&Position>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS);
-    conditions(request, context, &mut query);
-    order(request, after, &mut query);
+    let driver = conditions(request, context, &mut query);
+    order(request, driver, after, &mut query);
     query.sql(" LIMIT ").integer(i64::from(limit));
     query
 }
@@ -40,7 +46,7 @@ pub fn page(request: &SearchRequest, context: &CompileContext<'_>, after: Option
 /// The number of matches; one column, one row.
 pub fn count(request: &SearchRequest, context: &CompileContext<'_>) -> Query {
     let mut query = Query::new();
-    query.sql("SELECT COUNT(*) FROM resource r WHERE r.method <> 2");
+    query.sql("SELECT COUNT(*)");
     conditions(request, context, &mut query);
     query
 }
@@ -50,40 +56,58 @@ pub fn count(request: &SearchRequest, context: &CompileContext<'_>) -> Query {
 pub fn matches(request: &SearchRequest, context: &CompileContext<'_>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS);
-    conditions(request, context, &mut query);
-    query.sql(" ORDER BY r.rid LIMIT ").integer(i64::from(limit));
+    let driver = conditions(request, context, &mut query);
+    query.sql(if driver.is_stream() { " ORDER BY d.rid" } else { " ORDER BY r.rid" });
+    query.sql(" LIMIT ").integer(i64::from(limit));
     query
 }
 
-fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut Query) {
+/// Writes ` FROM .. WHERE ..`.
+fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut Query) -> Driver {
+    let driver = Driver::of(request);
+    match driver {
+        Driver::Criterion { place, parameter, is_stream: true } => {
+            query.sql(" FROM (SELECT i.rid");
+            rows::write(query, &request.criteria[place], parameter, context);
+            query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
+        }
+        Driver::Compartment { place, resource_type } => {
+            query.sql(" FROM (SELECT c.rid FROM compartment c WHERE c.patient = ");
+            query.integer(context.hasher.key(&request.compartments[place][0]));
+            query.sql(" AND c.rtype = ").integer(i64::from(resource_type.code()));
+            query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
+        }
+        _ => {
+            query.sql(" FROM resource r WHERE r.method <> 2");
+        }
+    }
     filters::scope(request, query);
-    filters::compartments(request, context, query);
-    let mut criteria: Vec<_> = request.criteria.iter().collect();
-    // Where a database has no statistics it takes the first condition to drive the rest.
-    criteria.sort_by_key(|criterion| selectivity(criterion.subject, &criterion.values, criterion.modifier.is_some()));
-    for criterion in criteria {
-        filters::criterion(request, criterion, context, query);
+    if let Driver::Criterion { place, is_stream: false, .. } = driver {
+        filters::criterion(request, &request.criteria[place], false, context, query);
     }
+    for (place, patients) in request.compartments.iter().enumerate() {
+        if !matches!(driver, Driver::Compartment { place: driving, .. } if driving == place) {
+            filters::compartment(patients, context, query);
+        }
+    }
+    for (place, criterion) in request.criteria.iter().enumerate() {
+        if !matches!(driver, Driver::Criterion { place: driving, .. } if driving == place) {
+            filters::criterion(request, criterion, driver.is_some(), context, query);
+        }
+    }
+    driver
 }
 
-/// A guess at how many resources a criterion leaves: lower is fewer.
-fn selectivity(subject: Subject, values: &Values, is_modified: bool) -> u8 {
-    match (subject, values) {
-        (Subject::Id, _) => 0,
-        (_, Values::Missing(_)) => 8,
-        (_, Values::References(_)) => 1,
-        (_, Values::Uris(_)) => 2,
-        (_, Values::Tokens(tokens)) if !is_modified && tokens.iter().all(|token| token.code.is_some()) => 3,
-        (_, Values::Strings(_)) => 4,
-        (_, Values::Quantities(_)) => 5,
-        (_, Values::Dates(_)) => 6,
-        _ => 7,
-    }
-}
-
-fn order(request: &SearchRequest, after: Option<&Position>, query: &mut Query) {
+fn order(request: &SearchRequest, driver: Driver, after: Option<&Position>, query: &mut Query) {
     let sort = request.control.sort;
     let text = match (sort.key, sort.is_descending) {
+        // Of the stream's own column SQLite knows that it comes sorted.
+        (SortKey::Created, _) if driver.is_stream() => {
+            if let Some(after) = after {
+                query.sql(" AND d.rid > ").integer(after.rid);
+            }
+            " ORDER BY d.rid"
+        }
         (SortKey::Created, _) => {
             if let Some(after) = after {
                 query.sql(" AND r.rid > ").integer(after.rid);
@@ -183,27 +207,38 @@ mod tests {
         (text, numbers)
     }
 
-    /// What the statement says after the choice of type.
-    fn conditions_of(type_name: &str, query: &str, dialect: Dialect) -> (String, Vec<i64>) {
+    /// What the statement says after `SELECT COUNT(*)`.
+    fn counting(type_name: &str, query: &str, dialect: Dialect) -> (String, Vec<i64>) {
         let hasher = hasher();
         let (text, numbers) = written(&count(&request(type_name, query), &context(&hasher, dialect)));
-        let rest = text.strip_prefix("SELECT COUNT(*) FROM resource r WHERE r.method <> 2").unwrap();
-        match rest.strip_prefix(" AND r.rtype = ? AND ") {
+        (text.strip_prefix("SELECT COUNT(*) FROM ").unwrap().to_owned(), numbers)
+    }
+
+    /// What the statement demands of `resource` where no criterion is a stream, and the numbers from the second on.
+    fn demands(type_name: &str, query: &str, dialect: Dialect) -> (String, Vec<i64>) {
+        let (text, numbers) = counting(type_name, query, dialect);
+        let rest = text.strip_prefix("resource r WHERE r.method <> 2");
+        match rest.unwrap_or_else(|| panic!("{text}")).strip_prefix(" AND r.rtype = ? AND ") {
             Some(rest) => (rest.to_owned(), numbers[1..].to_vec()),
-            None => (rest.to_owned(), numbers),
+            None => (rest.unwrap().strip_prefix(" AND ").unwrap().to_owned(), numbers),
         }
     }
 
     #[test]
     fn each_kind_reads_its_own_table() {
         let rows = |table: &str, condition: &str| {
-            format!("r.rid IN (SELECT i.rid FROM index_{table} i WHERE i.param = ? AND {condition})")
+            format!("(SELECT i.rid FROM index_{table} i WHERE i.param = ? AND {condition})")
         };
         let cases = [
-            ("Observation", "code=a", rows("token", "(i.code = ?)")),
             ("Observation", "code=a,b", rows("token", "(i.code IN (?, ?))")),
             ("Observation", "code=s|a", rows("token", "(i.code = ? AND i.system = ?)")),
-            ("Observation", "code=s|a,s|b", rows("token", "((i.code, i.system) IN (VALUES (?, ?), (?, ?)))")),
+            ("Observation", "status=final", rows("token", "(i.code = ? AND i.system = ?)")),
+            ("Observation", "code=s|a,s|b", rows("token", "(i.code IN (?, ?) AND i.system = ?)")),
+            (
+                "Observation",
+                "code=s|a,t|b",
+                rows("token", "(i.code IN (?, ?) AND (i.code, i.system) IN (VALUES (?, ?), (?, ?)))"),
+            ),
             ("Observation", "code=s|", rows("token", "(i.system = ?)")),
             (
                 "Observation",
@@ -231,14 +266,15 @@ mod tests {
         ];
 
         for (type_name, query, expected) in cases {
-            assert_eq!(conditions_of(type_name, query, Dialect::Sqlite).0, expected, "{query}");
+            let (text, _) = counting(type_name, query, Dialect::Sqlite);
+            assert!(text.contains(&expected), "{query}: {text}");
         }
     }
 
     #[test]
     fn many_ranges_become_a_table_of_values() {
-        let dates = vec!["2013"; 9].join(",");
-        let (text, numbers) = conditions_of("Observation", &format!("date={dates}"), Dialect::Sqlite);
+        let dates = ["2013"; 9].join(",");
+        let (text, numbers) = demands("Observation", &format!("date={dates}"), Dialect::Sqlite);
 
         assert!(text.starts_with("r.rid IN (SELECT i.rid FROM (VALUES (?, ?, ?, ?), (?, ?, ?, ?)"), "{text}");
         assert!(text.contains(")) AS v CROSS JOIN index_date i WHERE i.param = ? AND i.lo_us >= v.column1"), "{text}");
@@ -260,7 +296,7 @@ mod tests {
         ];
 
         for (value, condition, binds) in cases {
-            let (text, numbers) = conditions_of("Observation", &format!("date={value}"), Dialect::Sqlite);
+            let (text, numbers) = demands("Observation", &format!("date={value}"), Dialect::Sqlite);
             let expected = format!("r.rid IN (SELECT i.rid FROM index_date i WHERE i.param = ? AND ({condition}))");
             assert_eq!((text, &numbers[1..]), (expected, binds.as_slice()), "{value}");
         }
@@ -269,7 +305,7 @@ mod tests {
     #[test]
     fn last_updated_is_a_span_of_one_millisecond() {
         let condition = |value: &str| {
-            let (text, numbers) = conditions_of("Patient", &format!("_lastUpdated={value}"), Dialect::Sqlite);
+            let (text, numbers) = demands("Patient", &format!("_lastUpdated={value}"), Dialect::Sqlite);
             assert_eq!(text, "(r.updated_us >= ? AND r.updated_us < ?)");
             numbers
         };
@@ -282,22 +318,62 @@ mod tests {
 
     #[test]
     fn absence_is_said_as_each_database_likes_it() {
-        let token = |dialect| conditions_of("Patient", "gender:not=male", dialect).0;
-        let missing = |dialect| conditions_of("Patient", "gender:missing=true", dialect).0;
+        let missing = |dialect| demands("Patient", "gender:missing=true", dialect).0;
+        let not_both = |dialect| demands("Observation", "code:not=a,b", dialect).0;
 
-        assert_eq!(
-            token(Dialect::Sqlite),
-            "r.rid NOT IN (SELECT i.rid FROM index_token i WHERE i.param = ? AND (i.code = ?))"
-        );
-        assert_eq!(
-            token(Dialect::Postgres),
-            "NOT EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ?) AND i.rid = r.rid)"
-        );
         assert_eq!(missing(Dialect::Sqlite), "r.rid NOT IN (SELECT i.rid FROM index_token i WHERE i.param = ?)");
         assert_eq!(
-            conditions_of("Patient", "gender:missing=false", Dialect::Postgres).0,
+            missing(Dialect::Postgres),
+            "NOT EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND i.rid = r.rid)"
+        );
+        assert_eq!(
+            not_both(Dialect::Sqlite),
+            "r.rid NOT IN (SELECT i.rid FROM index_token i WHERE i.param = ? AND (i.code IN (?, ?)))"
+        );
+        assert_eq!(
+            demands("Patient", "gender:missing=false", Dialect::Postgres).0,
             "r.rid IN (SELECT i.rid FROM index_token i WHERE i.param = ?)"
         );
+        assert_eq!(
+            demands("Patient", "gender:not=male", Dialect::Sqlite).0,
+            "NOT EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = r.rid)"
+        );
+    }
+
+    #[test]
+    fn one_key_streams_and_the_others_are_looked_up() {
+        let (text, _) = counting("Observation", "date=ge2013&status:not=final&patient=1&code=s|a", Dialect::Sqlite);
+
+        assert_eq!(
+            text,
+            "(SELECT i.rid FROM index_reference i WHERE i.param = ? AND i.target = ?) AS d CROSS JOIN resource r \
+             WHERE r.rid = d.rid AND r.method <> 2 AND r.rtype = ? \
+             AND EXISTS (SELECT 1 FROM index_date i WHERE i.param = ? AND (i.lo_us >= ? OR i.hi_us > ?) AND i.rid = r.rid) \
+             AND NOT EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = r.rid) \
+             AND EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = r.rid)"
+        );
+    }
+
+    #[test]
+    fn what_no_index_can_look_up_becomes_a_set() {
+        let (text, _) = counting("Observation", "value-quantity=gt5&patient=1&combo-code=a,b", Dialect::Sqlite);
+
+        assert!(text.contains(" AND r.rid IN (SELECT i.rid FROM index_quantity i "), "{text}");
+        assert!(text.contains(" AND r.rid IN (SELECT i.rid FROM index_token i "), "{text}");
+    }
+
+    #[test]
+    fn a_code_in_any_system_is_looked_up_in_each_that_it_has() {
+        let (text, numbers) = counting("Observation", "code=a", Dialect::Sqlite);
+
+        assert!(
+            text.starts_with(
+                "resource r WHERE r.method <> 2 AND r.rtype = ? AND r.rid IN (SELECT i.rid FROM index_token i \
+             WHERE i.param = ? AND (i.code = ? AND i.system IN (WITH RECURSIVE s(system) AS ("
+            ),
+            "{text}"
+        );
+        assert_eq!(numbers[2..], [hasher().text("a"), numbers[1], hasher().text("a"), numbers[1], hasher().text("a")]);
     }
 
     #[test]
@@ -305,44 +381,60 @@ mod tests {
         let key = hasher().text("Patient/a-1");
 
         assert_eq!(
-            conditions_of("Patient", "_id=a-1", Dialect::Sqlite),
+            demands("Patient", "_id=a-1", Dialect::Sqlite),
             ("r.key = ? AND r.id = ?'a-1'".to_owned(), vec![key])
         );
-        assert_eq!(conditions_of("Patient", "_id=no_id", Dialect::Sqlite).0, "1 = 0");
-        assert_eq!(conditions_of("Patient", "_id:not=a", Dialect::Sqlite).0, "r.id NOT IN (?'a')");
-        assert_eq!(conditions_of("", "_id=a&_type=Patient,Group", Dialect::Sqlite).1.len(), 4);
+        assert_eq!(demands("Patient", "_id=no_id", Dialect::Sqlite).0, "1 = 0");
+        assert_eq!(demands("Patient", "_id:not=a", Dialect::Sqlite).0, "r.id NOT IN (?'a')");
+        assert_eq!(demands("", "_id=a&_type=Patient,Group", Dialect::Sqlite).1.len(), 4);
     }
 
     #[test]
-    fn the_few_are_asked_before_the_many() {
-        let (text, _) =
-            conditions_of("Observation", "date=2013&status:not=final&code=a&patient=1&_id=1", Dialect::Sqlite);
+    fn the_fewest_lead() {
+        let leads = |query: &str| {
+            let (text, _) = counting("Observation", query, Dialect::Sqlite);
+            let place = text.find("index_").unwrap();
+            text[place..].split_once(' ').unwrap().0.to_owned()
+        };
 
-        let places =
-            ["r.key", "index_reference", "i.code", "index_date", "NOT IN"].map(|part| text.find(part).unwrap());
-        assert!(places.is_sorted(), "{text}");
+        assert_eq!(leads("date=2013&status=final&code=s|a&patient=1"), "index_reference");
+        assert_eq!(leads("date=gt2013&status=final"), "index_token");
+        assert_eq!(leads("status=final&date=2013-01-01"), "index_date");
+        assert!(
+            counting("Patient", "identifier=s|1&organization=1", Dialect::Sqlite)
+                .0
+                .starts_with("(SELECT i.rid FROM index_token")
+        );
     }
 
     #[test]
     fn codes_are_hashed_in_lower_case_and_no_system_is_zero() {
-        let (_, numbers) = conditions_of("Observation", "code=%7CABC", Dialect::Sqlite);
+        let (_, numbers) = counting("Observation", "code=%7CABC", Dialect::Sqlite);
 
-        assert_eq!(numbers[1..], [hasher().text("abc"), 0]);
+        assert_eq!(numbers[1..3], [hasher().text("abc"), 0]);
     }
 
     #[test]
     fn compartments_bound_a_search() {
-        let key = ResourceKey { resource_type: ResourceType::PATIENT, id: Id::parse("1").unwrap() };
+        let key = |id: &str| ResourceKey { resource_type: ResourceType::PATIENT, id: Id::parse(id).unwrap() };
         let hasher = hasher();
-        let mut request = request("Observation", "");
-        request.compartments = vec![vec![key.clone()], Vec::new()];
+        let text_of = |compartments: Vec<Vec<ResourceKey>>| {
+            let mut request = request("Observation", "");
+            request.compartments = compartments;
+            written(&count(&request, &context(&hasher, Dialect::Sqlite)))
+        };
 
-        let (text, numbers) = written(&count(&request, &context(&hasher, Dialect::Sqlite)));
+        let (one, numbers) = text_of(vec![vec![key("1")]]);
+        let (several, _) = text_of(vec![vec![key("1"), key("2")], Vec::new()]);
 
-        assert!(text.ends_with(
-            " AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient = ? AND c.rtype = ?) AND 1 = 0"
-        ));
-        assert_eq!(numbers[1], hasher.key(&key));
+        assert!(
+            one.contains("FROM (SELECT c.rid FROM compartment c WHERE c.patient = ? AND c.rtype = ?) AS d"),
+            "{one}"
+        );
+        assert_eq!(numbers[0], hasher.key(&key("1")));
+        assert!(several.ends_with(
+            " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient IN (?, ?) AND c.rtype = r.rtype AND c.rid = r.rid) AND 1 = 0"
+        ), "{several}");
     }
 
     #[test]
@@ -355,6 +447,7 @@ mod tests {
         };
 
         assert_eq!(end("", None), " ORDER BY r.rid LIMIT ?");
+        assert_eq!(end("organization=1", Some(&after)), " AND d.rid > ? ORDER BY d.rid LIMIT ?");
         assert_eq!(end("", Some(&after)), " AND r.rid > ? ORDER BY r.rid LIMIT ?");
         assert_eq!(
             end("_sort=-_lastUpdated", Some(&after)),

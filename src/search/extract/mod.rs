@@ -16,7 +16,7 @@ use std::fmt::Debug;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::fhir::definitions::{self};
+use crate::fhir::definitions;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::path::{self, Path};
 use crate::search::{Parameter, ParameterKind, Registry};
@@ -51,7 +51,15 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         let key = ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() };
         rows.patients.push(context.hasher.key(&key));
     }
-    for entry in &Registry::bundled().plan(resource.resource_type).entries {
+    let plan = Registry::bundled().plan(resource.resource_type);
+    for presence in &plan.presences {
+        let mut is_present = false;
+        for path in &presence.paths {
+            path.each(&resource.value, context.bases, &mut |value| is_present |= *value != Value::Bool(false));
+        }
+        tokens::index_truth(presence.id, is_present, context, &mut rows.tokens);
+    }
+    for entry in &plan.entries {
         for path in &entry.paths {
             path.each(&resource.value, context.bases, &mut |value| {
                 let element = Element { shape: path.leaf, value_set: path.value_set, value };
@@ -82,11 +90,18 @@ fn sort<T: Ord>(rows: &mut Vec<T>) {
 #[derive(Debug)]
 pub(super) struct Plan {
     entries: Vec<Entry>,
+    presences: Vec<Presence>,
+}
+
+/// A parameter that is true where an element is there and not false, and false elsewhere: `Patient.deceased`.
+#[derive(Debug)]
+struct Presence {
+    id: i16,
+    paths: Vec<Path>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    parameter: &'static str,
     id: i16,
     kind: ParameterKind,
     paths: Vec<Path>,
@@ -99,25 +114,28 @@ struct Entry {
 impl Plan {
     pub(super) fn new(resource_type: ResourceType, parameters: &[&Parameter]) -> Plan {
         let compartment = definitions::compartment("Patient", resource_type.name());
-        let entries = parameters.iter().filter_map(|parameter| {
+        let mut plan = Plan { entries: Vec::new(), presences: Vec::new() };
+        for parameter in parameters {
             let is_column = matches!(parameter.code(), "_id" | "_lastUpdated");
             let has_rows = !matches!(parameter.kind, ParameterKind::Composite | ParameterKind::Special);
-            let expression = parameter.definition.expression.as_deref()?;
-            if is_column || !has_rows {
-                return None;
+            let Some(expression) = parameter.definition.expression.as_deref().filter(|_| has_rows && !is_column) else {
+                continue;
+            };
+            if let Some(paths) = path::presence(expression, resource_type) {
+                plan.presences.push(Presence { id: parameter.id(), paths });
+                continue;
             }
             let mut paths = path::walks(expression, resource_type);
             // An open choice has types that can't be compared: `Procedure.performed` may be a text.
             paths.retain(|path| path.leaf.is_read_by(parameter.kind));
-            Some(Entry {
-                parameter: parameter.code(),
+            plan.entries.push(Entry {
                 id: parameter.id(),
                 kind: parameter.kind,
                 paths,
                 makes_compartment: compartment.iter().any(|code| **code == *parameter.code()),
-            })
-        });
-        Plan { entries: entries.collect() }
+            });
+        }
+        plan
     }
 }
 
@@ -473,7 +491,8 @@ mod tests {
             "meta": { "tag": {} }
         }));
 
-        assert_eq!(rows, IndexRows { ..IndexRows::default() });
+        let alive = TokenRow { param: id("Patient", "deceased"), code: hash("false"), system: 0 };
+        assert_eq!(rows, IndexRows { tokens: vec![alive], ..IndexRows::default() });
     }
 
     #[test]
@@ -506,14 +525,30 @@ mod tests {
     }
 
     #[test]
-    fn every_parameter_has_something_to_read() {
+    fn the_living_and_the_dead_are_told_apart() {
+        let deceased = |patient: Value| tokens(&rows(patient), id("Patient", "deceased"));
+
+        assert_eq!(deceased(json!({ "resourceType": "Patient" })), [(hash("false"), 0)]);
+        assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedBoolean": false })), [(hash("false"), 0)]);
+        assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedBoolean": true })), [(hash("true"), 0)]);
+        assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedDateTime": "2020" })), [(hash("true"), 0)]);
+    }
+
+    #[test]
+    fn every_term_of_every_parameter_is_understood() {
         for resource_type in ResourceType::all() {
-            for entry in &Registry::bundled().plan(resource_type).entries {
-                assert!(
-                    !entry.paths.is_empty() || entry.parameter == "deceased",
-                    "{resource_type} {}",
-                    entry.parameter
-                );
+            for parameter in Registry::bundled().parameters(resource_type) {
+                let has_rows = !matches!(parameter.kind, ParameterKind::Composite | ParameterKind::Special);
+                let Some(expression) = parameter.definition.expression.as_deref().filter(|_| has_rows) else {
+                    continue;
+                };
+                if path::presence(expression, resource_type).is_some() {
+                    continue;
+                }
+                for term in path::terms(expression) {
+                    let paths = path::compile(term, resource_type).unwrap_or_else(|| panic!("{resource_type}: {term}"));
+                    assert!(paths.iter().any(|path| path.leaf.is_read_by(parameter.kind)), "{resource_type}: {term}");
+                }
             }
         }
     }

@@ -44,6 +44,12 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
     }
 }
 
+/// The row of a parameter that is true or false.
+pub(super) fn index_truth(param: i16, is_true: bool, context: &ExtractContext<'_>, rows: &mut Vec<TokenRow>) {
+    let code = context.hasher.text(if is_true { "true" } else { "false" });
+    rows.push(TokenRow { param, code, system: 0 });
+}
+
 /// The system that "is defined in the value set": the one that has the code. A code therefore is found with its system
 /// and without, but not as one that has none (`|code`).
 fn implied_system(value_set: &str, code: &str) -> Option<&'static str> {

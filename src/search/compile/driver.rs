@@ -1,0 +1,93 @@
+//! Which condition leads the statement.
+//!
+//! A guess from the form of the search: databases plan the rest, but SQLite without statistics takes what it is given.
+
+use crate::fhir::ResourceType;
+use crate::search::compile::rows;
+use crate::search::{Criterion, Modifier, Parameter, Prefix, SearchRequest, Subject, TokenValue, Values};
+
+/// What leads the statement.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Driver {
+    /// Nothing: resources of the type are read in order until the page is full.
+    Type,
+    /// `_id`, which leaves one resource for each type.
+    Id,
+    /// The criterion at `place`; a stream when it names one key of its table, whose resources come in order.
+    Criterion { place: usize, parameter: &'static Parameter, is_stream: bool },
+    /// The only Patient of the compartments at `place`.
+    Compartment { place: usize, resource_type: ResourceType },
+}
+
+impl Driver {
+    /// Whether there is one that leaves few resources.
+    pub(super) fn is_some(self) -> bool {
+        !matches!(self, Driver::Type)
+    }
+
+    /// Whether its resources come in order, as `d.rid`.
+    pub(super) fn is_stream(self) -> bool {
+        matches!(self, Driver::Criterion { is_stream: true, .. } | Driver::Compartment { .. })
+    }
+
+    pub(super) fn of(request: &SearchRequest) -> Driver {
+        let is_id = |criterion: &Criterion| matches!(criterion.subject, Subject::Id) && criterion.modifier.is_none();
+        if request.criteria.iter().any(is_id) {
+            return Driver::Id;
+        }
+        let criteria = request.criteria.iter().enumerate().filter_map(|(place, criterion)| {
+            let Subject::Index(parameter) = criterion.subject else { return None };
+            let is_stream = rows::exact_keys(criterion, parameter) == Some(1);
+            Some((rank(criterion, parameter)?, Driver::Criterion { place, parameter, is_stream }))
+        });
+        let compartments = request.compartments.iter().enumerate().filter_map(|(place, patients)| {
+            let resource_type = request.resource_type.filter(|_| patients.len() == 1)?;
+            Some((RANK_OF_COMPARTMENT, Driver::Compartment { place, resource_type }))
+        });
+        let fewest = criteria.chain(compartments).min_by_key(|(rank, _)| *rank);
+        fewest.map_or(Driver::Type, |(_, driver)| driver)
+    }
+}
+
+const RANK_OF_COMPARTMENT: u8 = 1;
+
+/// How many resources a criterion seems to leave: lower is fewer. `None` when it says what resources are not.
+fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
+    const DAYS_32_US: i64 = 32 * 86_400_000_000;
+    if criterion.modifier == Some(Modifier::Not) {
+        return None;
+    }
+    Some(match &criterion.values {
+        Values::Missing(true) | Values::Ids(_) => return None,
+        Values::Missing(false) => 9,
+        Values::Tokens(tokens) => {
+            let has_code = |token: &TokenValue| token.code.is_some();
+            match tokens.iter().all(has_code) {
+                true if parameter.tokens.are_identifiers => 0,
+                true if parameter.tokens.are_few => 7,
+                true => 5,
+                false => 8,
+            }
+        }
+        Values::References(_) => 1,
+        Values::Uris(_) if criterion.modifier.is_none() => 2,
+        Values::Strings(_) if criterion.modifier == Some(Modifier::Exact) => 2,
+        Values::Strings(_) if criterion.modifier == Some(Modifier::Contains) => 8,
+        Values::Strings(_) => 3,
+        Values::Uris(_) => 4,
+        Values::Dates(dates) => {
+            let is_narrow = dates.iter().all(|date| {
+                let span = date.interval(0);
+                date.prefix == Prefix::Eq && span.hi_us.saturating_sub(span.lo_us) <= DAYS_32_US
+            });
+            if is_narrow { 4 } else { 8 }
+        }
+        Values::Quantities(amounts) => {
+            if amounts.iter().all(|amount| amount.prefix == Prefix::Eq) {
+                6
+            } else {
+                8
+            }
+        }
+    })
+}

@@ -1,0 +1,363 @@
+//! The rows of one index table that a criterion admits: what follows `SELECT i.rid`.
+
+use crate::search::compile::CompileContext;
+use crate::search::compile::boxes::{DateBox, ValueRange, date_boxes, value_ranges};
+use crate::search::compile::write::{And, Or, one_of, separated};
+use crate::search::fold::{end_of_prefix, fold, fold_code};
+use crate::search::{
+    Criterion, DateValue, Modifier, Parameter, ParameterKind, QuantityValue, ReferenceValue, TokenValue, Values,
+    dialect,
+};
+use crate::store::Query;
+
+/// Up to so many alternatives are written as `OR`; more become a table of values, which has no limit of depth.
+pub(super) const MAX_OR: usize = 8;
+
+/// Up to so many exact keys are looked up for each resource; more are gathered into a set once.
+const MAX_PROBES: usize = 8;
+
+/// Writes ` FROM .. i WHERE ..`: the rows of `parameter` that `criterion` admits, whatever its negation.
+pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parameter, context: &CompileContext<'_>) {
+    match &criterion.values {
+        Values::Missing(_) | Values::Ids(_) => from(query, parameter),
+        Values::Tokens(tokens) => tokens_among(query, parameter, tokens, context),
+        Values::Strings(texts) => match criterion.modifier {
+            Some(Modifier::Exact) => strings_exact(query, parameter, texts, context),
+            Some(Modifier::Contains) => strings_containing(query, parameter, texts, context),
+            _ => {
+                let prefixes: Vec<String> = texts.iter().map(|text| fold(text)).collect();
+                beginning_with(query, parameter, &prefixes, "i.folded >= ", "i.folded < ");
+            }
+        },
+        Values::References(targets) => references(query, parameter, targets, context),
+        Values::Dates(dates) => dates_among(query, parameter, dates, context),
+        Values::Quantities(quantities) => quantities_among(query, parameter, quantities, context),
+        Values::Uris(uris) => match criterion.modifier {
+            Some(Modifier::Below) => beginning_with(query, parameter, uris, "i.value >= ", "i.value < "),
+            Some(Modifier::Above) => {
+                let above: Vec<&str> = uris.iter().flat_map(|uri| levels_of(uri)).collect();
+                uris_among(query, parameter, &above);
+            }
+            _ => uris_among(query, parameter, uris),
+        },
+    }
+}
+
+/// How many exact keys of the table the criterion names; `None` when it names a range of them.
+pub(super) fn exact_keys(criterion: &Criterion, parameter: &Parameter) -> Option<usize> {
+    match (&criterion.values, criterion.modifier) {
+        (Values::Tokens(tokens), _) => {
+            let is_whole = |token: &TokenValue| token.code.is_some() && system_of(token, parameter).is_some();
+            tokens.iter().all(is_whole).then_some(tokens.len())
+        }
+        (Values::References(targets), _) => Some(
+            targets
+                .iter()
+                .map(|target| match target {
+                    ReferenceValue::Id(_, types) => types.len(),
+                    ReferenceValue::Local(_) | ReferenceValue::Url(_) => 1,
+                })
+                .sum(),
+        ),
+        (Values::Strings(texts), Some(Modifier::Exact)) => Some(texts.len()),
+        (Values::Uris(uris), None) => Some(uris.len()),
+        _ => None,
+    }
+}
+
+/// Whether an index tells for one resource that it has such a row, without reading the others.
+pub(super) fn can_probe(criterion: &Criterion, parameter: &Parameter) -> bool {
+    match (parameter.kind, &criterion.values) {
+        // `index_date_by_rid`
+        (ParameterKind::Date, _) => true,
+        // The few systems of one code are found first, see `tokens_among`.
+        (_, Values::Tokens(tokens)) if matches!(tokens.as_slice(), [only] if only.code.is_some()) => true,
+        _ => exact_keys(criterion, parameter).is_some_and(|keys| keys <= MAX_PROBES),
+    }
+}
+
+/// The system that a token must have; an empty text is none.
+fn system_of<'a>(token: &'a TokenValue, parameter: &Parameter) -> Option<&'a str> {
+    token.system.as_deref().or(parameter.tokens.system)
+}
+
+/// ` FROM .. i WHERE i.param = ..`: the rows of `parameter`.
+fn from(query: &mut Query, parameter: &Parameter) {
+    query.sql(match parameter.kind {
+        ParameterKind::Token | ParameterKind::Composite | ParameterKind::Special => " FROM index_token i",
+        ParameterKind::String => " FROM index_string i",
+        ParameterKind::Reference => " FROM index_reference i",
+        ParameterKind::Date => " FROM index_date i",
+        ParameterKind::Number | ParameterKind::Quantity => " FROM index_quantity i",
+        ParameterKind::Uri => " FROM index_uri i",
+    });
+    rows_of(query, parameter);
+}
+
+/// As [`from`], with a table `v` of the `rows` in front: the loop over `v` is the outer one.
+fn from_values<T>(query: &mut Query, parameter: &Parameter, rows: &[T], row: impl Fn(&mut Query, &T)) {
+    query.sql(" FROM (VALUES (");
+    separated(query, rows, "), (", row);
+    query.sql(match parameter.kind {
+        ParameterKind::Date => ")) AS v CROSS JOIN index_date i",
+        ParameterKind::Number | ParameterKind::Quantity => ")) AS v CROSS JOIN index_quantity i",
+        ParameterKind::Uri => ")) AS v CROSS JOIN index_uri i",
+        _ => ")) AS v CROSS JOIN index_string i",
+    });
+    rows_of(query, parameter);
+}
+
+fn rows_of(query: &mut Query, parameter: &Parameter) {
+    query.sql(" WHERE i.param = ").integer(i64::from(parameter.id()));
+}
+
+fn tokens_among(query: &mut Query, parameter: &Parameter, tokens: &[TokenValue], context: &CompileContext<'_>) {
+    let hash_system = |system: &str| if system.is_empty() { 0 } else { context.hasher.text(system) };
+    let (mut bare, mut whole, mut systems) = (Vec::new(), Vec::new(), Vec::new());
+    for token in tokens {
+        let code = token.code.as_ref().map(|code| context.hasher.text(&fold_code(code)));
+        match (system_of(token, parameter), code) {
+            (None, Some(code)) => bare.push(code),
+            (Some(system), Some(code)) => whole.push((code, hash_system(system))),
+            (Some(system), None) => systems.push(hash_system(system)),
+            (None, None) => {}
+        }
+    }
+    from(query, parameter);
+    query.sql(" AND (");
+    let mut or = Or::default();
+    match bare.as_slice() {
+        [] => {}
+        [only] if tokens.len() == 1 => systems_of(query, parameter, *only),
+        _ => {
+            query.sql(or.next()).sql("i.code");
+            one_of(query, &bare, |query, code| {
+                query.integer(*code);
+            });
+        }
+    }
+    if let Some((_, system)) = whole.first() {
+        query.sql(or.next()).sql("i.code");
+        one_of(query, &whole, |query, (code, _)| {
+            query.integer(*code);
+        });
+        if whole.iter().all(|(_, other)| other == system) {
+            query.sql(" AND i.system = ").integer(*system);
+        } else {
+            // The list of codes alone is what SQLite looks up; the pairs then sort out the strangers.
+            query.sql(" AND (i.code, i.system) IN (VALUES (");
+            separated(query, &whole, "), (", |query, (code, system)| {
+                query.integer(*code).sql(", ").integer(*system);
+            });
+            query.sql("))");
+        }
+    }
+    if !systems.is_empty() {
+        query.sql(or.next()).sql("i.system");
+        one_of(query, &systems, |query, system| {
+            query.integer(*system);
+        });
+    }
+    query.sql(")");
+}
+
+/// One code in any system. Which systems it has is found by stepping from one to the next, a look-up each, so that
+/// the whole key is known and a single resource can be looked up by it.
+fn systems_of(query: &mut Query, parameter: &Parameter, code: i64) {
+    let param = i64::from(parameter.id());
+    query.sql("i.code = ").integer(code).sql(" AND i.system IN (WITH RECURSIVE s(system) AS (");
+    query.sql("SELECT MIN(t.system) FROM index_token t WHERE t.param = ").integer(param);
+    query.sql(" AND t.code = ").integer(code);
+    query.sql(" UNION ALL SELECT (SELECT MIN(t.system) FROM index_token t WHERE t.param = ").integer(param);
+    query.sql(" AND t.code = ").integer(code);
+    query.sql(" AND t.system > s.system) FROM s WHERE s.system IS NOT NULL) ");
+    query.sql("SELECT s.system FROM s WHERE s.system IS NOT NULL)");
+}
+
+fn strings_exact(query: &mut Query, parameter: &Parameter, texts: &[String], context: &CompileContext<'_>) {
+    let pairs: Vec<(String, i64)> = texts.iter().map(|text| (fold(text), context.hasher.text(text))).collect();
+    from(query, parameter);
+    query.sql(" AND i.folded");
+    one_of(query, &pairs, |query, (folded, _)| {
+        query.text(&**folded);
+    });
+    if let [(_, exact)] = pairs.as_slice() {
+        query.sql(" AND i.exact = ").integer(*exact);
+    } else {
+        query.sql(" AND (i.folded, i.exact) IN (VALUES (");
+        separated(query, &pairs, "), (", |query, (folded, exact)| {
+            query.text(&**folded).sql(", ").integer(*exact);
+        });
+        query.sql("))");
+    }
+}
+
+/// No index can serve this: the rows of the parameter are read.
+fn strings_containing(query: &mut Query, parameter: &Parameter, texts: &[String], context: &CompileContext<'_>) {
+    let position_of = dialect::position_of(context.dialect);
+    match texts {
+        [only] => {
+            from(query, parameter);
+            query.sql(" AND ").sql(position_of).sql("i.folded, ").text(fold(only)).sql(") > 0");
+        }
+        _ => {
+            from_values(query, parameter, texts, |query, text| {
+                query.text(fold(text));
+            });
+            query.sql(" AND ").sql(position_of).sql("i.folded, v.column1) > 0");
+        }
+    }
+}
+
+/// A text that begins with a prefix lies between it and the end of all that begin so.
+fn beginning_with(
+    query: &mut Query,
+    parameter: &Parameter,
+    prefixes: &[impl AsRef<str>],
+    from_here: &'static str,
+    to_here: &'static str,
+) {
+    // Only prefixes of the very last code point have no end; this is above all other text.
+    let end = |prefix: &str| end_of_prefix(prefix).unwrap_or_else(|| "\u{10FFFF}".repeat(4));
+    match prefixes {
+        [only] => {
+            let only = only.as_ref();
+            from(query, parameter);
+            query.sql(" AND ").sql(from_here).text(only).sql(" AND ").sql(to_here).text(end(only));
+        }
+        _ => {
+            from_values(query, parameter, prefixes, |query, prefix| {
+                query.text(prefix.as_ref()).sql(", ").text(end(prefix.as_ref()));
+            });
+            query.sql(" AND ").sql(from_here).sql("v.column1 AND ").sql(to_here).sql("v.column2");
+        }
+    }
+}
+
+fn references(query: &mut Query, parameter: &Parameter, targets: &[ReferenceValue], context: &CompileContext<'_>) {
+    let mut hashes = Vec::with_capacity(targets.len());
+    for target in targets {
+        match target {
+            ReferenceValue::Local(key) => hashes.push(context.hasher.key(key)),
+            ReferenceValue::Id(id, types) => {
+                hashes.extend(types.iter().map(|of| context.hasher.text(&format!("{of}/{id}"))));
+            }
+            ReferenceValue::Url(url) => hashes.push(context.hasher.text(url)),
+        }
+    }
+    from(query, parameter);
+    query.sql(" AND i.target");
+    one_of(query, &hashes, |query, hash| {
+        query.integer(*hash);
+    });
+}
+
+fn uris_among(query: &mut Query, parameter: &Parameter, uris: &[impl AsRef<str>]) {
+    from(query, parameter);
+    query.sql(" AND i.value");
+    one_of(query, uris, |query, uri| {
+        query.text(uri.as_ref());
+    });
+}
+
+/// The URL itself and all that end at one of its slashes, as `:above` asks; a URN has no levels.
+fn levels_of(url: &str) -> Vec<&str> {
+    let mut levels = vec![url];
+    if let Some(authority) = url.find("://").map(|at| at + 3) {
+        for (at, _) in url[authority..].match_indices('/').take(64) {
+            let slash = authority + at;
+            levels.extend([&url[..slash], &url[..=slash]]);
+        }
+    }
+    levels.dedup();
+    levels
+}
+
+pub(super) fn boxes_of(dates: &[DateValue], context: &CompileContext<'_>) -> Vec<DateBox> {
+    let mut boxes = Vec::with_capacity(dates.len());
+    for date in dates {
+        date_boxes(date, context.now_us, context.zone_minutes, &mut boxes);
+    }
+    boxes
+}
+
+fn dates_among(query: &mut Query, parameter: &Parameter, dates: &[DateValue], context: &CompileContext<'_>) {
+    let boxes = boxes_of(dates, context);
+    if boxes.len() > MAX_OR {
+        from_values(query, parameter, &boxes, |query, bounds| {
+            query.integer(bounds.lo_from).sql(", ").integer(bounds.lo_to).sql(", ");
+            query.integer(bounds.hi_from).sql(", ").integer(bounds.hi_to);
+        });
+        query.sql(" AND i.lo_us >= v.column1 AND i.lo_us < v.column2 AND i.hi_us > v.column3 AND i.hi_us <= v.column4");
+        return;
+    }
+    from(query, parameter);
+    query.sql(" AND (");
+    separated(query, &boxes, " OR ", |query, bounds| {
+        let mut and = And::default();
+        if bounds.lo_from != i64::MIN {
+            query.sql(and.next()).sql("i.lo_us >= ").integer(bounds.lo_from);
+        }
+        if bounds.lo_to != i64::MAX {
+            query.sql(and.next()).sql("i.lo_us < ").integer(bounds.lo_to);
+        }
+        if bounds.hi_from != i64::MIN {
+            query.sql(and.next()).sql("i.hi_us > ").integer(bounds.hi_from);
+        }
+        if bounds.hi_to != i64::MAX {
+            query.sql(and.next()).sql("i.hi_us <= ").integer(bounds.hi_to);
+        }
+    });
+    query.sql(")");
+}
+
+/// A range of values with the unit they must have; 0 admits any.
+struct Amount {
+    range: ValueRange,
+    code: i64,
+    system: i64,
+}
+
+fn quantities_among(
+    query: &mut Query,
+    parameter: &Parameter,
+    quantities: &[QuantityValue],
+    context: &CompileContext<'_>,
+) {
+    let hash = |text: &Option<String>| text.as_ref().map_or(0, |text| context.hasher.text(text));
+    let amounts: Vec<Amount> = quantities
+        .iter()
+        .flat_map(|quantity| {
+            let (code, system) = (hash(&quantity.code), hash(&quantity.system));
+            value_ranges(quantity).into_iter().map(move |range| Amount { range, code, system })
+        })
+        .collect();
+    if amounts.len() > MAX_OR {
+        from_values(query, parameter, &amounts, |query, amount| {
+            query.real(amount.range.from.unwrap_or(f64::NEG_INFINITY)).sql(", ");
+            query.real(amount.range.to.unwrap_or(f64::INFINITY)).sql(", ");
+            query.integer(amount.code).sql(", ").integer(amount.system);
+        });
+        query.sql(" AND i.value >= v.column1 AND i.value < v.column2");
+        query.sql(" AND (v.column3 = 0 OR i.code = v.column3) AND (v.column4 = 0 OR i.system = v.column4)");
+        return;
+    }
+    from(query, parameter);
+    query.sql(" AND (");
+    separated(query, &amounts, " OR ", |query, amount| {
+        let mut and = And::default();
+        if let Some(from) = amount.range.from {
+            query.sql(and.next()).sql("i.value >= ").real(from);
+        }
+        if let Some(to) = amount.range.to {
+            query.sql(and.next()).sql("i.value < ").real(to);
+        }
+        if amount.code != 0 {
+            query.sql(and.next()).sql("i.code = ").integer(amount.code);
+        }
+        if amount.system != 0 {
+            query.sql(and.next()).sql("i.system = ").integer(amount.system);
+        }
+    });
+    query.sql(")");
+}
