@@ -43,3 +43,38 @@ impl Default for LimitSettings {
         LimitSettings { resource_bytes: 4 << 20, bundle_bytes: 32 << 20, bundle_entries: 5000 }
     }
 }
+
+/// Where the server listens and where its data are.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// `HOST:PORT`; port 0 picks a free one.
+    pub listen: String,
+    /// `sqlite:PATH` or `postgres://..`
+    pub database: String,
+    /// The FHIR base that clients see; `None` makes it from the address that the server listens on.
+    pub base_url: Option<String>,
+    /// No sign-in is needed at `/fhir`; for trying things out on loopback.
+    pub open: bool,
+    /// An empty database is filled with a made-up family.
+    pub demo: bool,
+}
+
+impl Default for ServerSettings {
+    fn default() -> ServerSettings {
+        ServerSettings {
+            listen: "127.0.0.1:8080".to_owned(),
+            database: "sqlite:./emberwell-data/emberwell.db".to_owned(),
+            base_url: None,
+            open: false,
+            demo: false,
+        }
+    }
+}
+
+/// All settings together.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub server: ServerSettings,
+    pub fhir: FhirSettings,
+    pub limits: LimitSettings,
+}

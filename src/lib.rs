@@ -3,11 +3,15 @@
 //! Each module is a room; `docs/ARCHITECTURE.md` says which may use which.
 
 pub mod access;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod fhir;
 pub mod fhirpath;
+pub mod http;
 pub mod interactions;
 pub mod search;
+pub mod server;
 pub mod store;
 pub mod validation;

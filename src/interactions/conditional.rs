@@ -4,9 +4,7 @@
 
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::{Engine, InteractionError, Precondition};
-use crate::search::{
-    CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string,
-};
+use crate::search::{CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string};
 use crate::store::{Locked, Reader, ResourceRow, Tx};
 
 /// The search of a conditional interaction.

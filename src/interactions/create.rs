@@ -54,6 +54,7 @@ pub(super) fn same_type(resource_type: ResourceType, resource: &Resource) -> Res
         return Ok(());
     }
     let found = resource.resource_type;
-    let text = format!("the address is for {resource_type}, but the body is a {found}: send one to the address of the other");
+    let text =
+        format!("the address is for {resource_type}, but the body is a {found}: send one to the address of the other");
     Err(InteractionError::Invalid(vec![Issue::error(IssueCode::Invalid, "resourceType", text)]))
 }

@@ -22,8 +22,7 @@ impl Prepared {
     pub(super) fn new(engine: &Engine, resource: &Resource) -> Result<Prepared, InteractionError> {
         let issues = checked(validation::validate(resource, &engine.bases))?;
         let hasher = engine.store.hasher();
-        let context =
-            ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: engine.fhir.zone_minutes };
+        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: engine.fhir.zone_minutes };
         let rows = extract(resource, &context).map_err(|error| {
             let place = resource.resource_type.name();
             InteractionError::Unprocessable(vec![Issue::error(IssueCode::Processing, place, error.to_string())])
@@ -104,9 +103,8 @@ fn checked(issues: Vec<Issue>) -> Result<Vec<Issue>, InteractionError> {
         return Ok(issues);
     }
     // R4 http.html#create: what breaks the base rules is a bad request, what breaks rules of content is unprocessable.
-    let is_content = |issue: &Issue| {
-        matches!(issue.code, IssueCode::CodeInvalid | IssueCode::Invariant | IssueCode::BusinessRule)
-    };
+    let is_content =
+        |issue: &Issue| matches!(issue.code, IssueCode::CodeInvalid | IssueCode::Invariant | IssueCode::BusinessRule);
     if issues.iter().filter(|issue| issue.is_error()).all(is_content) {
         Err(InteractionError::Unprocessable(issues))
     } else {

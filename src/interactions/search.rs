@@ -26,8 +26,7 @@ pub fn search(
     zone_minutes: i16,
 ) -> Result<SearchPage, InteractionError> {
     let hasher = reader.hasher();
-    let context =
-        CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
+    let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
         let total = reader.number(&count(request, &context))?;
         return Ok(SearchPage { rows: Vec::new(), next: None, total: Some(total) });

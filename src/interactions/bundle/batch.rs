@@ -18,11 +18,7 @@ use crate::store::{StoreError, Tx};
 const ENTRIES_PER_COMMIT: usize = 100;
 
 /// Does the entries; writes first, then reads.
-pub(super) fn run(
-    engine: &Engine,
-    caller: &Caller,
-    entries: Vec<Entry>,
-) -> Result<Vec<EntryAnswer>, InteractionError> {
+pub(super) fn run(engine: &Engine, caller: &Caller, entries: Vec<Entry>) -> Result<Vec<EntryAnswer>, InteractionError> {
     let mut answers: Vec<Option<EntryAnswer>> = entries.iter().map(|_| None).collect();
     let writes: Vec<usize> =
         (0..entries.len()).filter(|index| !matches!(entries[*index].action, Action::Get { .. })).collect();
@@ -103,14 +99,8 @@ impl AnyWrite {
             }
             Action::ConditionalPatch { resource_type, criteria, document } => {
                 let document = patch_document(document)?;
-                let patch = Patch::prepare_conditional(
-                    engine,
-                    caller,
-                    *resource_type,
-                    criteria,
-                    &document,
-                    precondition,
-                )?;
+                let patch =
+                    Patch::prepare_conditional(engine, caller, *resource_type, criteria, &document, precondition)?;
                 AnyWrite::Patch(Box::new(patch))
             }
             Action::Delete { key } => AnyWrite::Delete(Delete::prepare(engine, caller, key, precondition)?),

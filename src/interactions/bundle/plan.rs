@@ -28,15 +28,41 @@ pub(super) struct Entry {
 /// What an entry asks for.
 #[derive(Clone)]
 pub(super) enum Action {
-    Create { resource: Resource, if_none_exist: Option<String> },
-    Update { key: ResourceKey, resource: Resource },
-    ConditionalUpdate { resource_type: ResourceType, criteria: String, resource: Resource },
+    Create {
+        resource: Resource,
+        if_none_exist: Option<String>,
+    },
+    Update {
+        key: ResourceKey,
+        resource: Resource,
+    },
+    ConditionalUpdate {
+        resource_type: ResourceType,
+        criteria: String,
+        resource: Resource,
+    },
     /// The resource is a Parameters (FHIRPath Patch) or a Binary (JSON Patch).
-    Patch { key: ResourceKey, document: Resource },
-    ConditionalPatch { resource_type: ResourceType, criteria: String, document: Resource },
-    Delete { key: ResourceKey },
-    ConditionalDelete { resource_type: ResourceType, criteria: String },
-    Get { target: Target, url: String, conditions: ReadConditions },
+    Patch {
+        key: ResourceKey,
+        document: Resource,
+    },
+    ConditionalPatch {
+        resource_type: ResourceType,
+        criteria: String,
+        document: Resource,
+    },
+    Delete {
+        key: ResourceKey,
+    },
+    ConditionalDelete {
+        resource_type: ResourceType,
+        criteria: String,
+    },
+    Get {
+        target: Target,
+        url: String,
+        conditions: ReadConditions,
+    },
 }
 
 /// What a GET entry wants to read.
@@ -126,13 +152,10 @@ fn understood(engine: &Engine, entry: &Value, resource: Option<Value>) -> Result
         if_match: text("ifMatch").map(|tag| versions(tag, "entry.request.ifMatch")).transpose()?,
         if_none_match_any: method == "PUT" && text("ifNoneMatch").is_some_and(|tag| tag.trim() == "*"),
     };
-    let body = || {
-        resource.clone().ok_or_else(|| issue("entry.resource", format!("a {method} needs a resource in its entry")))
-    };
+    let body =
+        || resource.clone().ok_or_else(|| issue("entry.resource", format!("a {method} needs a resource in its entry")));
     let action = match (method, target) {
-        ("GET" | "HEAD", target) => {
-            Action::Get { target, url: url.to_owned(), conditions: read_conditions(request)? }
-        }
+        ("GET" | "HEAD", target) => Action::Get { target, url: url.to_owned(), conditions: read_conditions(request)? },
         ("POST", Target::Search { resource_type: Some(resource_type), query }) if query.is_empty() => {
             let resource = body()?;
             if resource.resource_type != resource_type {
@@ -239,10 +262,8 @@ mod tests {
     #[test]
     fn urls_are_understood_relative_and_absolute() {
         let patient = |id: &str| ResourceKey { resource_type: ResourceType::PATIENT, id: Id::parse(id).unwrap() };
-        let search = |query: &str| Target::Search {
-            resource_type: Some(ResourceType::PATIENT),
-            query: query.to_owned(),
-        };
+        let search =
+            |query: &str| Target::Search { resource_type: Some(ResourceType::PATIENT), query: query.to_owned() };
 
         assert_eq!(at("Patient/1"), Ok(Target::Resource(patient("1"))));
         assert_eq!(at("/Patient/1"), Ok(Target::Resource(patient("1"))));

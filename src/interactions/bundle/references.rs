@@ -114,7 +114,7 @@ impl Walk<'_> {
             Value::Object(members) => {
                 let named = members.get("resourceType").and_then(Value::as_str);
                 let contained = named.filter(|_| code == "Resource").and_then(|name| ResourceType::parse(name).ok());
-                let definition = type_named(contained.map_or(code, ResourceType::name));
+                let definition = type_named(contained.map_or(code, |resource_type| resource_type.name()));
                 if let Some(definition) = definition {
                     self.object(members, definition);
                 }
@@ -135,7 +135,9 @@ impl Walk<'_> {
             return;
         }
         let problem = match Reference::parse(text, &[]) {
-            Reference::Urn(_) => "no entry of the transaction has this fullUrl: add it, or refer to what is on the server",
+            Reference::Urn(_) => {
+                "no entry of the transaction has this fullUrl: add it, or refer to what is on the server"
+            }
             // Conditional references were looked up before; one that is left had no single match, which was told then.
             _ => return,
         };

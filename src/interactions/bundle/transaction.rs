@@ -21,9 +21,7 @@ use crate::interactions::conditional::Criteria;
 use crate::interactions::delete::{deleted, deletion};
 use crate::interactions::patch_resource::{patched, prepare_patched};
 use crate::interactions::prepared::{Prepared, effect};
-use crate::interactions::{
-    Answer, Effect, Engine, InteractionError, PREPARATIONS, PatchDocument, Precondition, read,
-};
+use crate::interactions::{Answer, Effect, Engine, InteractionError, PREPARATIONS, PatchDocument, Precondition, read};
 use crate::store::{Locked, Method, Reader, ResourceRow, Tx};
 
 /// Fewer bodies than this are checked on one thread.
@@ -34,11 +32,7 @@ const MOST_ISSUES: usize = 100;
 const MOST_DELETED: u32 = 1000;
 
 /// Does the entries, and waits until they are on the disk.
-pub(super) fn run(
-    engine: &Engine,
-    caller: &Caller,
-    entries: Vec<Entry>,
-) -> Result<Vec<EntryAnswer>, InteractionError> {
+pub(super) fn run(engine: &Engine, caller: &Caller, entries: Vec<Entry>) -> Result<Vec<EntryAnswer>, InteractionError> {
     for _ in 0..PREPARATIONS {
         let mut transaction = Transaction::prepare(engine, caller, &entries)?;
         match engine.store.write(move |tx| transaction.apply(tx)) {
@@ -70,16 +64,30 @@ struct Condition {
 }
 
 enum Kind {
-    Create { key: ResourceKey, prepared: Box<Prepared> },
+    Create {
+        key: ResourceKey,
+        prepared: Box<Prepared>,
+    },
     /// A conditional create of what is there already.
     Matched(Box<ResourceRow>),
     /// A conditional create with the condition of the entry at this index.
     SameAs(usize),
-    Update { key: ResourceKey, prepared: Box<Prepared> },
+    Update {
+        key: ResourceKey,
+        prepared: Box<Prepared>,
+    },
     /// `base` is the version that was patched.
-    Patch { key: ResourceKey, base: i64, prepared: Box<Prepared> },
-    Delete { key: ResourceKey },
-    DeleteAll { keys: Vec<ResourceKey> },
+    Patch {
+        key: ResourceKey,
+        base: i64,
+        prepared: Box<Prepared>,
+    },
+    Delete {
+        key: ResourceKey,
+    },
+    DeleteAll {
+        keys: Vec<ResourceKey>,
+    },
     Get(Get),
 }
 
@@ -122,9 +130,7 @@ impl Transaction {
                 }
                 (Resolved::Create(key), Ok(Some(prepared))) => Kind::Create { key, prepared },
                 (Resolved::Update(key), Ok(Some(prepared))) => Kind::Update { key, prepared },
-                (Resolved::Patch(row), Ok(Some(prepared))) => {
-                    Kind::Patch { key: row.key, base: row.version, prepared }
-                }
+                (Resolved::Patch(row), Ok(Some(prepared))) => Kind::Patch { key: row.key, base: row.version, prepared },
                 (Resolved::Matched(row), Ok(_)) => Kind::Matched(Box::new(row)),
                 (Resolved::SameAs(first), Ok(_)) => Kind::SameAs(first),
                 (Resolved::Delete(key), Ok(_)) => Kind::Delete { key },

@@ -1,0 +1,90 @@
+//! The command line: one file per command.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. What programs read goes to stdout, what people read to stderr.
+
+mod logging;
+mod migrate;
+mod serve;
+mod settings;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use settings::SettingArgs;
+
+/// A FHIR R4 health data server that is also a home for people's health records.
+#[derive(Debug, Parser)]
+#[command(name = "emberwell", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    settings: SettingArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server (also without a command)
+    Serve,
+    /// Bring the database to the form that this release writes
+    Migrate,
+}
+
+/// Why a command did not do its work, in plain words.
+#[derive(Debug)]
+enum Failure {
+    /// Exit code 1.
+    Failed(String),
+    /// Exit code 2.
+    Usage(String),
+}
+
+impl Failure {
+    fn failed(error: impl fmt::Display) -> Failure {
+        Failure::Failed(error.to_string())
+    }
+}
+
+/// Does what the command line says.
+pub fn run() -> ExitCode {
+    // Wrong usage ends here, with exit code 2.
+    let cli = Cli::parse();
+    logging::start(cli.settings.log_json);
+    let done = settings::read(&cli.settings).and_then(|settings| match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(settings),
+        Command::Migrate => migrate::migrate(&settings),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(text)) => {
+            eprintln!("emberwell: {text}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(text)) => {
+            eprintln!("emberwell: {text}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_is_what_happens_without_a_command() {
+        let cli = Cli::try_parse_from(["emberwell", "--listen", "127.0.0.1:0", "--open"]).unwrap();
+
+        assert!(cli.command.is_none());
+        assert!(matches!(Cli::try_parse_from(["emberwell", "serve", "--demo"]).unwrap().command, Some(Command::Serve)));
+    }
+}

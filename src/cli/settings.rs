@@ -1,0 +1,169 @@
+//! Settings from flags, variables and `emberwell.toml`, in this order of weight.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::cli::Failure;
+use crate::config::{FhirSettings, LimitSettings, ServerSettings, Settings};
+
+/// The file that is read when no other is named.
+const FILE: &str = "emberwell.toml";
+const DATA: &str = "./emberwell-data";
+
+/// The flags that all commands take.
+#[derive(Debug, Default, Args)]
+pub(super) struct SettingArgs {
+    /// Settings file [default: emberwell.toml, if there is one]
+    #[arg(long, global = true, env = "EMBERWELL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, global = true, env = "EMBERWELL_LISTEN", value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Folder of the data [default: ./emberwell-data]
+    #[arg(long, global = true, env = "EMBERWELL_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Database: sqlite:PATH or postgres://.. [default: sqlite:DIR/emberwell.db]
+    #[arg(long, global = true, env = "EMBERWELL_DATABASE", value_name = "URL", hide_env_values = true)]
+    database: Option<String>,
+    /// FHIR base that clients see, when it is not where the server listens
+    #[arg(long, global = true, env = "EMBERWELL_BASE_URL", value_name = "URL")]
+    base_url: Option<String>,
+    /// Fill an empty database with a made-up family
+    #[arg(long, global = true, env = "EMBERWELL_DEMO", num_args = 0..=1, default_missing_value = "true")]
+    demo: Option<bool>,
+    /// Need no sign-in at /fhir; only on loopback
+    #[arg(long, global = true, env = "EMBERWELL_OPEN", num_args = 0..=1, default_missing_value = "true")]
+    open: Option<bool>,
+    /// Write the log as JSON
+    #[arg(long, global = true, env = "EMBERWELL_LOG_JSON")]
+    pub(super) log_json: bool,
+}
+
+/// `emberwell.toml`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct File {
+    listen: Option<String>,
+    data: Option<PathBuf>,
+    database: Option<String>,
+    base_url: Option<String>,
+    demo: Option<bool>,
+    open: Option<bool>,
+    fhir: FhirSection,
+    limits: LimitSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct FhirSection {
+    update_creates: Option<bool>,
+    version_unchanged: Option<bool>,
+    delete_multiple: Option<bool>,
+    zone_minutes: Option<i16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct LimitSection {
+    resource_bytes: Option<usize>,
+    bundle_bytes: Option<usize>,
+    bundle_entries: Option<usize>,
+}
+
+/// The settings that hold for this run.
+pub(super) fn read(args: &SettingArgs) -> Result<Settings, Failure> {
+    let file = match &args.config {
+        Some(path) => file(path)?,
+        None if Path::new(FILE).exists() => file(Path::new(FILE))?,
+        None => File::default(),
+    };
+    settled(args, file)
+}
+
+fn file(path: &Path) -> Result<File, Failure> {
+    let name = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{name} can't be read: {error}")))?;
+    toml::from_str(&text).map_err(|error| Failure::Usage(format!("{name} is not valid: {error}")))
+}
+
+fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
+    let defaults = ServerSettings::default();
+    let data = args.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from(DATA));
+    let database = args.database.clone().or(file.database);
+    let demo = args.demo.or(file.demo).unwrap_or(defaults.demo);
+    let base_url = match args.base_url.clone().or(file.base_url) {
+        Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            return Err(Failure::Usage("the base URL must begin with http:// or https://".to_owned()));
+        }
+        other => other.map(|url| url.trim_end_matches('/').to_owned()),
+    };
+    let fhir = FhirSettings::default();
+    let limits = LimitSettings::default();
+    Ok(Settings {
+        server: ServerSettings {
+            listen: args.listen.clone().or(file.listen).unwrap_or(defaults.listen),
+            database: database.unwrap_or_else(|| format!("sqlite:{}/emberwell.db", data.display())),
+            base_url,
+            // There is nothing to sign in to yet, so that a closed demo could show nothing.
+            open: args.open.or(file.open).unwrap_or(demo),
+            demo,
+        },
+        fhir: FhirSettings {
+            update_creates: file.fhir.update_creates.unwrap_or(fhir.update_creates),
+            version_unchanged: file.fhir.version_unchanged.unwrap_or(fhir.version_unchanged),
+            delete_multiple: file.fhir.delete_multiple.unwrap_or(fhir.delete_multiple),
+            zone_minutes: file.fhir.zone_minutes.unwrap_or(fhir.zone_minutes),
+            ..fhir
+        },
+        limits: LimitSettings {
+            resource_bytes: file.limits.resource_bytes.unwrap_or(limits.resource_bytes),
+            bundle_bytes: file.limits.bundle_bytes.unwrap_or(limits.bundle_bytes),
+            bundle_entries: file.limits.bundle_entries.unwrap_or(limits.bundle_entries),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> File {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_flag_outweighs_the_file_and_the_file_the_default() {
+        let args = SettingArgs { listen: Some("127.0.0.1:1".to_owned()), ..SettingArgs::default() };
+        let text = "listen = \"127.0.0.1:2\"\ndata = \"/srv/x\"\n[fhir]\ndelete-multiple = true";
+
+        let settings = settled(&args, parsed(text)).unwrap();
+
+        assert_eq!(settings.server.listen, "127.0.0.1:1");
+        assert_eq!(settings.server.database, "sqlite:/srv/x/emberwell.db");
+        assert!(settings.fhir.delete_multiple && settings.fhir.update_creates);
+        assert!(!settings.server.open);
+    }
+
+    #[test]
+    fn a_demo_is_open_unless_it_is_closed_on_purpose() {
+        assert!(settled(&SettingArgs::default(), parsed("demo = true")).unwrap().server.open);
+        assert!(!settled(&SettingArgs::default(), parsed("demo = true\nopen = false")).unwrap().server.open);
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        assert!(toml::from_str::<File>("lisen = \"127.0.0.1:2\"").is_err());
+        assert!(toml::from_str::<File>("[limits]\nresources = 1").is_err());
+    }
+
+    #[test]
+    fn a_base_url_has_no_slash_at_the_end() {
+        let settings = settled(&SettingArgs::default(), parsed("base-url = \"https://a.org/fhir/\"")).unwrap();
+
+        assert_eq!(settings.server.base_url.as_deref(), Some("https://a.org/fhir"));
+        assert!(settled(&SettingArgs::default(), parsed("base-url = \"a.org/fhir\"")).is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! The CapabilityStatement, made from what is really there.
+//!
+//! Spec: R4 capabilitystatement.html
+
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::fhir::{self, ResourceType, format_instant};
+use crate::interactions::Engine;
+use crate::search::{Handling, ParameterKind, ParseContext, Registry, parse};
+
+/// The statement of a server that runs `engine`, as compact JSON.
+pub fn statement(engine: &Engine) -> Vec<u8> {
+    let mut now = Vec::new();
+    format_instant(clock::now_us(), &mut now);
+    let resources: Vec<Value> = ResourceType::all().map(|resource_type| resource(engine, resource_type)).collect();
+    let statement = json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": String::from_utf8_lossy(&now),
+        "kind": "instance",
+        "software": { "name": "Emberwell", "version": env!("CARGO_PKG_VERSION") },
+        "implementation": { "description": "Emberwell, a health data server", "url": engine.fhir.base_url },
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
+        "rest": [{
+            "mode": "server",
+            "resource": resources,
+            "interaction": codes(&["transaction", "batch", "search-system", "history-system"]),
+            "searchParam": search_parameters(engine, None),
+        }],
+    });
+    let mut text = Vec::with_capacity(512 * 1024);
+    fhir::json::write(&statement, &mut text);
+    text
+}
+
+fn resource(engine: &Engine, resource_type: ResourceType) -> Value {
+    let settings = &engine.fhir;
+    json!({
+        "type": resource_type.name(),
+        "interaction": codes(&[
+            "read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type",
+        ]),
+        "versioning": "versioned-update",
+        "readHistory": true,
+        "updateCreate": settings.update_creates,
+        "conditionalCreate": true,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": true,
+        "conditionalDelete": if settings.delete_multiple { "multiple" } else { "single" },
+        "searchParam": search_parameters(engine, Some(resource_type)),
+    })
+}
+
+/// The parameters that a search takes. The parser itself is asked, so that nothing is promised that it refuses.
+fn search_parameters(engine: &Engine, resource_type: Option<ResourceType>) -> Vec<Value> {
+    let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+    // A type that has no parameters of its own, so that what is left are those of every type.
+    let listed = Registry::bundled().parameters(resource_type.unwrap_or(ResourceType::PARAMETERS));
+    let is_taken = |code: &str| {
+        let query = [(format!("{code}:missing"), "true".to_owned())];
+        parse(resource_type, &query, &context).is_ok()
+    };
+    let taken = listed.into_iter().filter(|parameter| is_taken(parameter.code()));
+    taken
+        .map(|parameter| {
+            json!({
+                "name": parameter.code(),
+                "definition": parameter.definition.url,
+                "type": kind(parameter.kind),
+            })
+        })
+        .collect()
+}
+
+fn kind(kind: ParameterKind) -> &'static str {
+    match kind {
+        ParameterKind::Token => "token",
+        ParameterKind::String => "string",
+        ParameterKind::Reference => "reference",
+        ParameterKind::Date => "date",
+        ParameterKind::Number => "number",
+        ParameterKind::Quantity => "quantity",
+        ParameterKind::Uri => "uri",
+        ParameterKind::Composite => "composite",
+        ParameterKind::Special => "special",
+    }
+}
+
+fn codes(codes: &[&str]) -> Vec<Value> {
+    codes.iter().map(|code| json!({ "code": code })).collect()
+}

@@ -1,0 +1,139 @@
+//! What every request passes on its way in and out: bounds on its address, its id, headers for safety, the log.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Instant;
+
+use actix_web::Error;
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Uri;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+
+use crate::fhir::{Issue, IssueCode};
+use crate::http::HttpError;
+use crate::http::outcome::Refusal;
+
+/// The longest path and query together.
+const ADDRESS_BYTES: usize = 16 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost layer around all routes.
+pub async fn edge<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let started = Instant::now();
+    let request_id = request_id(request.headers());
+    let method = request.method().clone();
+    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    let mut response = if address.len() > ADDRESS_BYTES {
+        let error = HttpError::AddressTooLong { limit_bytes: ADDRESS_BYTES };
+        request.error_response(error).map_into_right_body()
+    } else {
+        without_last_slash(&mut request);
+        explained(caught(next.call(request)).await?)
+    };
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, request_id.clone());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The mark that kept a small body from being packed; on the wire it would say nothing.
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
+        headers.remove(header::CONTENT_ENCODING);
+    }
+    log(&response, method.as_str(), &request_id, started);
+    Ok(response)
+}
+
+/// One line per request: no path, no query, no body, nothing that is about a person.
+fn log<B: MessageBody>(response: &ServiceResponse<B>, method: &str, request_id: &HeaderValue, started: Instant) {
+    let status = response.status().as_u16();
+    let is_fault = response.status().is_server_error();
+    if !is_fault && !tracing::enabled!(target: "access", tracing::Level::INFO) {
+        return;
+    }
+    let route = response.request().match_pattern();
+    let route = route.as_deref().unwrap_or("none");
+    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let request_id = request_id.to_str().unwrap_or_default();
+    let size_bytes = match response.response().body().size() {
+        BodySize::Sized(bytes) => bytes,
+        BodySize::None | BodySize::Stream => 0,
+    };
+    if is_fault {
+        tracing::warn!(target: "access", request_id, method, route, status, duration_ms, size_bytes, "Request failed");
+    } else {
+        tracing::info!(target: "access", request_id, method, route, status, duration_ms, size_bytes, "Request");
+    }
+}
+
+/// The client's own id for its request if that is fit for a log, or a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let is_fit = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        (1..=64).contains(&bytes.len())
+            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    };
+    headers.get(REQUEST_ID).filter(is_fit).cloned().unwrap_or_else(new_request_id)
+}
+
+/// A number that no other request of this or another run has. Nobody needs to be kept from guessing it.
+fn new_request_id() -> HeaderValue {
+    static RUN: OnceLock<u64> = OnceLock::new();
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let run = RUN.get_or_init(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    HeaderValue::try_from(format!("{run:016x}-{count}")).expect("digits are fit for a header")
+}
+
+/// `Patient/` is taken for `Patient`.
+fn without_last_slash(request: &mut ServiceRequest) {
+    let uri = request.uri();
+    let path = uri.path();
+    if path.len() < 2 || !path.ends_with('/') {
+        return;
+    }
+    let path = path.trim_end_matches('/');
+    let address = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None if path.is_empty() => "/".to_owned(),
+        None => path.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    let Ok(address) = address.parse() else { return };
+    parts.path_and_query = Some(address);
+    let Ok(uri) = Uri::from_parts(parts) else { return };
+    request.match_info_mut().get_mut().update(&uri);
+    request.head_mut().uri = uri;
+}
+
+/// Turns a panic of a handler into an answer; `hop` has caught those of the work itself already.
+async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Err(HttpError::BrokeOff.into())))
+    })
+    .await
+}
+
+/// Gives an OperationOutcome to what the HTTP library itself refuses.
+fn explained<B: MessageBody + 'static>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let status = response.status();
+    let is_plain =
+        response.headers().get(header::CONTENT_TYPE).is_none_or(|media| media == "text/plain; charset=utf-8");
+    if status.as_u16() < 400 || !is_plain {
+        return response.map_into_left_body();
+    }
+    let text = match status.canonical_reason() {
+        Some(reason) => format!("the request was refused: {}", reason.to_ascii_lowercase()),
+        None => "the request was refused".to_owned(),
+    };
+    let refusal = Refusal { status, issues: vec![Issue::request(IssueCode::Processing, text)], header: None };
+    response.into_response(refusal.into_response()).map_into_right_body()
+}

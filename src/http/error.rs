@@ -1,0 +1,81 @@
+//! Why a request is refused.
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use thiserror::Error;
+
+use crate::fhir::{NotAnId, UnknownType};
+use crate::http::outcome;
+use crate::interactions::InteractionError;
+use crate::search::SearchError;
+use crate::store::StoreError;
+
+/// Why a request is refused: what an interaction says, or what HTTP itself adds.
+#[derive(Debug, Error)]
+pub enum HttpError {
+    #[error(transparent)]
+    Interaction(#[from] InteractionError),
+    #[error(transparent)]
+    UnknownType(#[from] UnknownType),
+    #[error(transparent)]
+    NotAnId(#[from] NotAnId),
+    #[error("this server has nothing at this address")]
+    UnknownAddress,
+    #[error("this server has no operation of this name here")]
+    UnknownOperation,
+    #[error("this address takes {allowed} only")]
+    MethodNotAllowed { allowed: String },
+    /// Neither `Accept` nor `_format` admits anything that the server can write.
+    #[error("{0}; this server writes application/fhir+json")]
+    NotAcceptable(&'static str),
+    #[error("{0}; this server reads application/fhir+json, and application/json-patch+json where a patch is sent")]
+    UnsupportedMediaType(&'static str),
+    #[error("the header {name} is not valid: {problem}")]
+    Header { name: &'static str, problem: &'static str },
+    #[error("the parameter {name} is not valid: {problem}")]
+    Parameter { name: &'static str, problem: String },
+    #[error("the request needs a body, but it has none")]
+    BodyMissing,
+    #[error("the body is larger than the {limit_bytes} bytes that are allowed here")]
+    BodyTooLarge { limit_bytes: usize },
+    #[error("the body unpacks to more than {most} times its size")]
+    BodyTooDense { most: usize },
+    #[error("the body can't be unpacked: it is not what Content-Encoding says")]
+    BodyNotPacked,
+    #[error("the body broke off")]
+    BodyIncomplete,
+    #[error("the body came too slowly")]
+    BodyTooSlow,
+    #[error("the address is longer than {limit_bytes} bytes: send a long search by POST to _search")]
+    AddressTooLong { limit_bytes: usize },
+    #[error("this server needs a sign-in, and this release has none yet: start it with --open on loopback to try it")]
+    SignInNeeded,
+    #[error("too many requests are under way")]
+    Overloaded,
+    /// The work panicked; the log has the panic.
+    #[error("the request could not be finished because of a fault in the server")]
+    BrokeOff,
+}
+
+impl From<SearchError> for HttpError {
+    fn from(error: SearchError) -> HttpError {
+        HttpError::Interaction(error.into())
+    }
+}
+
+impl From<StoreError> for HttpError {
+    fn from(error: StoreError) -> HttpError {
+        HttpError::Interaction(error.into())
+    }
+}
+
+impl ResponseError for HttpError {
+    fn status_code(&self) -> StatusCode {
+        outcome::refusal(self).status
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        outcome::refusal(self).into_response()
+    }
+}

@@ -1,0 +1,79 @@
+//! `GET [base]/[type]?..`, `GET [base]?..`, and both by `POST .../_search`
+//!
+//! Spec: R4 http.html#search
+
+use actix_web::web::Data;
+
+use crate::access::Caller;
+use crate::fhir::ResourceType;
+use crate::http::body::ResourceBody;
+use crate::http::bundle_writer;
+use crate::http::hop::Weight;
+use crate::http::paths::TypePath;
+use crate::http::response::FhirResponse;
+use crate::http::wanted::Wanted;
+use crate::http::{App, HttpError};
+use crate::interactions;
+use crate::search::{ParseContext, parse, parse_query_string};
+
+/// Searches one type.
+pub async fn by_type(
+    TypePath(resource_type): TypePath,
+    wanted: Wanted,
+    caller: Caller,
+    app: Data<App>,
+) -> Result<FhirResponse, HttpError> {
+    search(Some(resource_type), wanted, caller, &app).await
+}
+
+/// Searches one type; the parameters may stand in the body, the address or both.
+pub async fn by_type_posted(
+    TypePath(resource_type): TypePath,
+    wanted: Wanted,
+    ResourceBody(body): ResourceBody,
+    caller: Caller,
+    app: Data<App>,
+) -> Result<FhirResponse, HttpError> {
+    search(Some(resource_type), with_form(wanted, body.form()?)?, caller, &app).await
+}
+
+/// Searches all types.
+pub async fn system(wanted: Wanted, caller: Caller, app: Data<App>) -> Result<FhirResponse, HttpError> {
+    search(None, wanted, caller, &app).await
+}
+
+/// Searches all types; the parameters may stand in the body, the address or both.
+pub async fn system_posted(
+    wanted: Wanted,
+    ResourceBody(body): ResourceBody,
+    caller: Caller,
+    app: Data<App>,
+) -> Result<FhirResponse, HttpError> {
+    search(None, with_form(wanted, body.form()?)?, caller, &app).await
+}
+
+fn with_form(mut wanted: Wanted, form: &str) -> Result<Wanted, HttpError> {
+    let pairs = parse_query_string(form)?;
+    wanted.format = wanted.format.with_parameters(&pairs)?;
+    wanted.query.extend(pairs);
+    Ok(wanted)
+}
+
+async fn search(
+    resource_type: Option<ResourceType>,
+    wanted: Wanted,
+    caller: Caller,
+    app: &App,
+) -> Result<FhirResponse, HttpError> {
+    let Wanted { format, prefer, query, .. } = wanted;
+    let work = app.read(Weight::Page, move |engine| {
+        let context = ParseContext { handling: prefer.handling, bases: &engine.bases };
+        let request = parse(resource_type, &query, &context)?;
+        let page =
+            engine.store.read(|reader| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes))?;
+        let is_shape = |pair: &&(String, String)| matches!(pair.0.as_str(), "_format" | "_pretty");
+        let shape: Vec<(String, String)> = query.iter().filter(is_shape).cloned().collect();
+        Ok::<_, HttpError>(bundle_writer::searchset(&engine.fhir.base_url, &request, &page, &shape))
+    });
+    Ok(FhirResponse::ok(work.await?, format))
+}

@@ -1,0 +1,140 @@
+//! The one place where a request leaves the thread that it came in on, and comes back.
+//!
+//! Decision: on SQLite the read of one resource and the preparing of a small write stay on the actix worker. A read
+//! from the page cache takes about 5 us, handing it to another thread and back takes longer than that; validating a
+//! small resource takes some 100 us, and nobody waits for a disk meanwhile. What may take milliseconds (pages, bundles,
+//! large bodies) and everything on PostgreSQL, where a network lies in between, goes to a blocking thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use actix_web::web;
+use tokio::sync::oneshot;
+
+use crate::http::{App, HttpError};
+use crate::interactions::{Engine, InteractionError, Write};
+use crate::store::Dialect;
+
+/// A body below this is prepared on the worker itself.
+const SMALL_BODY_BYTES: usize = 32 * 1024;
+/// So many requests may wait for a blocking thread or run on one; more are turned away.
+const MOST_UNDER_WAY: usize = 1024;
+/// How often a write is prepared anew when what it was prepared for has changed meanwhile.
+const PREPARATIONS: usize = 20;
+
+/// How much a read asks of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// One resource, found by its key.
+    Single,
+    /// A page, or more.
+    Page,
+}
+
+impl App {
+    /// Does a read, on this thread or a blocking one.
+    pub(super) async fn read<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+        &self,
+        weight: Weight,
+        work: impl FnOnce(&Engine) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, HttpError> {
+        if weight == Weight::Single && self.engine.store.dialect() == Dialect::Sqlite {
+            guarded(|| work(&self.engine))
+        } else {
+            self.block(work).await
+        }
+    }
+
+    /// Does a write: `prepare` needs no lock and runs again when another write got in between. `body_bytes` tells how
+    /// long that may take.
+    pub(super) async fn write<W: Write>(
+        &self,
+        body_bytes: usize,
+        prepare: impl Fn(&Engine) -> Result<W, InteractionError> + Send + 'static,
+    ) -> Result<W::Answer, HttpError> {
+        if self.engine.store.dialect() != Dialect::Sqlite || body_bytes >= SMALL_BODY_BYTES {
+            return self.block(move |engine| engine.write(prepare)).await;
+        }
+        for _ in 0..PREPARATIONS {
+            let mut write = guarded(|| prepare(&self.engine))?;
+            let (sender, receiver) = oneshot::channel();
+            let done = move |outcome| {
+                if sender.send(outcome).is_err() {
+                    tracing::debug!("Nobody waits for this write any more");
+                }
+            };
+            self.engine.store.submit(move |tx| write.apply(tx), done);
+            match receiver.await {
+                Ok(Err(InteractionError::Stale)) => {}
+                Ok(outcome) => return outcome.map_err(HttpError::from),
+                Err(_) => return Err(HttpError::BrokeOff),
+            }
+        }
+        Err(InteractionError::Contended.into())
+    }
+
+    /// Does anything that may take long, on a blocking thread.
+    pub(super) async fn block<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, HttpError> {
+        let seat = Seat::take(&self.under_way)?;
+        let engine = Arc::clone(&self.engine);
+        let done = web::block(move || {
+            // Held by the work, not by the request: that may be gone before.
+            let _seat = seat;
+            guarded(|| work(&engine))
+        });
+        done.await.unwrap_or(Err(HttpError::BrokeOff))
+    }
+}
+
+/// One of the `MOST_UNDER_WAY`; given back when dropped.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(under_way: &Arc<AtomicUsize>) -> Result<Seat, HttpError> {
+        let seat = Seat(Arc::clone(under_way));
+        if seat.0.fetch_add(1, Ordering::AcqRel) < MOST_UNDER_WAY { Ok(seat) } else { Err(HttpError::Overloaded) }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Runs `work`; a panic in it becomes an answer instead of a cut connection.
+fn guarded<T, E: Into<HttpError>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, HttpError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(_) => Err(HttpError::BrokeOff),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let outcome: Result<(), HttpError> = guarded(|| -> Result<(), HttpError> { panic!("on purpose") });
+
+        assert!(matches!(outcome, Err(HttpError::BrokeOff)));
+    }
+
+    #[test]
+    fn seats_run_out_and_come_back() {
+        let under_way = Arc::new(AtomicUsize::new(MOST_UNDER_WAY - 1));
+
+        let last = Seat::take(&under_way);
+
+        assert!(last.is_ok());
+        assert!(matches!(Seat::take(&under_way), Err(HttpError::Overloaded)));
+        drop(last);
+        assert!(Seat::take(&under_way).is_ok());
+        assert_eq!(under_way.load(Ordering::Acquire), MOST_UNDER_WAY - 1);
+    }
+}

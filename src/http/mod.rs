@@ -1,0 +1,32 @@
+//! FHIR over HTTP: routes, negotiation, headers, and the one table from an error to a status.
+//!
+//! Handlers extract, call one function of `interactions`, and wrap its answer. Nothing below this room knows of HTTP.
+//!
+//! Spec: R4 http.html
+
+mod app;
+mod body;
+mod bundle_writer;
+mod caller;
+mod capabilities;
+mod conditions;
+mod edge;
+mod error;
+mod format;
+mod handlers;
+mod hop;
+mod links;
+mod media;
+mod outcome;
+mod paths;
+mod prefer;
+mod response;
+mod routes;
+mod subset;
+mod unpack;
+mod wanted;
+
+pub use app::App;
+pub use edge::edge;
+pub use error::HttpError;
+pub use routes::{configure, unknown_address};

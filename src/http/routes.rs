@@ -1,0 +1,109 @@
+//! Which address takes which method, and who answers.
+//!
+//! Spec: R4 http.html#summary
+
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, Resource, Responder, Route};
+
+use crate::http::HttpError;
+use crate::http::handlers::{bundle, create, delete, history, metadata, patch, read, search, status, update};
+
+/// Adds all routes; `web::Data<App>` must be there, too.
+pub fn configure(config: &mut ServiceConfig) {
+    let fhir = web::scope("/fhir")
+        // The most frequent first: addresses are tried in this order.
+        .service(
+            at("/{type:[A-Z][A-Za-z]*}/{id:[A-Za-z0-9.\\-]+}")
+                .get(read::read)
+                .on(Method::PUT, update::update)
+                .on(Method::PATCH, patch::patch)
+                .on(Method::DELETE, delete::delete)
+                .done(),
+        )
+        .service(
+            at("/{type:[A-Z][A-Za-z]*}")
+                .get(search::by_type)
+                .on(Method::POST, create::create)
+                .on(Method::PUT, update::conditional_update)
+                .on(Method::PATCH, patch::conditional_patch)
+                .on(Method::DELETE, delete::conditional_delete)
+                .done(),
+        )
+        .service(at("").get(search::system).on(Method::POST, bundle::process).done())
+        .service(at("/{type:[A-Z][A-Za-z]*}/_search").on(Method::POST, search::by_type_posted).done())
+        .service(at("/_search").on(Method::POST, search::system_posted).done())
+        .service(at("/{type:[A-Z][A-Za-z]*}/{id}/_history/{version}").get(read::vread).done())
+        .service(at("/{type:[A-Z][A-Za-z]*}/{id}/_history").get(history::of_instance).done())
+        .service(at("/{type:[A-Z][A-Za-z]*}/_history").get(history::of_type).done())
+        .service(at("/_history").get(history::of_system).done())
+        .service(at("/metadata").get(metadata::metadata).done())
+        .service(web::resource("/${operation}").to(unknown_operation))
+        .service(web::resource("/{type}/${operation}").to(unknown_operation))
+        .service(web::resource("/{type}/{id}/${operation}").to(unknown_operation))
+        .default_service(web::to(unknown_address));
+    config
+        .service(fhir)
+        .service(at("/health").get(status::health).done())
+        .service(at("/ready").get(status::ready).done())
+        .service(at("/").get(status::front_page).done());
+}
+
+/// Answers what no route takes.
+pub async fn unknown_address() -> Result<&'static str, HttpError> {
+    Err(HttpError::UnknownAddress)
+}
+
+async fn unknown_operation() -> Result<&'static str, HttpError> {
+    Err(HttpError::UnknownOperation)
+}
+
+/// The methods of one address under way.
+struct At {
+    resource: Resource,
+    allowed: Vec<&'static str>,
+}
+
+fn at(path: &str) -> At {
+    At { resource: web::resource(path), allowed: Vec::new() }
+}
+
+impl At {
+    /// GET, and with it HEAD: the same answer, of which the HTTP library sends no body.
+    fn get<F, A>(mut self, handler: F) -> At
+    where
+        F: Handler<A>,
+        A: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.allowed.push("HEAD");
+        self.resource = self.resource.route(Route::new().method(Method::HEAD).to(handler.clone()));
+        self.on(Method::GET, handler)
+    }
+
+    fn on<F, A>(mut self, method: Method, handler: F) -> At
+    where
+        F: Handler<A>,
+        A: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.allowed.push(match method {
+            Method::GET => "GET",
+            Method::PUT => "PUT",
+            Method::PATCH => "PATCH",
+            Method::DELETE => "DELETE",
+            _ => "POST",
+        });
+        self.resource = self.resource.route(Route::new().method(method).to(handler));
+        self
+    }
+
+    /// Every other method is answered with those that are allowed.
+    fn done(self) -> Resource {
+        let allowed = self.allowed.join(", ");
+        self.resource.default_service(web::to(move || {
+            let allowed = allowed.clone();
+            async move { Err::<&'static str, HttpError>(HttpError::MethodNotAllowed { allowed }) }
+        }))
+    }
+}

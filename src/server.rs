@@ -1,0 +1,167 @@
+//! Assembling, starting and stopping the server.
+
+use std::net::{TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::rt::task::JoinHandle;
+use actix_web::{App as WebApp, HttpServer, web};
+use thiserror::Error;
+
+use crate::config::{FhirSettings, Settings};
+use crate::demo::{self, DemoError};
+use crate::http::{self, App};
+use crate::interactions::Engine;
+use crate::store::{Store, StoreError};
+
+/// The head of a request must be there by then.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection without a request is kept so long.
+const IDLE: Duration = Duration::from_secs(15);
+/// Requests that are under way when the server stops get so long to end.
+const LAST_REQUESTS_SECONDS: u64 = 30;
+/// Blocking threads of each worker. On SQLite they read files that are mostly in memory; on PostgreSQL they wait.
+const SQLITE_THREADS: usize = 4;
+const POSTGRES_THREADS: usize = 16;
+const MOST_CONNECTIONS: usize = 10_000;
+
+/// Why the server does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("--open needs an address on loopback, such as 127.0.0.1:8080: without a sign-in nobody else may reach it")]
+    OpenBeyondLoopback,
+    #[error("'{0}' is no address to listen on: use HOST:PORT")]
+    Address(String),
+    #[error("the server can't listen on {address}: {reason}")]
+    Listen { address: String, reason: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+}
+
+/// A server that accepts requests.
+pub struct Running {
+    /// `http://HOST:PORT`
+    pub url: String,
+    handle: ServerHandle,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    /// Takes no more requests, finishes those that were accepted, and returns when all is written.
+    pub async fn stop(self) -> std::io::Result<()> {
+        self.handle.stop(true).await;
+        self.served.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    }
+}
+
+/// Opens the database, which migrates it, with connections for `threads` that read at once.
+pub fn open_engine(settings: &Settings, base_url: &str, workers: usize) -> Result<Engine, StoreError> {
+    let threads = workers * (blocking_threads(&settings.server.database) + 1);
+    let store = Store::open(&settings.server.database, u32::try_from(threads).unwrap_or(u32::MAX))?;
+    let fhir = FhirSettings { base_url: base_url.to_owned(), ..settings.fhir.clone() };
+    Ok(Engine { store, fhir, limits: settings.limits.clone(), bases: bases(base_url) })
+}
+
+/// Starts the server on the runtime of the caller, which must be actix-web's.
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    let listener = listen(&settings)?;
+    let address = listener.local_addr().map_err(|error| cannot_listen(&settings.server.listen, &error))?;
+    let url = format!("http://{address}");
+    let base_url = settings.server.base_url.clone().unwrap_or_else(|| format!("{url}/fhir"));
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let is_open = settings.server.open;
+    let is_demo = settings.server.demo;
+    let threads = blocking_threads(&settings.server.database);
+    // The database may be slow to open, and the runtime is not ours alone.
+    let opened = web::block(move || -> Result<Engine, StartError> {
+        let engine = open_engine(&settings, &base_url, workers)?;
+        if is_demo {
+            demo::fill(&engine)?;
+        }
+        Ok(engine)
+    });
+    let engine = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
+    let app = web::Data::new(App::new(Arc::new(engine), is_open));
+    let server = HttpServer::new(move || {
+        WebApp::new()
+            .app_data(app.clone())
+            .configure(http::configure)
+            .default_service(web::to(http::unknown_address))
+            .wrap(Compress::default())
+            .wrap(from_fn(http::edge))
+    })
+    .workers(workers)
+    .worker_max_blocking_threads(threads)
+    .max_connections(MOST_CONNECTIONS.div_ceil(workers))
+    .client_request_timeout(HEAD_TIMEOUT)
+    .keep_alive(IDLE)
+    .shutdown_timeout(LAST_REQUESTS_SECONDS)
+    .tcp_nodelay(true)
+    // `cli` listens for signals; a test that runs several servers must not.
+    .disable_signals()
+    .listen(listener)
+    .map_err(|error| cannot_listen(&address.to_string(), &error))?
+    .run();
+    let handle = server.handle();
+    Ok(Running { url, handle, served: actix_web::rt::spawn(server) })
+}
+
+fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
+    let text = &settings.server.listen;
+    let addresses: Vec<_> = text.to_socket_addrs().map_err(|_| StartError::Address(text.clone()))?.collect();
+    if settings.server.open && !addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Err(StartError::OpenBeyondLoopback);
+    }
+    TcpListener::bind(&addresses[..]).map_err(|error| cannot_listen(text, &error))
+}
+
+fn cannot_listen(address: &str, error: &std::io::Error) -> StartError {
+    StartError::Listen { address: address.to_owned(), reason: error.to_string() }
+}
+
+fn blocking_threads(database: &str) -> usize {
+    if database.starts_with("sqlite:") { SQLITE_THREADS } else { POSTGRES_THREADS }
+}
+
+/// The base, and its other names on loopback: people write `localhost` where the server says `127.0.0.1`.
+fn bases(base_url: &str) -> Vec<String> {
+    let mut bases = vec![base_url.to_owned()];
+    for (name, other) in [("//127.0.0.1", "//localhost"), ("//localhost", "//127.0.0.1"), ("//[::1]", "//localhost")] {
+        if let Some((scheme, rest)) = base_url.split_once(name)
+            && rest.starts_with([':', '/'])
+        {
+            bases.push(format!("{scheme}{other}{rest}"));
+        }
+    }
+    bases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_goes_by_two_names() {
+        assert_eq!(bases("http://127.0.0.1:8080/fhir"), ["http://127.0.0.1:8080/fhir", "http://localhost:8080/fhir"]);
+        assert_eq!(bases("https://a.org/fhir"), ["https://a.org/fhir"]);
+        assert_eq!(bases("http://localhost.example/fhir"), ["http://localhost.example/fhir"]);
+    }
+
+    #[test]
+    fn an_open_server_stays_on_loopback() {
+        let listening = |address: &str| {
+            let mut settings = Settings::default();
+            settings.server.listen = address.to_owned();
+            settings.server.open = true;
+            listen(&settings)
+        };
+
+        assert!(listening("127.0.0.1:0").is_ok());
+        assert!(matches!(listening("0.0.0.0:0"), Err(StartError::OpenBeyondLoopback)));
+        assert!(matches!(listening("nowhere"), Err(StartError::Address(_))));
+    }
+}
