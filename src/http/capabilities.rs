@@ -51,6 +51,10 @@ fn resource(engine: &Engine, resource_type: ResourceType) -> Value {
         "conditionalUpdate": true,
         "conditionalDelete": if settings.delete_multiple { "multiple" } else { "single" },
         "searchParam": search_parameters(engine, Some(resource_type)),
+        "operation": [{
+            "name": "validate",
+            "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        }],
     })
 }
 

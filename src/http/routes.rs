@@ -7,7 +7,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
 use crate::http::HttpError;
-use crate::http::handlers::{bundle, create, delete, history, metadata, patch, read, search, status, update};
+use crate::http::handlers::{bundle, create, delete, history, metadata, patch, read, search, status, update, validate};
 
 /// Adds all routes; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
@@ -38,6 +38,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/{type:[A-Z][A-Za-z]*}/_history").get(history::of_type).done())
         .service(at("/_history").get(history::of_system).done())
         .service(at("/metadata").get(metadata::metadata).done())
+        .service(at("/{type:[A-Z][A-Za-z]*}/$validate").on(Method::POST, validate::of_type).done())
+        .service(at("/{type:[A-Z][A-Za-z]*}/{id}/$validate").on(Method::POST, validate::of_instance).done())
         .service(web::resource("/${operation}").to(unknown_operation))
         .service(web::resource("/{type}/${operation}").to(unknown_operation))
         .service(web::resource("/{type}/{id}/${operation}").to(unknown_operation))

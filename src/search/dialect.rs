@@ -19,3 +19,10 @@ pub(super) fn leave_out(dialect: Dialect) -> (&'static str, &'static str) {
         Dialect::Postgres => (" AND NOT EXISTS (SELECT 1", " AND i.rid = r.rid)"),
     }
 }
+
+/// Whether a look-up costs a walk over all rows that share the beginning of the key, unless the whole key is given.
+///
+/// PostgreSQL chooses between looking up and gathering by its statistics, which a key spelled out would hide from it.
+pub(super) fn needs_whole_keys(dialect: Dialect) -> bool {
+    dialect == Dialect::Sqlite
+}

@@ -76,6 +76,9 @@ CREATE TABLE index_date (
     PRIMARY KEY (param, lo_us, hi_us, rid)
 ) WITHOUT ROWID;
 
+-- A date is also asked of one resource at a time, when another criterion leads.
+CREATE INDEX index_date_by_rid ON index_date (rid, param, lo_us, hi_us);
+
 CREATE TABLE index_quantity (
     param SMALLINT NOT NULL,
     value DOUBLE NOT NULL,

@@ -10,3 +10,4 @@ pub mod read;
 pub mod search;
 pub mod status;
 pub mod update;
+pub mod validate;

@@ -128,7 +128,9 @@ fn tokens_among(query: &mut Query, parameter: &Parameter, tokens: &[TokenValue],
     let mut or = Or::default();
     match bare.as_slice() {
         [] => {}
-        [only] if tokens.len() == 1 => systems_of(query, parameter, *only),
+        [only] if tokens.len() == 1 && dialect::needs_whole_keys(context.dialect) => {
+            systems_of(query, parameter, *only)
+        }
         _ => {
             query.sql(or.next()).sql("i.code");
             one_of(query, &bare, |query, code| {

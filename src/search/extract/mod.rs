@@ -32,12 +32,14 @@ pub struct ExtractContext<'a> {
     pub zone_minutes: i16,
 }
 
-/// The expression of a search parameter can't be evaluated on this resource.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the search parameter '{parameter}' can't be read from this resource: {problem}")]
-pub struct ExtractError {
-    pub parameter: &'static str,
-    pub problem: String,
+/// The most rows that one resource may have; they are written while every other writer waits.
+const MAX_ROWS: usize = 200_000;
+
+/// The resource can't be made searchable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ExtractError {
+    #[error("the resource holds more than {limit} values that can be searched for; divide it into several")]
+    TooManyRows { limit: usize },
 }
 
 /// The rows of all parameters of the resource's type, without duplicates and sorted.
@@ -66,6 +68,9 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
                 entry.index(&element, context, &mut rows);
             });
         }
+        if row_count(&rows) > MAX_ROWS {
+            return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
+        }
     }
     sort(&mut rows.tokens);
     sort(&mut rows.strings);
@@ -79,6 +84,12 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     });
     rows.quantities.dedup();
     Ok(rows)
+}
+
+fn row_count(rows: &IndexRows) -> usize {
+    let IndexRows { tokens, strings, dates, quantities, references, uris, patients } = rows;
+    let exact = tokens.len() + quantities.len() + dates.len() + references.len() + patients.len();
+    exact + strings.len() + uris.len()
 }
 
 fn sort<T: Ord>(rows: &mut Vec<T>) {
@@ -493,6 +504,17 @@ mod tests {
 
         let alive = TokenRow { param: id("Patient", "deceased"), code: hash("false"), system: 0 };
         assert_eq!(rows, IndexRows { tokens: vec![alive], ..IndexRows::default() });
+    }
+
+    #[test]
+    fn a_resource_with_too_many_values_is_refused() {
+        let codings: Vec<Value> = (0..MAX_ROWS).map(|code| json!({ "code": code.to_string() })).collect();
+        let value = json!({ "resourceType": "Observation", "status": "final", "code": { "coding": codings } });
+        let resource = Resource::from_value(value).unwrap();
+
+        let answer = extract(&resource, &ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0 });
+
+        assert_eq!(answer.err(), Some(ExtractError::TooManyRows { limit: MAX_ROWS }));
     }
 
     #[test]
