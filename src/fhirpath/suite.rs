@@ -54,25 +54,25 @@ fn cases(xml: &[u8]) -> Vec<Case> {
                     .attributes()
                     .map(|attribute| {
                         let attribute = attribute.unwrap();
-                        let key = String::from_utf8(attribute.key.as_ref().to_vec()).unwrap();
-                        (key, String::from_utf8(attribute.value.to_vec()).unwrap())
+                        let key = attribute.key.as_ref().to_owned();
+                        (key, attribute.value.into_owned())
                     })
                     .collect();
                 let get = |name: &str| attributes.get(name).cloned().unwrap_or_default();
                 text.clear();
                 match tag.name().as_ref() {
-                    b"test" => {
+                    "test" => {
                         let is_predicate = get("predicate") == "true";
                         case = Case { name: get("name"), input: get("inputfile"), is_predicate, ..Case::default() };
                     }
-                    b"expression" => case.is_invalid = attributes.contains_key("invalid"),
-                    b"output" => output_type = get("type"),
+                    "expression" => case.is_invalid = attributes.contains_key("invalid"),
+                    "output" => output_type = get("type"),
                     _ => (),
                 }
             }
-            Event::Text(part) => text.push_str(&part.decode().unwrap()),
-            Event::CData(part) => text.push_str(&part.decode().unwrap()),
-            Event::GeneralRef(name) => match &*name.decode().unwrap() {
+            Event::Text(part) => text.push_str(&part),
+            Event::CData(part) => text.push_str(&part),
+            Event::GeneralRef(name) => match &*name {
                 "lt" => text.push('<'),
                 "gt" => text.push('>'),
                 "amp" => text.push('&'),
@@ -81,9 +81,9 @@ fn cases(xml: &[u8]) -> Vec<Case> {
                 other => panic!("&{other};"),
             },
             Event::End(tag) => match tag.name().as_ref() {
-                b"expression" => case.expression = std::mem::take(&mut text),
-                b"output" => case.outputs.push((output_type.clone(), std::mem::take(&mut text))),
-                b"test" => all.push(std::mem::take(&mut case)),
+                "expression" => case.expression = std::mem::take(&mut text),
+                "output" => case.outputs.push((output_type.clone(), std::mem::take(&mut text))),
+                "test" => all.push(std::mem::take(&mut case)),
                 _ => (),
             },
             _ => (),

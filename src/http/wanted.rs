@@ -33,11 +33,6 @@ impl Wanted {
             criteria: criteria(query_string),
         })
     }
-
-    /// True when the query names criteria, which makes a write conditional.
-    pub fn has_criteria(&self) -> bool {
-        !self.criteria.is_empty()
-    }
 }
 
 /// Leaves out `_format` and `_pretty`: they select nothing.
@@ -66,7 +61,7 @@ mod tests {
         let wanted = Wanted::new(&HeaderMap::new(), "_format=json&identifier=a%7Cb&_pretty=true&name=x").unwrap();
 
         assert_eq!(wanted.criteria, "identifier=a%7Cb&name=x");
-        assert!(wanted.format.is_pretty && wanted.has_criteria());
-        assert!(!Wanted::new(&HeaderMap::new(), "_format=json&").unwrap().has_criteria());
+        assert!(wanted.format.is_pretty);
+        assert_eq!(Wanted::new(&HeaderMap::new(), "_format=json&").unwrap().criteria, "");
     }
 }

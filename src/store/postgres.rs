@@ -60,12 +60,15 @@ struct ResourceColumns {
     index_rows: Vec<Vec<u8>>,
 }
 
+/// param, value, code, system, rid
+type QuantityColumns = (Vec<i16>, Vec<f64>, Vec<i64>, Vec<i64>, Vec<i64>);
+
 #[derive(Default)]
 struct RowColumns {
     token: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>),
     string: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i64>),
     date: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>),
-    quantity: (Vec<i16>, Vec<f64>, Vec<i64>, Vec<i64>, Vec<i64>),
+    quantity: QuantityColumns,
     reference: (Vec<i16>, Vec<i64>, Vec<i64>),
     uri: (Vec<i16>, Vec<String>, Vec<i64>),
     compartment: (Vec<i64>, Vec<i16>, Vec<i64>),

@@ -14,7 +14,7 @@ impl IndexRows {
         self.strings.dedup();
         self.dates.sort_unstable();
         self.dates.dedup();
-        self.quantities.sort_unstable_by(|left, right| left.order().cmp(&right.order()));
+        self.quantities.sort_unstable_by_key(QuantityRow::order);
         self.quantities.dedup();
         self.references.sort_unstable();
         self.references.dedup();
