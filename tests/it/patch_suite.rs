@@ -3,14 +3,18 @@
 //! Looks for `suites/patch-r4.tar.gz` below `EMBERWELL_SHARED` (by default `../shared` beside this package) and passes
 //! with a line on stderr when it is not there.
 
+mod xml;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use emberwell::interactions::patch::json_patch;
+use emberwell::interactions::patch::{fhirpath_patch, json_patch};
 use flate2::read::GzDecoder;
 use serde_json::Value;
+
+use xml::Element;
 
 const MAX_BYTES: usize = 1 << 20;
 
@@ -75,6 +79,47 @@ fn json_patch_cases_give_the_expected_documents() {
 
     assert_eq!(results.len(), 16);
     judge("JSON Patch", &results);
+}
+
+#[test]
+fn fhirpath_patch_cases_give_the_expected_resources() {
+    let Some(files) = suite() else { return };
+    let tests = xml::parse(&files["fhir-patch-tests.xml"]);
+
+    let results: Vec<_> = tests
+        .children()
+        .map(|case| {
+            let mut resource = resource_in(case, "input").unwrap();
+            let parameters = resource_in(case, "diff").unwrap();
+            let outcome =
+                fhirpath_patch::apply(&mut resource, &parameters, MAX_BYTES).map_err(|error| error.to_string());
+            let expected = resource_in(case, "output");
+            let error = case.child("error").and_then(|error| error.attribute("msg"));
+            (case.attribute("name").unwrap().to_owned(), compare(outcome.map(|()| resource), expected.as_ref(), error))
+        })
+        .collect();
+
+    assert_eq!(results.len(), 33);
+    judge("FHIRPath Patch", &results);
+}
+
+/// They patch XML documents by XPath, and the server does not hold resources as XML yet.
+#[test]
+fn xml_patch_cases_are_known_but_not_run() {
+    let Some(files) = suite() else { return };
+    let tests = xml::parse(&files["xml-patch-tests.xml"]);
+
+    let names: Vec<&str> = tests.children().filter_map(|case| case.attribute("name")).collect();
+
+    eprintln!("XML Patch: {} cases not run, because resources are not read as XML yet:", names.len());
+    for name in &names {
+        eprintln!("XML Patch: not run: {name}");
+    }
+    assert_eq!(names.len(), 29);
+}
+
+fn resource_in(case: &Element, name: &str) -> Option<Value> {
+    case.child(name)?.children().next().map(xml::resource)
 }
 
 fn compare(outcome: Result<Value, String>, expected: Option<&Value>, error: Option<&str>) -> Result<(), String> {

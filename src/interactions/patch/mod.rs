@@ -5,10 +5,14 @@
 //!
 //! Spec: R4 http.html#patch
 
+mod content;
 mod emptiness;
 mod equality;
+pub mod fhirpath_patch;
 pub mod json_patch;
 mod limits;
+mod parameters;
+mod place;
 mod pointer;
 
 use serde_json::Value;
