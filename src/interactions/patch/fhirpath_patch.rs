@@ -34,8 +34,11 @@ pub fn apply(resource: &mut Value, parameters: &Value, max_bytes: usize) -> Resu
     identity.check(resource)
 }
 
-/// What it costs to find one selected element, in units of the budget.
-const WORK_PER_PLACE: usize = 16;
+/// How many bytes are walked past at the cost of one that is copied.
+const WALKED_BYTES: usize = 2;
+
+/// What it costs to keep the place of one selected element, in units of the budget.
+const WORK_PER_PLACE: usize = 64;
 
 /// A patch under way.
 struct Run<'d> {
@@ -149,12 +152,13 @@ impl Run<'_> {
     fn all(&mut self, path: &str) -> Result<Vec<Selected>, Fault> {
         let expression =
             fhirpath::compile(path).map_err(|error| Fault::Malformed(format!("'path' is no FHIRPath: {error}")))?;
-        if path.contains('(') {
-            // A function may look at the whole resource; names and indexes alone do not.
-            self.budget.spend(self.budget.bytes)?;
-        }
+        // Finding places walks through the resource once; a function may do so once more.
+        let passes = if path.contains('(') { 2 } else { 1 };
+        self.budget.spend(self.budget.bytes / WALKED_BYTES * passes)?;
         let root_type = self.resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
-        let places = expression.locate(self.resource, root_type);
+        let places = expression
+            .locate(self.resource, root_type)
+            .map_err(|error| Fault::Refused(format!("the path can't be evaluated: {error}")))?;
         self.budget.spend(places.len() * WORK_PER_PLACE)?;
         places.iter().map(|steps| Selected::resolve(self.resource, steps)).collect()
     }
