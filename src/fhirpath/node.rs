@@ -2,6 +2,7 @@
 //!
 //! Spec: R4 fhirpath.html#types
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -13,10 +14,10 @@ use super::types::{self, Primitive, Symbol, SystemType, TypeId};
 use super::units::Unit;
 
 /// One item of a collection.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Node<'a>(pub(super) Item<'a>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Item<'a> {
     Element(Element<'a>),
     Value(Scalar<'a>),
@@ -25,7 +26,7 @@ pub(super) enum Item<'a> {
 }
 
 /// A place in the data. Without value and shadow it is a resource of which only the type is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Element<'a> {
     pub(super) value: Option<&'a Value>,
     /// The `_name` object of a primitive, which holds its id and extensions.
@@ -59,6 +60,13 @@ impl Deref for Text<'_> {
             Text::Borrowed(text) => text,
             Text::Shared(text) => text,
         }
+    }
+}
+
+impl fmt::Debug for Node<'_> {
+    /// The type alone: the value may be somebody's record.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Node({})", self.type_name())
     }
 }
 

@@ -91,13 +91,16 @@ impl Unit {
     }
 }
 
-/// A unit in terms of base units: a factor, and the powers of metre, second, gram, kelvin, coulomb, candela, radian and
-/// mole.
+/// A unit in terms of base units: a factor, kept as a fraction so that nothing is rounded, and the powers of metre,
+/// second, gram, kelvin, coulomb, candela, radian and mole.
 #[derive(Clone, Copy)]
 struct Measure {
-    factor: Decimal,
+    over: Decimal,
+    under: Decimal,
     powers: [i8; 8],
 }
+
+const ONE: Measure = Measure { over: Decimal::integer(1), under: Decimal::integer(1), powers: [0; 8] };
 
 /// How deep brackets of a unit may nest, and how many parts it may have.
 const MAX_PARTS: usize = 16;
@@ -115,7 +118,8 @@ pub(super) fn aligned(left: &(Decimal, Unit), right: &(Decimal, Unit)) -> Option
     if measure.powers != other.powers {
         return None;
     }
-    Some((left.0.multiply(measure.factor)?, right.0.multiply(other.factor)?))
+    let left = left.0.multiply(measure.over)?.multiply(other.under)?;
+    Some((left, right.0.multiply(other.over)?.multiply(measure.under)?))
 }
 
 /// Whether both are the same when the more precise one is rounded to the precision of the other, in that one's unit.
@@ -157,7 +161,7 @@ fn measure(code: &str) -> Option<Measure> {
 
 /// Terms joined by `.` and `/`, up to a closing bracket or the end.
 fn product<'t>(text: &'t str, parts: &mut usize) -> Option<(Measure, &'t str)> {
-    let mut result = Measure { factor: Decimal::integer(1), powers: [0; 8] };
+    let mut result = ONE;
     let (mut rest, mut is_divided) = match text.strip_prefix('/') {
         Some(rest) => (rest, true),
         None => (text, false),
@@ -178,8 +182,8 @@ fn product<'t>(text: &'t str, parts: &mut usize) -> Option<(Measure, &'t str)> {
                 (component(&rest[..length])?, &rest[length..])
             }
         };
-        result.factor =
-            if is_divided { result.factor.divide(term.factor)? } else { result.factor.multiply(term.factor)? };
+        let (over, under) = if is_divided { (term.under, term.over) } else { (term.over, term.under) };
+        (result.over, result.under) = (result.over.multiply(over)?, result.under.multiply(under)?);
         for (power, change) in result.powers.iter_mut().zip(term.powers) {
             *power = if is_divided { power.checked_sub(change)? } else { power.checked_add(change)? };
         }
@@ -193,13 +197,18 @@ fn product<'t>(text: &'t str, parts: &mut usize) -> Option<(Measure, &'t str)> {
 
 /// An atom with or without prefix and exponent, such as `cm`, `m2`, `10*3`.
 fn component(text: &str) -> Option<Measure> {
-    let text = text.split('{').next().filter(|text| !text.is_empty()).unwrap_or("1");
+    // An annotation in braces counts nothing.
+    let text = match text.split_once('{') {
+        Some(("", _)) => "1",
+        Some((unit, _)) => unit,
+        None => text,
+    };
     if let Some(power) = text.strip_prefix("10*").or_else(|| text.strip_prefix("10^")) {
         let factor = Decimal::parse(&format!("1e{}", power.parse::<i8>().ok()?))?;
-        return Some(Measure { factor, powers: [0; 8] });
+        return Some(Measure { over: factor, ..ONE });
     }
     if let Ok(factor) = text.parse::<u32>() {
-        return Some(Measure { factor: Decimal::integer(i64::from(factor)), powers: [0; 8] });
+        return Some(Measure { over: Decimal::integer(i64::from(factor)), ..ONE });
     }
     let name = text.trim_end_matches(|last: char| last.is_ascii_digit());
     let exponent = &text[name.len()..];
@@ -209,15 +218,18 @@ fn component(text: &str) -> Option<Measure> {
     };
     let exponent: i8 = if exponent.is_empty() { 1 } else { exponent.parse().ok().filter(|power| *power <= 9)? };
     let base = atom(name).or_else(|| prefixed(name))?;
-    let mut factor = Decimal::integer(1);
+    let (mut over, mut under) = (Decimal::integer(1), Decimal::integer(1));
     for _ in 0..exponent {
-        factor = if is_negative { factor.divide(base.factor)? } else { factor.multiply(base.factor)? };
+        (over, under) = (over.multiply(base.over)?, under.multiply(base.under)?);
+    }
+    if is_negative {
+        std::mem::swap(&mut over, &mut under);
     }
     let mut powers = [0; 8];
     for (power, one) in powers.iter_mut().zip(base.powers) {
         *power = one.checked_mul(if is_negative { -exponent } else { exponent })?;
     }
-    Some(Measure { factor, powers })
+    Some(Measure { over, under, powers })
 }
 
 fn prefixed(name: &str) -> Option<Measure> {
@@ -269,7 +281,7 @@ fn prefixed(name: &str) -> Option<Measure> {
         return None;
     }
     let base = atom(rest)?;
-    Some(Measure { factor: Decimal::parse(prefix)?.multiply(base.factor)?, powers: base.powers })
+    Some(Measure { over: Decimal::parse(prefix)?.multiply(base.over)?, ..base })
 }
 
 /// The units that health data uses, as factor and powers of base units.
@@ -311,7 +323,7 @@ fn atom(name: &str) -> Option<Measure> {
         "1" => ("1", [0; 8]),
         _ => return None,
     };
-    Some(Measure { factor: Decimal::parse(factor)?, powers })
+    Some(Measure { over: Decimal::parse(factor)?, powers, ..ONE })
 }
 
 #[cfg(test)]

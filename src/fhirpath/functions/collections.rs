@@ -117,7 +117,9 @@ impl<'a> Work<'_, '_, 'a> {
     fn select(&self, projection: &Expr) -> Outcome<'a> {
         let mut found = Items::Empty;
         for (index, node) in self.input.iter().enumerate() {
-            found.extend(self.inner(projection, node, index)?.into_vec());
+            let projected = self.inner(projection, node, index)?;
+            self.evaluation.spend(projected.len())?;
+            found.extend(projected.into_vec());
         }
         Ok(found)
     }
@@ -201,7 +203,8 @@ impl<'a> Work<'_, '_, 'a> {
         Ok(total)
     }
 
-    /// By each key in turn; a key behind `-` sorts downwards, whatever its type. Items without a key come first.
+    /// By each key in turn; a key behind `-` sorts downwards, whatever its type. Items without a key come
+    /// first either way.
     fn sort(&self, keys: &[Expr]) -> Outcome<'a> {
         let mut rows: Vec<(Vec<Items<'a>>, &Node<'a>)> = Vec::with_capacity(self.input.len());
         for (index, node) in self.input.iter().enumerate() {
@@ -219,13 +222,16 @@ impl<'a> Work<'_, '_, 'a> {
         let mut is_sortable = true;
         rows.sort_by(|(left, _), (right, _)| {
             for (place, (left, right)) in left.iter().zip(right).enumerate() {
-                let ordering = match (left.first(), right.first()) {
-                    (Some(left), Some(right)) => compare::order(left, right).unwrap_or_else(|()| {
-                        is_sortable = false;
-                        None
-                    }),
-                    (left, right) => Some(left.is_some().cmp(&right.is_some())),
+                let (Some(left), Some(right)) = (left.first(), right.first()) else {
+                    match left.is_empty().cmp(&right.is_empty()) {
+                        Ordering::Equal => continue,
+                        ordering => return ordering.reverse(),
+                    }
                 };
+                let ordering = compare::order(left, right).unwrap_or_else(|()| {
+                    is_sortable = false;
+                    None
+                });
                 let ordering = ordering.unwrap_or(Ordering::Equal);
                 if ordering != Ordering::Equal {
                     let is_downwards = matches!(keys.get(place), Some(Expr::Negate(_)));

@@ -35,10 +35,10 @@ pub fn apply(resource: &mut Value, parameters: &Value, max_bytes: usize) -> Resu
 }
 
 /// How many bytes are walked past at the cost of one that is copied.
-const WALKED_BYTES: usize = 4;
+const WALKED_BYTES: usize = 2;
 
 /// What it costs to keep the place of one selected element, in units of the budget.
-const WORK_PER_PLACE: usize = 16;
+const WORK_PER_PLACE: usize = 64;
 
 /// A patch under way.
 struct Run<'d> {
