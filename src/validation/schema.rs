@@ -25,6 +25,11 @@ const SCHEMA: &str = "http://hl7.org/fhir/json-schema/4.0";
 /// More allowed codes than this are not listed in a text.
 pub(super) const CODES_LISTED: usize = 12;
 
+/// The errors of a resource with more JSON values than this are left to the structure pass.
+///
+/// The library gathers all errors before it hands out the first, half a kilobyte each: a hostile body of 8 MB took 2 GB.
+const LISTABLE: usize = 50_000;
+
 /// One validator per type, compiled when a resource of that type first comes in: all of them would take 165 MB.
 static VALIDATORS: [OnceLock<Validator>; 146] = [const { OnceLock::new() }; 146];
 
@@ -40,7 +45,11 @@ static REGISTRY: LazyLock<Registry<'static>> = LazyLock::new(|| {
 /// Holds `resource` against the schema of its type; findings are placed below `path`.
 pub(super) fn check(resource_type: ResourceType, resource: &Value, path: &Path, findings: &mut Findings) {
     let validator = validator(resource_type);
-    if validator.is_valid(resource) {
+    if validator.is_valid(resource) || findings.is_full() {
+        return;
+    }
+    let mut left = LISTABLE;
+    if !has_at_most(&mut left, resource) {
         return;
     }
     for error in validator.iter_errors(resource) {
@@ -48,6 +57,19 @@ pub(super) fn check(resource_type: ResourceType, resource: &Value, path: &Path, 
             return;
         }
         report(resource_type, &error, path, findings);
+    }
+}
+
+/// Counts the values in `value` off `left`; false when they are more.
+fn has_at_most(left: &mut usize, value: &Value) -> bool {
+    if *left == 0 {
+        return false;
+    }
+    *left -= 1;
+    match value {
+        Value::Array(items) => items.iter().all(|item| has_at_most(left, item)),
+        Value::Object(object) => object.values().all(|member| has_at_most(left, member)),
+        _ => true,
     }
 }
 

@@ -56,8 +56,19 @@ impl Walk<'_> {
                 return;
             }
         };
-        let Some(definition) = definitions::type_named(known.name()) else { return };
         schema::check(known, value, path, &mut self.findings);
+        self.structure(known, object, setting, path);
+    }
+
+    /// The structure pass alone, of a resource whose type is known.
+    pub(super) fn structure(
+        &mut self,
+        known: ResourceType,
+        object: &Map<String, Value>,
+        setting: Setting,
+        path: &Path,
+    ) {
+        let Some(definition) = definitions::type_named(known.name()) else { return };
         match setting {
             Setting::Contained(scope) => {
                 references::check_contained(object, path, &mut self.findings);
