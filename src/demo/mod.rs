@@ -34,3 +34,18 @@ pub fn fill(engine: &Engine) -> Result<(), DemoError> {
     tracing::info!(resources = answer.entries.len(), "Stored a made-up family");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validation;
+
+    #[test]
+    fn the_family_is_valid() {
+        let bundle = Resource::from_value(json::parse(FAMILY).unwrap()).unwrap();
+
+        let issues = validation::validate(&bundle, &[]);
+
+        assert!(issues.iter().all(|issue| !issue.is_error()), "{issues:#?}");
+    }
+}
