@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. What programs read goes to stdout, what people read to stderr.
 
+mod bench;
 mod logging;
 mod migrate;
 mod serve;
@@ -30,6 +31,10 @@ enum Command {
     Serve,
     /// Bring the database to the form that this release writes
     Migrate,
+    /// Measure how fast the server is on this machine
+    Bench(bench::BenchArgs),
+    #[command(hide = true)]
+    BenchConstant(bench::ConstantArgs),
 }
 
 /// Why a command did not do its work, in plain words.
@@ -55,6 +60,8 @@ pub fn run() -> ExitCode {
     let done = settings::read(&cli.settings).and_then(|settings| match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(settings),
         Command::Migrate => migrate::migrate(&settings),
+        Command::Bench(args) => bench::bench(&args),
+        Command::BenchConstant(args) => bench::constant(&args, &settings),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

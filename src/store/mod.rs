@@ -3,6 +3,7 @@
 //! `Store::read` gives a snapshot, `Store::submit` runs a piece of work in a write transaction and calls back when it is
 //! on the disk. SQLite has one writing thread, PostgreSQL a pool.
 
+pub mod ceiling;
 mod codec;
 mod error;
 mod hasher;

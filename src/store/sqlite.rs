@@ -10,7 +10,7 @@ use crate::store::statement::{Fixed, Value};
 use crate::store::tx::Numbered;
 
 /// A 2xx on a write means that it is on the disk, hence FULL. The log grows to 16 MiB before it is folded in.
-const WRITER_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+pub(super) const WRITER_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;";
 const READER_SETTINGS: &str =
     "PRAGMA busy_timeout = 2000; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON;";

@@ -1,0 +1,126 @@
+//! The load: clients that each send the next request when the answer to the last one is there.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::bench::client::Client;
+
+/// One request to make.
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    /// Empty for none.
+    pub(super) body: String,
+}
+
+/// What a run showed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured {
+    pub(super) requests: u64,
+    pub(super) per_second: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    /// The mean length of an answer's body.
+    pub(super) answer_bytes: u64,
+}
+
+/// How long to go on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Until {
+    Elapsed(Duration),
+    /// So many requests in all.
+    Sent(u64),
+}
+
+/// Sends what `make` gives for each number from `first` on, from `clients` at once. Any status but 200 and 201 ends the
+/// run with an error, for a server that refuses quickly is not fast.
+pub(super) fn run(
+    address: SocketAddr,
+    clients: usize,
+    until: Until,
+    first: u64,
+    make: &(impl Fn(u64) -> Request + Sync),
+) -> io::Result<Measured> {
+    let next = AtomicU64::new(first);
+    let start = Instant::now();
+    let each = std::thread::scope(|scope| {
+        let started: Vec<_> =
+            (0..clients).map(|_| scope.spawn(|| one_client(address, until, first, &next, start, make))).collect();
+        let mut each = Vec::with_capacity(clients);
+        for thread in started {
+            each.push(thread.join().unwrap_or_else(|_| Err(io::Error::other("a client panicked")))?);
+        }
+        Ok::<_, io::Error>(each)
+    })?;
+    let elapsed = start.elapsed();
+    let answer_bytes: u64 = each.iter().map(|client| client.answer_bytes).sum();
+    let mut latencies_us: Vec<u32> = each.into_iter().flat_map(|client| client.latencies_us).collect();
+    latencies_us.sort_unstable();
+    let requests = latencies_us.len() as u64;
+    Ok(Measured {
+        requests,
+        per_second: requests as f64 / elapsed.as_secs_f64(),
+        p50_ms: share(&latencies_us, 0.50),
+        p99_ms: share(&latencies_us, 0.99),
+        answer_bytes: answer_bytes / requests.max(1),
+    })
+}
+
+struct OfClient {
+    latencies_us: Vec<u32>,
+    answer_bytes: u64,
+}
+
+fn one_client(
+    address: SocketAddr,
+    until: Until,
+    first: u64,
+    next: &AtomicU64,
+    start: Instant,
+    make: &impl Fn(u64) -> Request,
+) -> io::Result<OfClient> {
+    let mut client = Client::connect(address)?;
+    let mut done = OfClient { latencies_us: Vec::with_capacity(1 << 16), answer_bytes: 0 };
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let is_over = match until {
+            Until::Elapsed(span) => start.elapsed() >= span,
+            Until::Sent(count) => number - first >= count,
+        };
+        if is_over {
+            return Ok(done);
+        }
+        let request = make(number);
+        let sent = Instant::now();
+        let answer = client.send(request.method, &request.path, request.body.as_bytes())?;
+        let latency_us = u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX);
+        if !matches!(answer.status, 200 | 201) {
+            let body = String::from_utf8_lossy(client.body(answer));
+            let text: String = body.chars().take(300).collect();
+            return Err(io::Error::other(format!("{} was answered with {}: {text}", request.method, answer.status)));
+        }
+        done.latencies_us.push(latency_us);
+        done.answer_bytes += answer.body_bytes as u64;
+    }
+}
+
+/// The latency in ms that `share` of the sorted requests stayed within.
+fn share(sorted_us: &[u32], share: f64) -> f64 {
+    let last = sorted_us.len().saturating_sub(1);
+    let place = (last as f64 * share).round() as usize;
+    sorted_us.get(place).map_or(0.0, |&us| f64::from(us) / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn half_of_the_requests_stay_within_the_median() {
+        assert_eq!(share(&[1000, 2000, 9000], 0.5), 2.0);
+        assert_eq!(share(&[1000, 2000, 9000], 0.99), 9.0);
+        assert_eq!(share(&[], 0.5), 0.0);
+    }
+}

@@ -1,0 +1,59 @@
+//! `emberwell bench`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::bench::{self, Plan};
+use crate::cli::Failure;
+use crate::config::Settings;
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// How long each figure is measured
+    #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Numbers of clients
+    #[arg(long, default_value = "1,16", value_delimiter = ',', value_name = "N,..",
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    clients: Vec<u16>,
+    /// Measure this PostgreSQL database, which must be empty, instead of SQLite
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Where the database is made, and removed again [default: the folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConstantArgs {
+    /// Length of each answer
+    #[arg(long)]
+    bytes: usize,
+}
+
+/// Measures the server and prints the figures on stdout.
+pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
+    let plan = Plan {
+        span: Duration::from_secs(args.seconds),
+        clients: args.clients.iter().copied().map(usize::from).collect(),
+        postgres: args.postgres.clone(),
+        folder: args.folder.clone().unwrap_or_else(std::env::temp_dir),
+    };
+    let report = bench::run(&plan, |what| eprintln!("emberwell: {what}")).map_err(Failure::failed)?;
+    if args.json {
+        println!("{}", report.json());
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
+
+/// Answers a constant; `bench` starts this for itself.
+pub(super) fn constant(args: &ConstantArgs, settings: &Settings) -> Result<(), Failure> {
+    bench::serve_constant(&settings.server.listen, args.bytes).map_err(Failure::failed)
+}
