@@ -85,8 +85,7 @@ async fn strings_are_found_by_their_beginning_without_case_and_accents(server: &
             ("Patient?given=zoe", &["a", "b", "c"]),
             ("Patient?name=zoe", &["a", "b", "c"]),
             ("Patient?family=uller", &[]),
-            ("Patient?family=%25", &[]),
-        ][..8],
+        ],
     )
     .await;
     server.get("Patient?family=%25").await.refused(400);
@@ -108,7 +107,7 @@ async fn dates_are_compared_by_the_time_they_span(server: &TestServer) {
             ("Patient?birthdate=sa1970-12-31", &["d"]),
             ("Patient?birthdate=eb1971", &["a", "b", "c"]),
             ("Patient?birthdate=ge1970-03&birthdate=lt1970-04", &["a", "b", "c"]),
-        ][..8],
+        ],
     )
     .await;
 }
