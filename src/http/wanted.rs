@@ -26,6 +26,8 @@ impl Wanted {
     fn new(headers: &HeaderMap, query_string: &str) -> Result<Wanted, HttpError> {
         let accept = headers.get(ACCEPT).map(|value| value.to_str().unwrap_or_default());
         let query = parse_query_string(query_string)?;
+        // R4 http.html#general: `_format` overrides `Accept`, also one that admits nothing.
+        let accept = accept.filter(|_| !query.iter().any(|(name, _)| name == "_format"));
         Ok(Wanted {
             format: Format::from_accept(accept)?.with_parameters(&query)?,
             prefer: Prefer::from_headers(headers),

@@ -1,3 +1,9 @@
 //! All integration tests, in one binary.
 
+mod support;
+
+mod http;
+mod interactions;
+mod layers;
+mod migrations;
 mod patch_suite;

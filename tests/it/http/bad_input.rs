@@ -1,0 +1,77 @@
+//! Bodies that are no resource: refused with a place, and nothing is stored.
+//!
+//! Spec: R4 json.html, http.html#create
+
+use awc::http::Method;
+
+use crate::support::{TestServer, on_both};
+
+on_both!(bad_bodies_are_refused_and_nothing_is_stored, malformed_json_is_refused_with_its_line_and_column);
+
+fn nested(depth: usize) -> Vec<u8> {
+    let open = r#"{"url":"https://nobody.example/x","extension":["#;
+    let mut text = r#"{"resourceType":"Patient","extension":["#.to_owned();
+    text.push_str(&open.repeat(depth));
+    text.push_str(r#"{"url":"https://nobody.example/x","valueBoolean":true}"#);
+    text.push_str(&"]}".repeat(depth + 1));
+    text.into_bytes()
+}
+
+async fn bad_bodies_are_refused_and_nothing_is_stored(server: &TestServer) {
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("no JSON", b"Patient".to_vec()),
+        ("half of it", br#"{"resourceType":"Patient","active":tr"#.to_vec()),
+        ("something behind it", br#"{"resourceType":"Patient"}{}"#.to_vec()),
+        ("a comma too many", br#"{"resourceType":"Patient",}"#.to_vec()),
+        ("an array", br#"[{"resourceType":"Patient"}]"#.to_vec()),
+        ("a number", b"1".to_vec()),
+        ("no type", b"{}".to_vec()),
+        ("another type", br#"{"resourceType":"Observation","status":"final","code":{"text":"x"}}"#.to_vec()),
+        ("an unknown type", br#"{"resourceType":"Patience"}"#.to_vec()),
+        ("a type that is abstract", br#"{"resourceType":"DomainResource"}"#.to_vec()),
+        ("a type that is no text", br#"{"resourceType":1}"#.to_vec()),
+        ("an unknown element", br#"{"resourceType":"Patient","shoeSize":44}"#.to_vec()),
+        ("a wrong type of element", br#"{"resourceType":"Patient","active":"yes"}"#.to_vec()),
+        ("one where a list belongs", br#"{"resourceType":"Patient","name":{"family":"x"}}"#.to_vec()),
+        ("a date that is none", br#"{"resourceType":"Patient","birthDate":"1970-02-30"}"#.to_vec()),
+        ("an empty object", br#"{"resourceType":"Patient","name":[{}]}"#.to_vec()),
+        ("an empty list", br#"{"resourceType":"Patient","name":[]}"#.to_vec()),
+        ("an empty text", br#"{"resourceType":"Patient","language":""}"#.to_vec()),
+        ("a null", br#"{"resourceType":"Patient","active":null}"#.to_vec()),
+        ("a key twice", br#"{"resourceType":"Patient","active":true,"active":false}"#.to_vec()),
+        ("no UTF-8", b"{\"resourceType\":\"Patient\",\"language\":\"\xff\xfe\"}".to_vec()),
+        ("half a surrogate", br#"{"resourceType":"Patient","name":[{"family":"\ud800"}]}"#.to_vec()),
+        ("a NUL", br#"{"resourceType":"Patient","name":[{"family":"a\u0000b"}]}"#.to_vec()),
+        ("a raw NUL", b"{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"a\0b\"}]}".to_vec()),
+        ("a raw control character", b"{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"a\x01b\"}]}".to_vec()),
+        ("a number that is none", br#"{"resourceType":"Patient","multipleBirthInteger":01}"#.to_vec()),
+        (
+            "a script in the narrative",
+            concat!(
+                r#"{"resourceType":"Patient","text":{"status":"generated","#,
+                r#""div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><script>x</script></div>"}}"#
+            )
+            .as_bytes()
+            .to_vec(),
+        ),
+        ("nesting of 200", nested(100)),
+        ("nesting of 80,000", nested(40_000)),
+        ("nesting that never ends", b"[".repeat(500_000)),
+    ];
+    for (name, body) in cases {
+        let answer = server.request(Method::POST, "Patient").body("application/fhir+json", body).send().await;
+        assert!(matches!(answer.status, 400 | 422), "{name}: {} {}", answer.status, answer.text());
+        answer.refused(answer.status);
+    }
+
+    assert_eq!(server.count("Patient").await, 0);
+    assert_eq!(server.get("_history").await.expect(200).json().get("entry"), None);
+}
+
+async fn malformed_json_is_refused_with_its_line_and_column(server: &TestServer) {
+    let body = "{\n  \"resourceType\": \"Patient\",\n  \"active\": tru\n}";
+    let answer = server.request(Method::POST, "Patient").body("application/fhir+json", body).send().await;
+    answer.refused(400);
+
+    assert!(answer.text().contains("line 3"), "{}", answer.text());
+}

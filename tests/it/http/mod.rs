@@ -1,0 +1,8 @@
+//! What belongs to HTTP: headers, media types, refusals.
+
+mod bad_input;
+mod capabilities;
+mod headers;
+mod packing;
+mod refusals;
+mod subsets;

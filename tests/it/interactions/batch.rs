@@ -1,0 +1,89 @@
+//! Batches: each entry for itself.
+//!
+//! Spec: R4 http.html#brules, bundle.html#bundle-unique
+
+use serde_json::{Value, json};
+
+use crate::support::{TestServer, bundle, identifier, on_both, patient, patient_called, statuses};
+
+on_both!(
+    a_bad_entry_of_a_batch_leaves_the_others_standing,
+    the_entries_of_a_batch_are_answered_in_their_order,
+    a_batch_reads_searches_and_shows_histories,
+    an_empty_batch_is_answered_with_an_empty_one,
+    only_batches_and_transactions_are_taken_at_the_base,
+);
+
+fn get(url: &str) -> Value {
+    json!({ "request": { "method": "GET", "url": url } })
+}
+
+fn post(resource: &Value) -> Value {
+    json!({ "resource": resource, "request": { "method": "POST", "url": resource["resourceType"] } })
+}
+
+async fn a_bad_entry_of_a_batch_leaves_the_others_standing(server: &TestServer) {
+    let broken = json!({ "resourceType": "Patient", "birthDate": "yesterday" });
+    let entries = [post(&patient("1")), post(&broken), post(&patient("2")), get("Patient/never")];
+    let answer = server.post("", &bundle("batch", &entries)).await.expect(200);
+
+    assert_eq!(answer.json()["type"], "batch-response");
+    assert_eq!(statuses(&answer.entries()), ["201", "400", "201", "404"]);
+    assert_eq!(answer.entries()[1]["response"]["outcome"]["resourceType"], "OperationOutcome");
+    assert_eq!(answer.entries()[1]["response"]["outcome"]["issue"][0]["expression"][0], "Patient.birthDate");
+    assert_eq!(server.count("Patient").await, 2);
+}
+
+async fn the_entries_of_a_batch_are_answered_in_their_order(server: &TestServer) {
+    let id = server.create(&patient_called("Old")).await;
+    let mut new = patient_called("New");
+    new["id"] = json!(id);
+    let gone = server.create(&patient_called("Gone")).await;
+    let entries = [
+        json!({ "resource": new, "request": { "method": "PUT", "url": format!("Patient/{id}") } }),
+        json!({ "request": { "method": "DELETE", "url": format!("Patient/{gone}") } }),
+        json!({ "resource": patient("1"),
+            "request": { "method": "POST", "url": "Patient", "ifNoneExist": identifier("1") } }),
+        get("Patient?name=new"),
+        json!({ "resource": new, "request": { "method": "PUT", "url": format!("Patient/{id}"), "ifMatch": "W/\"9\"" } }),
+    ];
+    let answer = server.post("", &bundle("batch", &entries)).await.expect(200);
+
+    assert_eq!(statuses(&answer.entries()), ["200", "204", "201", "200", "412"]);
+    assert_eq!(answer.entries()[0]["response"]["etag"], "W/\"2\"");
+    assert_eq!(answer.resources()[3]["entry"][0]["resource"]["id"], id);
+}
+
+async fn a_batch_reads_searches_and_shows_histories(server: &TestServer) {
+    let id = server.create(&patient("1")).await;
+    let entries = [
+        get(&format!("Patient/{id}")),
+        get(&format!("Patient/{id}/_history/1")),
+        get(&format!("Patient/{id}/_history")),
+        get(&format!("Patient?{}", identifier("1"))),
+        json!({ "request": { "method": "GET", "url": format!("Patient/{id}"), "ifNoneMatch": "W/\"1\"" } }),
+        get("Patient?nonsense=1"),
+    ];
+    let answer = server.post("", &bundle("batch", &entries)).await.expect(200);
+
+    assert_eq!(statuses(&answer.entries()), ["200", "200", "200", "200", "304", "400"]);
+    let resources = answer.resources();
+    assert_eq!((&resources[0]["id"], &resources[1]["id"]), (&json!(id), &json!(id)));
+    assert_eq!((&resources[2]["type"], &resources[3]["type"]), (&json!("history"), &json!("searchset")));
+}
+
+async fn an_empty_batch_is_answered_with_an_empty_one(server: &TestServer) {
+    for kind in ["batch", "transaction"] {
+        let answer = server.post("", &json!({ "resourceType": "Bundle", "type": kind })).await.expect(200);
+        assert_eq!(answer.json()["type"], format!("{kind}-response"));
+        assert_eq!(answer.json().get("entry"), None);
+    }
+}
+
+async fn only_batches_and_transactions_are_taken_at_the_base(server: &TestServer) {
+    server.post("", &patient("1")).await.refused(400);
+    server.post("", &bundle("collection", &[json!({ "resource": patient("1") })])).await.refused(400);
+    server.post("", &bundle("batch", &[json!({ "resource": patient("1") })])).await.refused(400);
+
+    assert_eq!(server.count("Patient").await, 0);
+}

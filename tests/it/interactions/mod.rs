@@ -1,0 +1,11 @@
+//! What the interactions do, seen through HTTP.
+
+mod batch;
+mod conditional;
+mod history;
+mod patch;
+mod races;
+mod search;
+mod search_pages;
+mod single;
+mod transaction;

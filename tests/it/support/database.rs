@@ -1,0 +1,85 @@
+//! A fresh database for each test, gone when the test is over.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The address of a PostgreSQL database from which others can be created.
+const VARIABLE: &str = "EMBERWELL_TEST_POSTGRES";
+
+/// On what a test runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that is removed when this is dropped, even if the test panics.
+pub struct Home {
+    /// What the server is to open.
+    pub address: String,
+    place: Place,
+}
+
+enum Place {
+    Folder(PathBuf),
+    Postgres { admin: String, name: String },
+}
+
+impl Home {
+    /// Makes one; `None`, after saying so, when there is no PostgreSQL to make it on.
+    pub fn make(database: Database) -> Option<Home> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("emberwell_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        match database {
+            Database::Sqlite => {
+                let folder = std::env::temp_dir().join(name);
+                std::fs::create_dir_all(&folder).unwrap();
+                let address = format!("sqlite:{}", folder.join("emberwell.db").display());
+                Some(Home { address, place: Place::Folder(folder) })
+            }
+            Database::Postgres => {
+                let Ok(admin) = std::env::var(VARIABLE) else {
+                    skipped();
+                    return None;
+                };
+                psql(&admin, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+                let (server, _) = admin.rsplit_once('/').expect("the address ends with the name of a database");
+                Some(Home { address: format!("{server}/{name}"), place: Place::Postgres { admin, name } })
+            }
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        match &self.place {
+            Place::Folder(folder) => {
+                let _ = std::fs::remove_dir_all(folder);
+            }
+            Place::Postgres { admin, name } => psql(admin, &format!("DROP DATABASE {name} WITH (FORCE)")),
+        }
+    }
+}
+
+/// Says so past the test harness, which would keep what a passing test prints.
+fn skipped() {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED on PostgreSQL: {test}: {VARIABLE} is not set");
+}
+
+fn psql(admin: &str, statement: &str) {
+    let run = Command::new("psql").args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, admin]).output();
+    let problem = match run {
+        Ok(output) if output.status.success() => return,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    // A second panic while a test unwinds would end all tests.
+    if std::thread::panicking() {
+        let _ = writeln!(std::io::stderr(), "psql: {statement}: {problem}");
+    } else {
+        panic!("psql: {statement}: {problem}");
+    }
+}

@@ -1,0 +1,32 @@
+//! What the tests stand on: a server of their own with a database of its own, and a client for it.
+
+pub mod client;
+pub mod database;
+pub mod samples;
+pub mod server;
+
+pub use client::Answer;
+pub use database::Database;
+pub use samples::{bundle, identifier, observation, patient, patient_called, statuses};
+pub use server::TestServer;
+
+/// Makes each behaviour, an `async fn(&TestServer)`, a test on SQLite and a test on PostgreSQL.
+macro_rules! on_both {
+    ($($behaviour:ident),+ $(,)?) => {
+        $(
+            mod $behaviour {
+                #[test]
+                fn sqlite() {
+                    crate::support::server::run(crate::support::Database::Sqlite, super::$behaviour);
+                }
+
+                #[test]
+                fn postgres() {
+                    crate::support::server::run(crate::support::Database::Postgres, super::$behaviour);
+                }
+            }
+        )+
+    };
+}
+
+pub(crate) use on_both;

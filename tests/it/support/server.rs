@@ -1,0 +1,106 @@
+//! A server inside the test, on a port of its own.
+
+use awc::Client;
+use awc::http::Method;
+use emberwell::config::Settings;
+use emberwell::server::{Running, start};
+use serde_json::Value;
+
+use crate::support::client::{Answer, Request, client};
+use crate::support::database::{Database, Home};
+
+/// A running server and a client for it.
+pub struct TestServer {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    /// The FHIR base; no slash at the end.
+    pub base: String,
+    client: Client,
+    running: Running,
+    // Last, so that the database goes when nobody uses it any more.
+    home: Home,
+}
+
+/// Runs one behaviour on a fresh server.
+pub fn run(database: Database, behaviour: impl AsyncFn(&TestServer)) {
+    actix_web::rt::System::new().block_on(async {
+        let Some(server) = TestServer::start(database).await else { return };
+        behaviour(&server).await;
+        server.stop().await;
+    });
+}
+
+impl TestServer {
+    /// Starts a server with an empty database; `None` when the database can't be had here.
+    pub async fn start(database: Database) -> Option<TestServer> {
+        let home = Home::make(database)?;
+        let mut settings = Settings::default();
+        settings.server.listen = "127.0.0.1:0".to_owned();
+        settings.server.database = home.address.clone();
+        settings.server.open = true;
+        let running = start(settings).await.unwrap();
+        let url = running.url.clone();
+        Some(TestServer { base: format!("{url}/fhir"), url, client: client(), running, home })
+    }
+
+    /// The address of the database, for a second server.
+    pub fn database(&self) -> &str {
+        &self.home.address
+    }
+
+    /// Stops the server and removes its database.
+    pub async fn stop(self) {
+        // Connections that are kept for later requests would keep the server waiting.
+        drop(self.client);
+        self.running.stop().await.unwrap();
+        drop(self.home);
+    }
+
+    /// A request at `path`, which is below the FHIR base, or an address as the server gave it.
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        let url = match path {
+            "" => self.base.clone(),
+            path if path.starts_with("http://") => path.to_owned(),
+            path if path.starts_with(['/', '?']) => format!("{}{path}", self.base),
+            path => format!("{}/{path}", self.base),
+        };
+        Request::new(self.client.request(method, url))
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path).send().await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.request(Method::DELETE, path).send().await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request(Method::POST, path).json(body).send().await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.request(Method::PUT, path).json(body).send().await
+    }
+
+    /// Creates a resource and gives its id.
+    pub async fn create(&self, resource: &Value) -> String {
+        let answer = self.post(resource["resourceType"].as_str().unwrap(), resource).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The ids that a search finds on its first page, in their order.
+    pub async fn found(&self, search: &str) -> Vec<String> {
+        let answer = self.get(search).await;
+        assert_eq!(answer.status, 200, "{search}: {}", answer.text());
+        answer.matches()
+    }
+
+    /// How many resources of a type there are.
+    pub async fn count(&self, type_name: &str) -> u64 {
+        let answer = self.get(&format!("{type_name}?_summary=count")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["total"].as_u64().unwrap()
+    }
+}
