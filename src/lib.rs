@@ -11,6 +11,7 @@ pub mod fhir;
 pub mod fhirpath;
 pub mod http;
 pub mod interactions;
+pub mod load;
 pub mod search;
 pub mod server;
 pub mod store;
