@@ -12,6 +12,7 @@ pub mod fhir;
 pub mod fhirpath;
 pub mod http;
 pub mod interactions;
+pub mod load;
 pub mod operations;
 pub mod search;
 pub mod server;

@@ -3,17 +3,26 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. What programs read goes to stdout, what people read to stderr.
 
 mod bench;
+mod load;
 mod logging;
 mod migrate;
 mod serve;
 mod settings;
+mod verify;
 
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use load::LoadArgs;
 use settings::SettingArgs;
+use verify::VerifyArgs;
+
+use crate::config::Settings;
+use crate::interactions::Engine;
+use crate::server;
 
 /// A FHIR R4 health data server that is also a home for people's health records.
 #[derive(Debug, Parser)]
@@ -35,6 +44,10 @@ enum Command {
     Bench(bench::BenchArgs),
     #[command(hide = true)]
     BenchConstant(bench::ConstantArgs),
+    /// Put files into the database: bundles, resources, NDJSON, folders, archives
+    Load(LoadArgs),
+    /// Check that the database agrees with itself
+    Verify(VerifyArgs),
 }
 
 /// Why a command did not do its work, in plain words.
@@ -62,6 +75,8 @@ pub fn run() -> ExitCode {
         Command::Migrate => migrate::migrate(&settings),
         Command::Bench(args) => bench::bench(&args),
         Command::BenchConstant(args) => bench::constant(&args, &settings),
+        Command::Load(args) => load::load(&settings, &args),
+        Command::Verify(args) => verify::verify(&settings, &args),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,6 +89,20 @@ pub fn run() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The database and settings for a command that works beside the server, under the base that the server has.
+fn open(settings: &Settings) -> Result<Engine, Failure> {
+    let base_url = match &settings.server.base_url {
+        Some(url) => url.clone(),
+        None => format!("http://{}/fhir", settings.server.listen),
+    };
+    server::open_engine(settings, &base_url, 1).map_err(Failure::failed)
+}
+
+/// Prints what a program reads.
+fn print(value: &serde_json::Value) -> Result<(), Failure> {
+    writeln!(std::io::stdout(), "{value:#}").map_err(Failure::failed)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod prepared;
 mod read;
 mod search;
 mod update;
+pub mod verify;
 
 use thiserror::Error;
 

@@ -18,6 +18,7 @@ mod rows;
 mod sqlite;
 mod statement;
 mod tx;
+mod verify;
 mod writer;
 
 pub use codec::Packed;
@@ -29,6 +30,7 @@ pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
 pub use rows::{DateRow, IndexRows, Method, QuantityRow, ReferenceRow, ResourceRow, StringRow, TokenRow, UriRow};
 pub use tx::{Locked, Put, Tx, Written};
+pub use verify::{Fingerprint, Span, StoredRow, TABLES, Table};
 
 /// Which database a statement is for; the few differences between the two are asked of this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,291 @@
+//! What a check of the whole database reads: every resource as it stands, and every row of the index.
+
+use diesel::RunQueryDsl;
+use diesel::connection::DefaultLoadingMode;
+use diesel::pg::PgRowByRowLoadingMode;
+use diesel::sql_types::{BigInt, Binary, Double, Nullable, SmallInt, Text};
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher as _;
+
+use crate::fhir::ResourceKey;
+use crate::store::StoreError;
+use crate::store::codec::Packed;
+use crate::store::reader::{Link, Reader, on, row_from};
+use crate::store::rows::{IndexRows, ResourceRow, key_from};
+use crate::store::statement::{Fixed, Value};
+
+/// A resource with all that stands beside it.
+pub struct StoredRow {
+    pub rid: i64,
+    /// `None` when type or id are damaged.
+    pub key: Option<ResourceKey>,
+    /// Whether the hash under which it is looked up is that of its key.
+    pub is_found_by_key: bool,
+    pub version: i64,
+    /// An error when it can't be unpacked.
+    pub row: Result<ResourceRow, StoreError>,
+    /// `None` when the bytes are damaged.
+    pub index_rows: Option<IndexRows>,
+}
+
+/// How the rows of one resource number its versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub rid: i64,
+    pub count: i64,
+    pub first: i64,
+    pub last: i64,
+}
+
+/// A table of the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    Token,
+    String,
+    Date,
+    Quantity,
+    Reference,
+    Uri,
+    Compartment,
+}
+
+/// All tables of the index.
+pub const TABLES: [Table; 7] =
+    [Table::Token, Table::String, Table::Date, Table::Quantity, Table::Reference, Table::Uri, Table::Compartment];
+
+impl Table {
+    /// The name in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::Token => "index_token",
+            Table::String => "index_string",
+            Table::Date => "index_date",
+            Table::Quantity => "index_quantity",
+            Table::Reference => "index_reference",
+            Table::Uri => "index_uri",
+            Table::Compartment => "compartment",
+        }
+    }
+}
+
+/// What a set of rows comes to, whatever their order: two equal sets have equal fingerprints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    pub count: u64,
+    pub sum: u64,
+}
+
+impl Fingerprint {
+    /// Takes one more row in, given by its hash.
+    pub fn add(&mut self, hash: u64) {
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(hash);
+    }
+}
+
+/// Runs `$each` with every row of a statement, without holding them all.
+macro_rules! stream {
+    ($reader:expr, $sql:ty, $row:ty, $text:expr, $values:expr, $each:expr) => {{
+        let select = Fixed::<$sql>::new($text, $values);
+        match &mut $reader.link {
+            Link::Sqlite(connection) => {
+                for row in select.load_iter::<$row, DefaultLoadingMode>(*connection)? {
+                    $each(row?);
+                }
+            }
+            Link::Postgres(connection) => {
+                for row in select.load_iter::<$row, PgRowByRowLoadingMode>(*connection)? {
+                    $each(row?);
+                }
+            }
+        }
+    }};
+}
+
+impl Reader<'_> {
+    /// The next `limit` resources after number `rid`, deleted ones too, in the order of their numbers.
+    pub fn stored_after(&mut self, rid: i64, limit: i64) -> Result<Vec<StoredRow>, StoreError> {
+        type Sql = (BigInt, BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>, Binary);
+        type Row = (i64, i64, i16, String, i64, i64, i16, i16, Option<Vec<u8>>, Vec<u8>);
+        let values = [Value::Integer(rid), Value::Integer(limit)];
+        let select = Fixed::<Sql>::new(
+            "SELECT rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows FROM resource \
+             WHERE rid > ? ORDER BY rid LIMIT ?",
+            &values,
+        );
+        let rows: Vec<Row> = on!(self.link, connection => select.load(*connection))?;
+        let hasher = self.hasher;
+        let stored = |(rid, hash, rtype, id, version, updated_us, method, codec, tail, index_rows): Row| {
+            let key = key_from(rtype, &id);
+            StoredRow {
+                rid,
+                is_found_by_key: key.as_ref().is_some_and(|key| hasher.key(key) == hash),
+                key,
+                version,
+                row: row_from((rid, rtype, id, version, updated_us, method, codec, tail)),
+                index_rows: IndexRows::decode(&index_rows),
+            }
+        };
+        Ok(rows.into_iter().map(stored).collect())
+    }
+
+    /// How the older versions of the resources above `after`, up to `until`, are numbered.
+    pub fn version_spans(&mut self, after: i64, until: i64) -> Result<Vec<Span>, StoreError> {
+        self.spans(
+            "SELECT rid, COUNT(*), MIN(version), MAX(version) FROM version WHERE rid > ? AND rid <= ? \
+             GROUP BY rid ORDER BY rid",
+            after,
+            until,
+        )
+    }
+
+    /// How the change log numbers the versions of the resources above `after`, up to `until`.
+    pub fn change_spans(&mut self, after: i64, until: i64) -> Result<Vec<Span>, StoreError> {
+        self.spans(
+            "SELECT rid, COUNT(*), MIN(version), MAX(version) FROM change WHERE rid > ? AND rid <= ? \
+             GROUP BY rid ORDER BY rid",
+            after,
+            until,
+        )
+    }
+
+    fn spans(&mut self, text: &'static str, after: i64, until: i64) -> Result<Vec<Span>, StoreError> {
+        let values = [Value::Integer(after), Value::Integer(until)];
+        let select = Fixed::<(BigInt, BigInt, BigInt, BigInt)>::new(text, &values);
+        let rows: Vec<(i64, i64, i64, i64)> = on!(self.link, connection => select.load(*connection))?;
+        Ok(rows.into_iter().map(|(rid, count, first, last)| Span { rid, count, first, last }).collect())
+    }
+
+    /// Hands each older version of the resources above `after`, up to `until`, to `each`: number of the resource,
+    /// version, whether it is a deletion, and the tail.
+    pub fn each_older(
+        &mut self,
+        after: i64,
+        until: i64,
+        mut each: impl FnMut(i64, i64, bool, Result<Option<Vec<u8>>, StoreError>),
+    ) -> Result<(), StoreError> {
+        let values = [Value::Integer(after), Value::Integer(until)];
+        stream!(
+            self,
+            (BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>),
+            (i64, i64, i16, i16, Option<Vec<u8>>),
+            "SELECT rid, version, method, codec, tail FROM version WHERE rid > ? AND rid <= ?",
+            &values,
+            |(rid, version, method, codec, tail): (i64, i64, i16, i16, Option<Vec<u8>>)| {
+                let tail = tail.map(|bytes| Packed::unpack(codec, bytes)).transpose();
+                each(rid, version, method == 2, tail);
+            }
+        );
+        Ok(())
+    }
+
+    /// Hands each row of an index table to `each`: number of the resource, and hash of the row.
+    pub fn each_index_row(&mut self, table: Table, mut each: impl FnMut(i64, u64)) -> Result<(), StoreError> {
+        match table {
+            Table::Token => stream!(
+                self,
+                (SmallInt, BigInt, BigInt, BigInt),
+                (i16, i64, i64, i64),
+                "SELECT param, code, system, rid FROM index_token",
+                &[],
+                |(param, code, system, rid)| each(rid, numbers(&[i64::from(param), code, system, rid]))
+            ),
+            Table::String => stream!(
+                self,
+                (SmallInt, Text, BigInt, BigInt),
+                (i16, String, i64, i64),
+                "SELECT param, folded, exact, rid FROM index_string",
+                &[],
+                |(param, folded, exact, rid): (i16, String, i64, i64)| {
+                    each(rid, text(&folded, &[i64::from(param), exact, rid]));
+                }
+            ),
+            Table::Date => stream!(
+                self,
+                (SmallInt, BigInt, BigInt, BigInt),
+                (i16, i64, i64, i64),
+                "SELECT param, lo_us, hi_us, rid FROM index_date",
+                &[],
+                |(param, lo_us, hi_us, rid)| each(rid, numbers(&[i64::from(param), lo_us, hi_us, rid]))
+            ),
+            Table::Quantity => stream!(
+                self,
+                (SmallInt, Double, BigInt, BigInt, BigInt),
+                (i16, f64, i64, i64, i64),
+                "SELECT param, value, code, system, rid FROM index_quantity",
+                &[],
+                |(param, value, code, system, rid)| each(rid, quantity(param, value, code, system, rid))
+            ),
+            Table::Reference => stream!(
+                self,
+                (SmallInt, BigInt, BigInt),
+                (i16, i64, i64),
+                "SELECT param, target, rid FROM index_reference",
+                &[],
+                |(param, target, rid)| each(rid, numbers(&[i64::from(param), target, rid]))
+            ),
+            Table::Uri => stream!(
+                self,
+                (SmallInt, Text, BigInt),
+                (i16, String, i64),
+                "SELECT param, value, rid FROM index_uri",
+                &[],
+                |(param, value, rid): (i16, String, i64)| each(rid, text(&value, &[i64::from(param), rid]))
+            ),
+            Table::Compartment => stream!(
+                self,
+                (BigInt, SmallInt, BigInt),
+                (i64, i16, i64),
+                "SELECT patient, rtype, rid FROM compartment",
+                &[],
+                |(patient, rtype, rid)| each(rid, numbers(&[patient, i64::from(rtype), rid]))
+            ),
+        }
+        Ok(())
+    }
+}
+
+impl IndexRows {
+    /// Hands the hash of each row that the resource `rid`, whose type has the number `rtype`, has in the index.
+    pub fn each_hash(&self, rtype: i16, rid: i64, mut each: impl FnMut(Table, u64)) {
+        for row in &self.tokens {
+            each(Table::Token, numbers(&[i64::from(row.param), row.code, row.system, rid]));
+        }
+        for row in &self.strings {
+            each(Table::String, text(&row.folded, &[i64::from(row.param), row.exact, rid]));
+        }
+        for row in &self.dates {
+            each(Table::Date, numbers(&[i64::from(row.param), row.lo_us, row.hi_us, rid]));
+        }
+        for row in &self.quantities {
+            each(Table::Quantity, quantity(row.param, row.value, row.code, row.system, rid));
+        }
+        for row in &self.references {
+            each(Table::Reference, numbers(&[i64::from(row.param), row.target, rid]));
+        }
+        for row in &self.uris {
+            each(Table::Uri, text(&row.value, &[i64::from(row.param), rid]));
+        }
+        for patient in &self.patients {
+            each(Table::Compartment, numbers(&[*patient, i64::from(rtype), rid]));
+        }
+    }
+}
+
+fn quantity(param: i16, value: f64, code: i64, system: i64, rid: i64) -> u64 {
+    // The databases hold minus zero and zero as one.
+    numbers(&[i64::from(param), (value + 0.0).to_bits() as i64, code, system, rid])
+}
+
+fn numbers(values: &[i64]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    values.iter().for_each(|value| hasher.write_i64(*value));
+    hasher.finish()
+}
+
+fn text(text: &str, values: &[i64]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(text.as_bytes());
+    values.iter().for_each(|value| hasher.write_i64(*value));
+    hasher.finish()
+}
