@@ -158,6 +158,7 @@ impl Bench<'_> {
         for _ in 0..STARTS {
             let server = self.start()?;
             starts_ms.push(server.started_in.as_secs_f64() * 1000.0);
+            #[allow(clippy::disallowed_methods, reason = "idle memory is what a server takes when nothing happens")]
             std::thread::sleep(SETTLING);
             idle_kib = server.memory_kib()?.0;
             server.stop()?;

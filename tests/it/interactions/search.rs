@@ -202,7 +202,7 @@ async fn last_updated_is_compared(server: &TestServer) {
     let instant = server.get(&format!("Patient/{id}")).await.json()["meta"]["lastUpdated"].as_str().unwrap().to_owned();
     let instant = instant.replace('+', "%2B");
 
-    assert_eq!(server.found(&format!("Patient?_lastUpdated={instant}")).await, [id.clone()]);
+    assert_eq!(server.found(&format!("Patient?_lastUpdated={instant}")).await, std::slice::from_ref(&id));
     assert_eq!(server.found("Patient?_lastUpdated=gt2000-01-01").await, [id]);
     assert!(server.found("Patient?_lastUpdated=lt2000-01-01").await.is_empty());
     assert!(server.found(&format!("Patient?_lastUpdated=gt{instant}")).await.is_empty());
