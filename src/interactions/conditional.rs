@@ -23,6 +23,8 @@ impl Criteria {
         resource_type: ResourceType,
         text: &str,
     ) -> Result<Criteria, InteractionError> {
+        // Some clients put the type, or the question mark alone, before the criteria.
+        let text = text.strip_prefix(resource_type.name()).filter(|rest| rest.starts_with('?')).unwrap_or(text);
         let text = text.strip_prefix('?').unwrap_or(text);
         let pairs = parse_query_string(text)?;
         let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
