@@ -189,10 +189,11 @@ fn target(url: &str, bases: &[String]) -> Result<Target, Issue> {
         .iter()
         .find_map(|base| url.strip_prefix(base.as_str()).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?'])))
         .unwrap_or(url);
-    if relative.contains("://") {
+    let (path, query) = relative.split_once('?').unwrap_or((relative, ""));
+    // The criteria may well name a system by its URL.
+    if path.contains("://") {
         return Err(bad("the url belongs to another server"));
     }
-    let (path, query) = relative.split_once('?').unwrap_or((relative, ""));
     let path = path.strip_prefix('/').unwrap_or(path);
     let query = query.to_owned();
     let segments: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
