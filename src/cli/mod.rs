@@ -117,6 +117,15 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_does_not_swallow_the_command_behind_it() {
+        for switch in ["--open", "--demo", "--open=true"] {
+            let cli = Cli::try_parse_from(["emberwell", switch, "serve"]).unwrap();
+
+            assert!(matches!(cli.command, Some(Command::Serve)), "{switch}");
+        }
+    }
+
+    #[test]
     fn serving_is_what_happens_without_a_command() {
         let cli = Cli::try_parse_from(["emberwell", "--listen", "127.0.0.1:0", "--open"]).unwrap();
 

@@ -31,10 +31,10 @@ pub(super) struct SettingArgs {
     #[arg(long, global = true, env = "EMBERWELL_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
     /// Fill an empty database with a made-up family
-    #[arg(long, global = true, env = "EMBERWELL_DEMO", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, global = true, env = "EMBERWELL_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     demo: Option<bool>,
     /// Need no sign-in at /fhir; only on loopback
-    #[arg(long, global = true, env = "EMBERWELL_OPEN", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, global = true, env = "EMBERWELL_OPEN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     open: Option<bool>,
     /// Write the log as JSON
     #[arg(long, global = true, env = "EMBERWELL_LOG_JSON")]

@@ -285,8 +285,9 @@ impl<'a> Check<'a> {
             let Some(last) = chunk.last() else { break };
             after = last.rid;
             for stored in chunk.iter().filter(|stored| close.contains(&bucket(stored.rid))) {
-                let (Some(key), Some(rows)) = (&stored.key, &stored.index_rows) else { continue };
+                let Some(key) = &stored.key else { continue };
                 names.insert(stored.rid, key.to_string());
+                let Some(rows) = &stored.index_rows else { continue };
                 rows.each_hash(key.resource_type.code(), stored.rid, |row_table, hash| {
                     if row_table == table {
                         by_resource.entry(stored.rid).or_default().1.add(hash);
@@ -299,10 +300,12 @@ impl<'a> Check<'a> {
         let table = table.name();
         for (rid, (found, expected)) in wrong.iter().take(MOST_NAMED) {
             let name = names.get(rid).cloned().unwrap_or_else(|| format!("resource number {rid}, which is not there"));
-            self.report.wrong(format!(
-                "{table}: {name} has {} rows where other rows belong, {} of them",
-                found.count, expected.count
-            ));
+            let (found, expected) = (found.count, expected.count);
+            self.report.wrong(if found == expected {
+                format!("{table}: {name} has {found} rows, but not those that belong to it")
+            } else {
+                format!("{table}: {name} has {found} rows, {expected} belong to it")
+            });
         }
         if differing.len() > MOST_BUCKETS || wrong.len() > MOST_NAMED {
             self.report.wrong(format!("{table}: more resources than these have other rows than belong to them"));

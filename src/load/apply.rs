@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::mem;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
 use crate::fhir::{Issue, Resource, ResourceType};
@@ -120,10 +120,17 @@ impl<'a> Loader<'a> {
                 None => json!({ "method": "POST", "url": name }),
             };
             places.push(place);
-            entries.push(json!({ "resource": resource.value, "request": request }));
+            // Moved, not handed to `json!`: that copies it all, and writes numbers in its own way (1e3 for 1E3).
+            let mut entry = Map::new();
+            entry.insert("resource".to_owned(), resource.value);
+            entry.insert("request".to_owned(), request);
+            entries.push(Value::Object(entry));
         }
-        let bundle = json!({ "resourceType": "Bundle", "type": "batch", "entry": entries });
-        let bundle = Resource::from_value(bundle).map_err(|issue| damaged(&issue))?;
+        let mut bundle = Map::new();
+        bundle.insert("resourceType".to_owned(), Value::from("Bundle"));
+        bundle.insert("type".to_owned(), Value::from("batch"));
+        bundle.insert("entry".to_owned(), Value::Array(entries));
+        let bundle = Resource::from_value(Value::Object(bundle)).map_err(|issue| damaged(&issue))?;
         let answer = match process(self.engine, self.caller, bundle) {
             Ok(answer) => answer,
             Err(InteractionError::Store(error)) => return Err(error.into()),
