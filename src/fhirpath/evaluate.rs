@@ -86,9 +86,15 @@ impl<'a> Evaluation<'_, 'a> {
         match expr {
             Expr::Empty => Ok(Items::Empty),
             Expr::Literal(literal) => Ok(literal_value(literal).into()),
-            Expr::This => Ok(scope.this.iter().cloned().collect()),
+            Expr::This => {
+                self.spend(scope.this.len())?;
+                Ok(scope.this.iter().cloned().collect())
+            }
             Expr::Index => Ok(Scalar::Integer(scope.index as i64).into()),
-            Expr::Total => Ok(scope.total.iter().cloned().collect()),
+            Expr::Total => {
+                self.spend(scope.total.len())?;
+                Ok(scope.total.iter().cloned().collect())
+            }
             Expr::Variable(name) => self.variable(name),
             Expr::Path(head, steps) => self.path(head, steps, scope),
             Expr::Union(parts) => self.union(parts, scope),
@@ -209,7 +215,7 @@ impl<'a> Evaluation<'_, 'a> {
             Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
                 order(operator, &first, &second)
             }
-            _ => functions::arithmetic(operator, &first, &second),
+            _ => functions::arithmetic(self, operator, &first, &second),
         }
     }
 

@@ -250,6 +250,8 @@ fn work_without_end_is_stopped() {
     let patient = patient();
     for text in [
         "(1 | 2).repeat($this + 1)",
+        "%resource.descendants().aggregate($total & $total & 'aaaaaaaaaa', 'a').length()",
+        "%resource.descendants().aggregate($total.combine($total).combine($this), 1).count()",
         "Patient.descendants().select(%resource.descendants().select(%resource.descendants())).select(%resource.descendants()).count()",
         "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'.replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')\
          .replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')\

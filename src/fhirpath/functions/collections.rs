@@ -53,7 +53,11 @@ pub(super) fn call<'a>(
         (Function::Intersect, Some(other)) => work.intersect(&work.outer(other)?),
         (Function::Exclude, Some(other)) => work.exclude(&work.outer(other)?),
         (Function::Union, Some(other)) => work.distinct(input.iter().cloned().chain(work.outer(other)?.into_vec())),
-        (Function::Combine, Some(other)) => Ok(input.iter().cloned().chain(work.outer(other)?.into_vec()).collect()),
+        (Function::Combine, Some(other)) => {
+            let other = work.outer(other)?;
+            evaluation.spend(other.len())?;
+            Ok(input.iter().cloned().chain(other.into_vec()).collect())
+        }
         (Function::Iif, Some(criterion)) => work.iif(criterion, &arguments[1], arguments.get(2)),
         (Function::Aggregate, Some(aggregator)) => work.aggregate(aggregator, arguments.get(1)),
         (Function::Sort, _) => work.sort(arguments),
