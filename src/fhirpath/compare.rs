@@ -3,6 +3,7 @@
 //! Spec: FHIRPath N1 #equality, #equivalence, #comparison
 
 use std::cmp::Ordering;
+use std::hash::BuildHasher;
 
 use serde_json::Value;
 
@@ -30,6 +31,28 @@ pub(super) fn equal(left: &Node<'_>, right: &Node<'_>) -> Option<bool> {
             }
         }
         _ => Some(false),
+    }
+}
+
+/// A number that equal items share, so that most unequal ones need no comparison. What is equal across types or
+/// precisions (numbers, quantities, dates) all shares one.
+pub(super) fn fingerprint(node: &Node<'_>, state: &impl BuildHasher) -> u64 {
+    match node.scalar() {
+        Some(Scalar::Text(text)) => return state.hash_one(&*text),
+        Some(Scalar::Boolean(value)) => return u64::from(value),
+        Some(_) => return 2,
+        None => (),
+    }
+    match node.json() {
+        Some(Value::Object(members)) if node.quantity().is_none() => {
+            let texts = members.iter().map(|(name, value)| match value {
+                Value::String(text) => state.hash_one((name, text)),
+                _ => state.hash_one(name),
+            });
+            // In any order, as members are compared.
+            texts.fold(3, u64::wrapping_add)
+        }
+        _ => 2,
     }
 }
 

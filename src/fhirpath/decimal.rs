@@ -110,7 +110,7 @@ impl Decimal {
     }
 
     pub(super) fn negated(self) -> Decimal {
-        Decimal { digits: -self.digits, scale: self.scale }
+        Decimal { digits: self.digits.saturating_neg(), scale: self.scale }
     }
 
     pub(super) fn multiply(self, other: Decimal) -> Option<Decimal> {
@@ -184,7 +184,7 @@ impl Decimal {
 }
 
 fn divided_half_up(numerator: i128, denominator: i128) -> i128 {
-    let (quotient, rest) = (numerator / denominator, numerator % denominator);
+    let (quotient, rest) = (numerator.wrapping_div(denominator), numerator.wrapping_rem(denominator));
     let away = if (numerator < 0) == (denominator < 0) { 1 } else { -1 };
     if rest.unsigned_abs() >= denominator.unsigned_abs() - rest.unsigned_abs() { quotient + away } else { quotient }
 }

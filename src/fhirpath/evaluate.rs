@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -85,9 +86,15 @@ impl<'a> Evaluation<'_, 'a> {
         match expr {
             Expr::Empty => Ok(Items::Empty),
             Expr::Literal(literal) => Ok(literal_value(literal).into()),
-            Expr::This => Ok(scope.this.iter().cloned().collect()),
+            Expr::This => {
+                self.spend(scope.this.len())?;
+                Ok(scope.this.iter().cloned().collect())
+            }
             Expr::Index => Ok(Scalar::Integer(scope.index as i64).into()),
-            Expr::Total => Ok(scope.total.iter().cloned().collect()),
+            Expr::Total => {
+                self.spend(scope.total.len())?;
+                Ok(scope.total.iter().cloned().collect())
+            }
             Expr::Variable(name) => self.variable(name),
             Expr::Path(head, steps) => self.path(head, steps, scope),
             Expr::Union(parts) => self.union(parts, scope),
@@ -164,21 +171,13 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     fn union(&self, parts: &[Expr], scope: Scope<'_, 'a>) -> Outcome<'a> {
-        let mut found = Items::Empty;
+        let mut found = Distinct::default();
         for part in parts {
             for node in self.eval(part, scope)?.into_vec() {
-                self.push_new(node, &mut found)?;
+                found.push(self, node)?;
             }
         }
-        Ok(found)
-    }
-
-    /// Adds `node` unless an equal one is there.
-    pub(super) fn push_new(&self, node: Node<'a>, into: &mut Items<'a>) -> Result<(), EvaluationError> {
-        if !self.holds(into, &node)? {
-            into.push(node);
-        }
-        Ok(())
+        Ok(found.items)
     }
 
     /// Whether an item equals `node`.
@@ -216,7 +215,7 @@ impl<'a> Evaluation<'_, 'a> {
             Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
                 order(operator, &first, &second)
             }
-            _ => functions::arithmetic(operator, &first, &second),
+            _ => functions::arithmetic(self, operator, &first, &second),
         }
     }
 
@@ -316,6 +315,45 @@ impl<'a> Evaluation<'_, 'a> {
             Some(Scalar::Integer(value)) => Ok(Some(value)),
             _ => Err(wrong(operation, "a whole number")),
         }
+    }
+}
+
+/// A collection without equal items, which stays quick to add to when it grows.
+#[derive(Default)]
+pub(super) struct Distinct<'a> {
+    pub(super) items: Items<'a>,
+    /// Places in `items` by fingerprint, once there are more than a few.
+    places: HashMap<u64, Vec<usize>>,
+}
+
+/// Up to so many items are compared one by one.
+const FEW: usize = 16;
+
+impl<'a> Distinct<'a> {
+    /// Adds `node` unless an equal one is there; whether it was added.
+    pub(super) fn push(&mut self, evaluation: &Evaluation<'_, 'a>, node: Node<'a>) -> Result<bool, EvaluationError> {
+        if self.items.len() < FEW {
+            let is_new = !evaluation.holds(&self.items, &node)?;
+            if is_new {
+                self.items.push(node);
+            }
+            return Ok(is_new);
+        }
+        if self.places.is_empty() {
+            for (place, known) in self.items.iter().enumerate() {
+                let fingerprint = compare::fingerprint(known, self.places.hasher());
+                self.places.entry(fingerprint).or_default().push(place);
+            }
+        }
+        let fingerprint = compare::fingerprint(&node, self.places.hasher());
+        let alike = self.places.entry(fingerprint).or_default();
+        evaluation.spend(1 + alike.len())?;
+        let is_new = !alike.iter().any(|place| compare::equal(&self.items[*place], &node) == Some(true));
+        if is_new {
+            alike.push(self.items.len());
+            self.items.push(node);
+        }
+        Ok(is_new)
     }
 }
 

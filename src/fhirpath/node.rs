@@ -327,6 +327,9 @@ pub(super) enum Items<'a> {
 
 impl<'a> Items<'a> {
     pub(super) fn push(&mut self, node: Node<'a>) {
+        if let Items::Many(nodes) = self {
+            return nodes.push(node);
+        }
         *self = match std::mem::take(self) {
             Items::Empty => Items::One(node),
             Items::One(first) => {
@@ -335,10 +338,7 @@ impl<'a> Items<'a> {
                 nodes.push(node);
                 Items::Many(nodes)
             }
-            Items::Many(mut nodes) => {
-                nodes.push(node);
-                Items::Many(nodes)
-            }
+            Items::Many(nodes) => Items::Many(nodes),
         };
     }
 

@@ -8,7 +8,7 @@ use super::Function;
 use crate::fhirpath::EvaluationError;
 use crate::fhirpath::ast::Expr;
 use crate::fhirpath::compare;
-use crate::fhirpath::evaluate::{Evaluation, Outcome, Scope, single, truth, wrong};
+use crate::fhirpath::evaluate::{Distinct, Evaluation, Outcome, Scope, single, truth, wrong};
 use crate::fhirpath::node::{Items, Node, Scalar};
 
 pub(super) fn call<'a>(
@@ -53,7 +53,11 @@ pub(super) fn call<'a>(
         (Function::Intersect, Some(other)) => work.intersect(&work.outer(other)?),
         (Function::Exclude, Some(other)) => work.exclude(&work.outer(other)?),
         (Function::Union, Some(other)) => work.distinct(input.iter().cloned().chain(work.outer(other)?.into_vec())),
-        (Function::Combine, Some(other)) => Ok(input.iter().cloned().chain(work.outer(other)?.into_vec()).collect()),
+        (Function::Combine, Some(other)) => {
+            let other = work.outer(other)?;
+            evaluation.spend(other.len())?;
+            Ok(input.iter().cloned().chain(other.into_vec()).collect())
+        }
         (Function::Iif, Some(criterion)) => work.iif(criterion, &arguments[1], arguments.get(2)),
         (Function::Aggregate, Some(aggregator)) => work.aggregate(aggregator, arguments.get(1)),
         (Function::Sort, _) => work.sort(arguments),
@@ -125,29 +129,28 @@ impl<'a> Work<'_, '_, 'a> {
     }
 
     fn repeat(&self, projection: &Expr) -> Outcome<'a> {
-        let mut found = Items::Empty;
+        let mut found = Distinct::default();
         let mut waiting: Vec<Node<'a>> = self.input.to_vec();
         while !waiting.is_empty() {
             let mut next = Vec::new();
             for (index, node) in waiting.iter().enumerate() {
                 for node in self.inner(projection, node, index)?.into_vec() {
-                    if !self.evaluation.holds(&found, &node)? {
-                        found.push(node.clone());
+                    if found.push(self.evaluation, node.clone())? {
                         next.push(node);
                     }
                 }
             }
             waiting = next;
         }
-        Ok(found)
+        Ok(found.items)
     }
 
     fn distinct(&self, nodes: impl Iterator<Item = Node<'a>>) -> Outcome<'a> {
-        let mut found = Items::Empty;
+        let mut found = Distinct::default();
         for node in nodes {
-            self.evaluation.push_new(node, &mut found)?;
+            found.push(self.evaluation, node)?;
         }
-        Ok(found)
+        Ok(found.items)
     }
 
     fn is_within(&self, part: &[Node<'a>], whole: &[Node<'a>]) -> Result<bool, EvaluationError> {
@@ -160,13 +163,13 @@ impl<'a> Work<'_, '_, 'a> {
     }
 
     fn intersect(&self, other: &[Node<'a>]) -> Outcome<'a> {
-        let mut found = Items::Empty;
+        let mut found = Distinct::default();
         for node in self.input {
             if self.evaluation.holds(other, node)? {
-                self.evaluation.push_new(node.clone(), &mut found)?;
+                found.push(self.evaluation, node.clone())?;
             }
         }
-        Ok(found)
+        Ok(found.items)
     }
 
     fn exclude(&self, other: &[Node<'a>]) -> Outcome<'a> {

@@ -3,7 +3,6 @@
 //! Spec: FHIRPath N1 #math, #math-1; the boundary functions are of FHIRPath 3
 
 use super::Function;
-use crate::fhirpath::EvaluationError;
 use crate::fhirpath::ast::{Expr, Operator};
 use crate::fhirpath::decimal::Decimal;
 use crate::fhirpath::evaluate::{Evaluation, Outcome, Scope, single, wrong};
@@ -103,16 +102,21 @@ fn power<'a>(value: Decimal, exponent: Decimal, is_integer: bool) -> Option<Scal
 }
 
 /// `+ - * / div mod &`.
-pub(in crate::fhirpath) fn arithmetic<'a>(operator: Operator, left: &[Node<'a>], right: &[Node<'a>]) -> Outcome<'a> {
+pub(in crate::fhirpath) fn arithmetic<'a>(
+    evaluation: &Evaluation<'_, 'a>,
+    operator: Operator,
+    left: &[Node<'a>],
+    right: &[Node<'a>],
+) -> Outcome<'a> {
     let name = operator.text();
     let (left, right) = (single(left, name)?, single(right, name)?);
     if operator == Operator::Concatenate {
-        return concatenated(left, right, name);
+        return concatenated(evaluation, left, right, name);
     }
     let (Some(left), Some(right)) = (left, right) else { return Ok(Items::Empty) };
     let (first, second) = (left.scalar(), right.scalar());
     if let (Some(Scalar::Text(_)), Some(Scalar::Text(_)), Operator::Add) = (&first, &second, operator) {
-        return concatenated(Some(left), Some(right), name);
+        return concatenated(evaluation, Some(left), Some(right), name);
     }
     if let Some(Scalar::Temporal(temporal)) = first {
         return moved(temporal, right, operator);
@@ -134,7 +138,12 @@ pub(in crate::fhirpath) fn arithmetic<'a>(operator: Operator, left: &[Node<'a>],
     }
 }
 
-fn concatenated<'a>(left: Option<&Node<'a>>, right: Option<&Node<'a>>, name: &'static str) -> Outcome<'a> {
+fn concatenated<'a>(
+    evaluation: &Evaluation<'_, 'a>,
+    left: Option<&Node<'a>>,
+    right: Option<&Node<'a>>,
+    name: &'static str,
+) -> Outcome<'a> {
     let mut joined = String::new();
     for node in [left, right].into_iter().flatten() {
         match node.scalar() {
@@ -144,9 +153,7 @@ fn concatenated<'a>(left: Option<&Node<'a>>, right: Option<&Node<'a>>, name: &'s
             _ => return Err(wrong(name, "text")),
         }
     }
-    if joined.len() > 1_000_000 {
-        return Err(EvaluationError::TooManySteps);
-    }
+    evaluation.spend(joined.len() / 100)?;
     Ok(Scalar::Text(Text::Shared(joined.into())).into())
 }
 
