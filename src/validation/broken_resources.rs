@@ -298,6 +298,17 @@ fn contained_resource_may_refer_to_its_container_instead() {
 }
 
 #[test]
+fn canonicals_may_have_extensions_too() {
+    let display = json!({ "extension": [{ "url": "urn:a", "valueString": "x" }] });
+    let response = json!({
+        "resourceType": "QuestionnaireResponse", "status": "completed",
+        "questionnaire": "urn:q", "_questionnaire": display, "meta": { "profile": ["urn:p"], "_profile": [display] }
+    });
+
+    assert_eq!(findings(response), Vec::<String>::new());
+}
+
+#[test]
 fn texts_have_spaces_of_every_script() {
     let patient =
         json!({ "resourceType": "Patient", "name": [{ "text": "山田\u{3000}太郎" }, { "text": "A\u{a0}B" }] });

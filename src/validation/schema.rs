@@ -98,6 +98,11 @@ fn report(resource_type: ResourceType, error: &ValidationError, path: &Path, fin
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for member in unexpected {
+                // The schema forgets the `_field` of every canonical; the structure pass knows which fields have one.
+                let is_sibling = member.strip_prefix('_').is_some_and(|field| place.knows(field));
+                if is_sibling {
+                    continue;
+                }
                 let (at, text) = unknown_member(&place.expression, member);
                 findings.add_by_schema(IssueCode::Structure, at, text);
             }
@@ -171,30 +176,43 @@ struct Place {
     name: String,
     /// Type of the element, when the definitions know it.
     type_code: Option<&'static str>,
+    /// Definition of that type.
+    definition: Option<&'static TypeDefinition>,
 }
 
 impl Place {
     fn of(resource_type: ResourceType, pointer: &Location, path: &Path) -> Place {
-        let mut place = Place { expression: path.to_string(), name: path.name().to_owned(), type_code: None };
-        let mut holder: Option<&'static TypeDefinition> = definitions::type_named(resource_type.name());
+        let mut place = Place {
+            expression: path.to_string(),
+            name: path.name().to_owned(),
+            type_code: None,
+            definition: definitions::type_named(resource_type.name()),
+        };
         for segment in pointer.segments() {
             match segment {
                 LocationSegment::Index(index) => place.expression.push_str(&format!("[{index}]")),
-                LocationSegment::Property(member) => {
-                    let plain = member.strip_prefix('_').unwrap_or(&member);
-                    let known = holder.and_then(|definition| definition.member(plain));
-                    place.name = known.map_or(plain, |(element, _)| &*element.name).to_owned();
-                    place.type_code = known.map(|(_, chosen)| &*chosen.code);
-                    holder = if member.starts_with('_') {
-                        definitions::type_named("Element")
-                    } else {
-                        place.type_code.and_then(definitions::type_named)
-                    };
-                    place.expression.push('.');
-                    place.expression.push_str(&place.name);
-                }
+                LocationSegment::Property(member) => place.descend(&member),
             }
         }
         place
+    }
+
+    fn descend(&mut self, member: &str) {
+        let plain = member.strip_prefix('_').unwrap_or(member);
+        let known = self.definition.and_then(|definition| definition.member(plain));
+        self.name = known.map_or(plain, |(element, _)| &*element.name).to_owned();
+        self.type_code = known.map(|(_, chosen)| &*chosen.code);
+        self.definition = if member.starts_with('_') {
+            definitions::type_named("Element")
+        } else {
+            self.type_code.and_then(definitions::type_named)
+        };
+        self.expression.push('.');
+        self.expression.push_str(&self.name);
+    }
+
+    /// True when the type of this element has an element called `member`.
+    fn knows(&self, member: &str) -> bool {
+        self.definition.is_some_and(|definition| definition.member(member).is_some())
     }
 }
