@@ -3,7 +3,9 @@
 //! The time limit of the HTTP library ends with the head of a request, so the body is watched here.
 
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodyStream, MessageBody};
@@ -11,6 +13,8 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout_at;
 
 use crate::fhir::{Issue, IssueCode, Resource, json};
 use crate::http::media::BodyMedia;
@@ -24,13 +28,30 @@ const WHOLE_BODY: Duration = Duration::from_secs(120);
 const GRACE: Duration = Duration::from_secs(10);
 /// .. then it must have come at so many bytes per second.
 const SLOWEST: usize = 1024;
+/// A body up to this takes its memory without asking.
+const FREE_BYTES: usize = 64 * 1024;
 /// A packed body below this is unpacked on the worker itself.
 const SMALL_PACKED_BYTES: usize = 16 * 1024;
+
+/// The bytes of a body, together with the room that was made for them: that is free again when they are dropped.
+#[derive(Debug)]
+pub struct Held {
+    bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Deref for Held {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// A body that is complete and unpacked.
 #[derive(Debug)]
 pub struct Body {
-    pub bytes: Bytes,
+    pub bytes: Held,
     /// `None` when the client did not say.
     media: Option<BodyMedia>,
 }
@@ -43,7 +64,7 @@ pub struct BundleBody(pub Body);
 
 impl Body {
     /// The bytes of a body that must be FHIR JSON.
-    pub fn fhir_json(self) -> Result<Bytes, HttpError> {
+    pub fn fhir_json(self) -> Result<Held, HttpError> {
         match self.media()? {
             BodyMedia::FhirJson => Ok(self.bytes),
             BodyMedia::JsonPatch => Err(HttpError::UnsupportedMediaType("a JSON Patch can only be sent by PATCH")),
@@ -98,50 +119,89 @@ async fn collect(request: HttpRequest, payload: Payload, limit_bytes: usize) -> 
     if announced.is_some_and(|announced| announced > limit_bytes) {
         return Err(HttpError::BodyTooLarge { limit_bytes });
     }
-    let bytes = receive(payload, announced, limit_bytes).await?;
+    let mut intake = Intake { app: app(&request), packing, announced, limit_bytes, room: None };
+    let bytes = intake.receive(payload).await?;
     let bytes = match packing {
         None => bytes,
-        Some(packing) if bytes.len() <= SMALL_PACKED_BYTES => packing.unpack(&bytes, limit_bytes)?.into(),
         Some(packing) => {
-            let unpacked = web::block(move || packing.unpack(&bytes, limit_bytes)).await;
-            unpacked.unwrap_or(Err(HttpError::BrokeOff))?.into()
+            intake.make_room(bytes.len(), Instant::now() + GRACE).await?;
+            if bytes.len() <= SMALL_PACKED_BYTES {
+                packing.unpack(&bytes, limit_bytes)?.into()
+            } else {
+                let unpacked = web::block(move || packing.unpack(&bytes, limit_bytes)).await;
+                unpacked.unwrap_or(Err(HttpError::BrokeOff))?.into()
+            }
         }
     };
-    Ok(Body { bytes, media })
+    Ok(Body { bytes: Held { bytes, _room: intake.room }, media })
 }
 
-/// Takes in what the client sends, unless that is too much or comes too slowly.
-async fn receive(payload: Payload, announced: Option<usize>, limit_bytes: usize) -> Result<Bytes, HttpError> {
-    let mut stream = pin!(BodyStream::new(payload));
-    let started = Instant::now();
-    let mut received = BytesMut::new();
-    let mut whole = None;
-    loop {
-        let so_far = received.len() + whole.as_ref().map_or(0, Bytes::len);
-        let earned = Duration::from_secs((so_far / SLOWEST) as u64);
-        let deadline = started + (GRACE + earned).min(WHOLE_BODY);
-        let chunk = tokio::time::timeout_at(deadline.into(), poll_fn(|context| stream.as_mut().poll_next(context)));
-        let chunk = match chunk.await {
-            Err(_) => return Err(HttpError::BodyTooSlow),
-            Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(HttpError::BodyIncomplete),
-            Ok(Some(Ok(chunk))) => chunk,
-        };
-        if so_far + chunk.len() > limit_bytes {
-            return Err(HttpError::BodyTooLarge { limit_bytes });
+/// A body on its way in.
+struct Intake<'r> {
+    app: &'r App,
+    packing: Option<Packing>,
+    announced: Option<usize>,
+    limit_bytes: usize,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Intake<'_> {
+    /// Takes in what the client sends, unless that is too much or comes too slowly.
+    async fn receive(&mut self, payload: Payload) -> Result<Bytes, HttpError> {
+        let limit_bytes = self.limit_bytes;
+        let mut stream = pin!(BodyStream::new(payload));
+        let started = Instant::now();
+        let mut received = BytesMut::new();
+        let mut whole = None;
+        loop {
+            let so_far = received.len() + whole.as_ref().map_or(0, Bytes::len);
+            let earned = Duration::from_secs((so_far / SLOWEST) as u64);
+            let deadline = started + (GRACE + earned).min(WHOLE_BODY);
+            let chunk = timeout_at(deadline.into(), poll_fn(|context| stream.as_mut().poll_next(context)));
+            let chunk = match chunk.await {
+                Err(_) => return Err(HttpError::BodyTooSlow),
+                Ok(None) => break,
+                Ok(Some(Err(_))) => return Err(HttpError::BodyIncomplete),
+                Ok(Some(Ok(chunk))) => chunk,
+            };
+            if so_far + chunk.len() > limit_bytes {
+                return Err(HttpError::BodyTooLarge { limit_bytes });
+            }
+            if so_far == 0 {
+                // Most bodies come in one piece, which is then taken as it is.
+                whole = Some(chunk);
+                continue;
+            }
+            if so_far + chunk.len() > FREE_BYTES {
+                self.make_room(so_far + chunk.len(), deadline).await?;
+            }
+            if let Some(first) = whole.take() {
+                received.reserve(self.announced.unwrap_or(0).min(FREE_BYTES));
+                received.extend_from_slice(&first);
+            }
+            received.extend_from_slice(&chunk);
         }
-        if so_far == 0 {
-            // Most bodies come in one piece, which is then taken as it is.
-            whole = Some(chunk);
-            continue;
-        }
-        if let Some(first) = whole.take() {
-            received.reserve(announced.unwrap_or(0).max(first.len() + chunk.len()));
-            received.extend_from_slice(&first);
-        }
-        received.extend_from_slice(&chunk);
+        Ok(whole.unwrap_or_else(|| received.freeze()))
     }
-    Ok(whole.unwrap_or_else(|| received.freeze()))
+
+    /// Waits until there is memory for all that this body may still become; does so once only, because two bodies that
+    /// have some and wait for more would wait for each other.
+    async fn make_room(&mut self, so_far_bytes: usize, deadline: Instant) -> Result<(), HttpError> {
+        if self.room.is_some() {
+            return Ok(());
+        }
+        let arriving_bytes = self.announced.unwrap_or(self.limit_bytes).max(so_far_bytes);
+        let unpacked_bytes = self.packing.map_or(0, |_| Packing::most_bytes(arriving_bytes, self.limit_bytes));
+        let bytes = (arriving_bytes + unpacked_bytes).min(self.app.body_memory_bytes());
+        let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+        let room = timeout_at(deadline.into(), Arc::clone(&self.app.body_memory).acquire_many_owned(kib));
+        match room.await {
+            Ok(Ok(room)) => self.room = Some(room),
+            // The semaphore is never closed, so that this is the time being up.
+            Ok(Err(_)) | Err(_) => return Err(HttpError::Overloaded),
+        }
+        Ok(())
+    }
 }
 
 type Collecting<T> = Pin<Box<dyn Future<Output = Result<T, HttpError>>>>;
@@ -169,6 +229,10 @@ impl FromRequest for BundleBody {
 }
 
 fn limits(request: &HttpRequest) -> &crate::config::LimitSettings {
+    &app(request).engine.limits
+}
+
+fn app(request: &HttpRequest) -> &App {
     let app: &web::Data<App> = request.app_data().expect("every route is configured together with the App");
-    &app.engine.limits
+    app
 }

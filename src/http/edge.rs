@@ -57,18 +57,18 @@ fn log<B: MessageBody>(response: &ServiceResponse<B>, method: &str, request_id: 
     if !is_fault && !tracing::enabled!(target: "access", tracing::Level::INFO) {
         return;
     }
-    let route = response.request().match_pattern();
-    let route = route.as_deref().unwrap_or("none");
-    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    // The route as it is written in `routes`, never the path.
+    let route = response.request().match_name().unwrap_or("none");
+    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let request_id = request_id.to_str().unwrap_or_default();
     let size_bytes = match response.response().body().size() {
         BodySize::Sized(bytes) => bytes,
         BodySize::None | BodySize::Stream => 0,
     };
     if is_fault {
-        tracing::warn!(target: "access", request_id, method, route, status, duration_ms, size_bytes, "Request failed");
+        tracing::warn!(target: "access", request_id, method, route, status, duration_us, size_bytes, "Request failed");
     } else {
-        tracing::info!(target: "access", request_id, method, route, status, duration_ms, size_bytes, "Request");
+        tracing::info!(target: "access", request_id, method, route, status, duration_us, size_bytes, "Request");
     }
 }
 
@@ -134,6 +134,7 @@ fn explained<B: MessageBody + 'static>(response: ServiceResponse<B>) -> ServiceR
         Some(reason) => format!("the request was refused: {}", reason.to_ascii_lowercase()),
         None => "the request was refused".to_owned(),
     };
-    let refusal = Refusal { status, issues: vec![Issue::request(IssueCode::Processing, text)], header: None };
+    let refusal =
+        Refusal { status, issues: vec![Issue::request(IssueCode::Processing, text)], header: None, is_last: false };
     response.into_response(refusal.into_response()).map_into_right_body()
 }

@@ -35,6 +35,8 @@ pub enum HttpError {
     Header { name: &'static str, problem: &'static str },
     #[error("the parameter {name} is not valid: {problem}")]
     Parameter { name: &'static str, problem: String },
+    #[error("the query has a parameter that is not known here; this address takes {taken}")]
+    UnknownParameter { taken: &'static str },
     #[error("the request needs a body, but it has none")]
     BodyMissing,
     #[error("the body is larger than the {limit_bytes} bytes that are allowed here")]

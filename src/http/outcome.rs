@@ -24,15 +24,22 @@ pub struct Refusal {
     pub issues: Vec<Issue>,
     /// A header that belongs to this status.
     pub header: Option<(HeaderName, HeaderValue)>,
+    /// The connection ends with this answer: a client that goes on sending what was refused would be read as the next
+    /// request.
+    pub is_last: bool,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: IssueCode, text: impl Into<String>) -> Refusal {
-        Refusal { status, issues: vec![Issue::request(code, text)], header: None }
+        Refusal { status, issues: vec![Issue::request(code, text)], header: None, is_last: false }
     }
 
     fn with(self, name: HeaderName, value: HeaderValue) -> Refusal {
         Refusal { header: Some((name, value)), ..self }
+    }
+
+    fn closing(self) -> Refusal {
+        Refusal { is_last: true, ..self }
     }
 
     /// The OperationOutcome, as compact JSON.
@@ -52,6 +59,9 @@ impl Refusal {
         if let Some(header) = self.header {
             response.insert_header(header);
         }
+        if self.is_last {
+            response.force_close();
+        }
         response.body(body)
     }
 }
@@ -60,8 +70,6 @@ impl Refusal {
 pub fn refusal(error: &HttpError) -> Refusal {
     use HttpError as E;
     let text = || error.to_string();
-    // A client that goes on sending what was refused would be read as the next request.
-    let close = (header::CONNECTION, HeaderValue::from_static("close"));
     match error {
         E::Interaction(error) => interaction(error),
         E::UnknownType(_) => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text()),
@@ -79,13 +87,14 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::UnsupportedMediaType(_) => Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, text()),
         E::Header { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text()),
         E::Parameter { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Value, text()),
+        E::UnknownParameter { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::NotSupported, text()),
         E::BodyMissing => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Required, text()),
         E::BodyTooLarge { .. } | E::BodyTooDense { .. } => {
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, text()).with(close.0, close.1)
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, text()).closing()
         }
         E::BodyNotPacked => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Structure, text()),
-        E::BodyIncomplete => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Structure, text()).with(close.0, close.1),
-        E::BodyTooSlow => Refusal::new(StatusCode::REQUEST_TIMEOUT, IssueCode::Timeout, text()).with(close.0, close.1),
+        E::BodyIncomplete => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Structure, text()).closing(),
+        E::BodyTooSlow => Refusal::new(StatusCode::REQUEST_TIMEOUT, IssueCode::Timeout, text()).closing(),
         E::AddressTooLong { .. } => Refusal::new(StatusCode::URI_TOO_LONG, IssueCode::TooLong, text()),
         E::SignInNeeded => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
@@ -99,7 +108,11 @@ pub fn refusal(error: &HttpError) -> Refusal {
 pub fn interaction(error: &InteractionError) -> Refusal {
     use InteractionError as E;
     let text = || error.to_string();
-    let listed = |status, issues: &[Issue]| Refusal { status, issues: issues.to_vec(), header: None };
+    let listed = |status, issues: &[Issue]| match issues {
+        // An outcome without an issue would not be valid.
+        [] => Refusal::new(status, IssueCode::Invalid, text()),
+        issues => Refusal { status, issues: issues.to_vec(), header: None, is_last: false },
+    };
     match error {
         E::NotFound(_) => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotFound, text()),
         E::Deleted { version, .. } => {
@@ -190,5 +203,144 @@ fn store(error: &StoreError) -> Refusal {
             let text = "the request could not be finished because of a fault in the server";
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueCode::Exception, text)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::{Id, ResourceKey, ResourceType, UnknownType};
+    use crate::search::SearchError;
+
+    fn key() -> ResourceKey {
+        ResourceKey { resource_type: ResourceType::PATIENT, id: Id::parse("1").unwrap() }
+    }
+
+    fn issue() -> Issue {
+        Issue::error(IssueCode::Structure, "Patient.name", "name must be a list")
+    }
+
+    fn row(refusal: &Refusal) -> (u16, &'static str) {
+        (refusal.status.as_u16(), refusal.issues[0].code.as_str())
+    }
+
+    #[test]
+    fn each_error_of_an_interaction_has_its_status_and_code() {
+        use InteractionError as E;
+        let patient = ResourceType::PATIENT;
+        let empty = SearchError::EmptyValue { parameter: "name".to_owned() };
+        let unsupported = SearchError::Unsupported { parameter: "_has".to_owned(), what: "this" };
+        let place = || "/name".to_owned();
+        let table = [
+            (E::NotFound(key()), 404, "not-found"),
+            (E::Deleted { key: key(), version: 2 }, 410, "deleted"),
+            (E::NoSuchVersion(key(), "9".to_owned()), 404, "not-found"),
+            (E::Invalid(vec![issue()]), 400, "structure"),
+            (E::Invalid(Vec::new()), 400, "invalid"),
+            (E::Unprocessable(vec![issue()]), 422, "structure"),
+            (E::VersionConflict { key: key(), current: 3 }, 412, "conflict"),
+            (E::Exists(key()), 412, "duplicate"),
+            (E::NothingToMatch(key()), 412, "not-found"),
+            (E::MultipleMatches(patient), 412, "multiple-matches"),
+            (E::NoMatch(patient), 404, "not-found"),
+            (E::ClientIdRefused(key()), 405, "not-supported"),
+            (E::Search(empty), 400, "value"),
+            (E::Search(unsupported), 400, "not-supported"),
+            (E::Patch(PatchError::NotAPatch("a patch is a list")), 400, "structure"),
+            (E::Patch(PatchError::TooManyOperations(2000)), 400, "too-costly"),
+            (E::Patch(PatchError::Malformed { operation: 0, problem: String::new() }), 400, "structure"),
+            (E::Patch(PatchError::TestFailed { operation: 0, path: place() }), 422, "conflict"),
+            (
+                E::Patch(PatchError::NoSuchPlace { operation: 0, path: place(), problem: String::new() }),
+                422,
+                "not-found",
+            ),
+            (E::Patch(PatchError::Refused { operation: 0, path: place(), problem: String::new() }), 422, "processing"),
+            (E::Patch(PatchError::TooLarge { operation: 0, max_bytes: 1 }), 413, "too-long"),
+            (E::Patch(PatchError::TooCostly { operation: 0 }), 422, "too-costly"),
+            (E::Patch(PatchError::IdentityChanged("id")), 422, "business-rule"),
+            (E::TooManyEntries { entries: 2, most: 1 }, 400, "too-costly"),
+            (E::Stale, 409, "transient"),
+            (E::Contended, 409, "transient"),
+            (E::Store(StoreError::Busy), 503, "transient"),
+            (E::Store(StoreError::Unreachable("10.0.0.1".to_owned())), 503, "transient"),
+            (E::Store(StoreError::Collision), 409, "conflict"),
+            (E::Store(StoreError::DiskFull), 507, "transient"),
+            (E::Store(StoreError::Timeout), 503, "timeout"),
+            (E::Store(StoreError::Newer("9".to_owned())), 500, "exception"),
+            (E::Store(StoreError::Address("x".to_owned())), 500, "exception"),
+            (E::Store(StoreError::Damaged("x".to_owned())), 500, "exception"),
+            (E::Store(StoreError::Panicked), 500, "exception"),
+        ];
+        for (error, status, code) in table {
+            assert_eq!(row(&interaction(&error)), (status, code), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn each_error_of_http_has_its_status_and_code() {
+        use HttpError as E;
+        let table = [
+            (E::UnknownType(UnknownType("Foo".to_owned())), 404, "not-supported"),
+            (E::NotAnId(crate::fhir::NotAnId), 400, "value"),
+            (E::UnknownAddress, 404, "not-supported"),
+            (E::UnknownOperation, 404, "not-supported"),
+            (E::MethodNotAllowed { allowed: "GET".to_owned() }, 405, "not-supported"),
+            (E::NotAcceptable("no"), 406, "not-supported"),
+            (E::UnsupportedMediaType("no"), 415, "not-supported"),
+            (E::Header { name: "If-Match", problem: "no" }, 400, "invalid"),
+            (E::Parameter { name: "_count", problem: "no".to_owned() }, 400, "value"),
+            (E::UnknownParameter { taken: "_count" }, 400, "not-supported"),
+            (E::BodyMissing, 400, "required"),
+            (E::BodyTooLarge { limit_bytes: 1 }, 413, "too-long"),
+            (E::BodyTooDense { most: 1 }, 413, "too-long"),
+            (E::BodyNotPacked, 400, "structure"),
+            (E::BodyIncomplete, 400, "structure"),
+            (E::BodyTooSlow, 408, "timeout"),
+            (E::AddressTooLong { limit_bytes: 1 }, 414, "too-long"),
+            (E::SignInNeeded, 401, "login"),
+            (E::Overloaded, 503, "transient"),
+            (E::BrokeOff, 500, "exception"),
+        ];
+        for (error, status, code) in table {
+            assert_eq!(row(&refusal(&error)), (status, code), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn some_refusals_carry_a_header() {
+        let header = |error: HttpError| refusal(&error).header.map(|(name, value)| format!("{name}: {value:?}"));
+
+        assert_eq!(
+            header(InteractionError::Deleted { key: key(), version: 2 }.into()).unwrap(),
+            "etag: \"W/\\\"2\\\"\""
+        );
+        assert_eq!(header(StoreError::Busy.into()).unwrap(), "retry-after: \"2\"");
+        assert_eq!(header(HttpError::MethodNotAllowed { allowed: "GET".to_owned() }).unwrap(), "allow: \"GET\"");
+        assert_eq!(header(HttpError::SignInNeeded).unwrap(), "www-authenticate: \"Bearer\"");
+        assert_eq!(header(HttpError::UnknownAddress), None);
+    }
+
+    #[test]
+    fn what_went_wrong_inside_stays_inside() {
+        let secrets = [StoreError::Unreachable("secret".to_owned()), StoreError::Damaged("secret".to_owned())];
+        for error in secrets {
+            let refusal = refusal(&error.into());
+            assert!(!String::from_utf8(refusal.body()).unwrap().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn findings_about_an_entry_name_the_entry() {
+        let place = |error: InteractionError| {
+            let error = InteractionError::Entry { index: 3, error: Box::new(error) };
+            let refusal = interaction(&error);
+            (refusal.status.as_u16(), refusal.issues[0].expression.clone().unwrap())
+        };
+        let placed = Issue::error(IssueCode::Value, "Bundle.entry[3].request.url", "no");
+
+        assert_eq!(place(InteractionError::Invalid(vec![issue()])), (400, "Bundle.entry[3].resource.name".to_owned()));
+        assert_eq!(place(InteractionError::NotFound(key())), (404, "Bundle.entry[3]".to_owned()));
+        assert_eq!(place(InteractionError::Invalid(vec![placed])), (400, "Bundle.entry[3].request.url".to_owned()));
     }
 }

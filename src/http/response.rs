@@ -35,8 +35,10 @@ pub struct FhirResponse {
     body: Vec<u8>,
     /// The version that the answer is about.
     version: Option<Version>,
-    /// Whether a new address has come into being.
+    /// Whether the client learns an address that it did not know.
     is_located: bool,
+    /// Whether the body is that version, or would be.
+    is_representation: bool,
 }
 
 struct Version {
@@ -48,7 +50,7 @@ struct Version {
 impl FhirResponse {
     /// An answer without a body.
     pub fn empty(status: StatusCode, format: Format) -> FhirResponse {
-        FhirResponse { status, format, body: Vec::new(), version: None, is_located: false }
+        FhirResponse { status, format, body: Vec::new(), version: None, is_located: false, is_representation: false }
     }
 
     /// An answer with the JSON in `body`.
@@ -67,12 +69,13 @@ impl FhirResponse {
     pub fn resource(base: &str, row: &ResourceRow, subset: &Subset, format: Format) -> FhirResponse {
         let mut body = Vec::with_capacity(row.tail.as_ref().map_or(0, Vec::len) + 192);
         write_resource(row, subset, &mut body);
-        FhirResponse::ok(body, format).about(base, row)
+        FhirResponse { is_representation: true, ..FhirResponse::ok(body, format) }.about(base, row)
     }
 
     /// The client has this version already.
     pub fn not_modified(base: &str, row: &ResourceRow, format: Format) -> FhirResponse {
-        FhirResponse::empty(StatusCode::NOT_MODIFIED, format).about(base, row)
+        let empty = FhirResponse::empty(StatusCode::NOT_MODIFIED, format);
+        FhirResponse { is_representation: true, ..empty }.about(base, row)
     }
 
     /// The answer to a create, an update or a patch.
@@ -187,7 +190,9 @@ impl Responder for FhirResponse {
                 if self.is_located {
                     response.insert_header((header::LOCATION, url.clone()));
                 }
-                response.insert_header((header::CONTENT_LOCATION, url));
+                if self.is_representation {
+                    response.insert_header((header::CONTENT_LOCATION, url));
+                }
             }
         }
         if self.body.is_empty() {

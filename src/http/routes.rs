@@ -14,7 +14,7 @@ pub fn configure(config: &mut ServiceConfig) {
     let fhir = web::scope("/fhir")
         // The most frequent first: addresses are tried in this order.
         .service(
-            at("/{type:[A-Z][A-Za-z]*}/{id:[A-Za-z0-9.\\-]+}")
+            at("/{type}/{id}")
                 .get(read::read)
                 .on(Method::PUT, update::update)
                 .on(Method::PATCH, patch::patch)
@@ -22,7 +22,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .done(),
         )
         .service(
-            at("/{type:[A-Z][A-Za-z]*}")
+            at("/{type}")
                 .get(search::by_type)
                 .on(Method::POST, create::create)
                 .on(Method::PUT, update::conditional_update)
@@ -31,15 +31,15 @@ pub fn configure(config: &mut ServiceConfig) {
                 .done(),
         )
         .service(at("").get(search::system).on(Method::POST, bundle::process).done())
-        .service(at("/{type:[A-Z][A-Za-z]*}/_search").on(Method::POST, search::by_type_posted).done())
+        .service(at("/{type}/_search").on(Method::POST, search::by_type_posted).done())
         .service(at("/_search").on(Method::POST, search::system_posted).done())
-        .service(at("/{type:[A-Z][A-Za-z]*}/{id}/_history/{version}").get(read::vread).done())
-        .service(at("/{type:[A-Z][A-Za-z]*}/{id}/_history").get(history::of_instance).done())
-        .service(at("/{type:[A-Z][A-Za-z]*}/_history").get(history::of_type).done())
+        .service(at("/{type}/{id}/_history/{version}").get(read::vread).done())
+        .service(at("/{type}/{id}/_history").get(history::of_instance).done())
+        .service(at("/{type}/_history").get(history::of_type).done())
         .service(at("/_history").get(history::of_system).done())
         .service(at("/metadata").get(metadata::metadata).done())
-        .service(at("/{type:[A-Z][A-Za-z]*}/$validate").on(Method::POST, validate::of_type).done())
-        .service(at("/{type:[A-Z][A-Za-z]*}/{id}/$validate").on(Method::POST, validate::of_instance).done())
+        .service(at("/{type}/$validate").on(Method::POST, validate::of_type).done())
+        .service(at("/{type}/{id}/$validate").on(Method::POST, validate::of_instance).done())
         .service(web::resource("/${operation}").to(unknown_operation))
         .service(web::resource("/{type}/${operation}").to(unknown_operation))
         .service(web::resource("/{type}/{id}/${operation}").to(unknown_operation))
@@ -66,8 +66,11 @@ struct At {
     allowed: Vec<&'static str>,
 }
 
+/// The address `path`, in which `{type}` and `{id}` admit only what can be one. By `path` it goes in the log.
 fn at(path: &str) -> At {
-    At { resource: web::resource(path), allowed: Vec::new() }
+    let pattern = path.replace("{type}", "{type:[A-Z][A-Za-z]*}").replace("{id}", "{id:[A-Za-z0-9.\\-]+}");
+    let name = if path.is_empty() { "[base]" } else { path };
+    At { resource: web::resource(pattern).name(name), allowed: Vec::new() }
 }
 
 impl At {

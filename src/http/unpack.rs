@@ -41,6 +41,11 @@ impl Packing {
         }
     }
 
+    /// The most that a body of `packed_bytes` may unpack to.
+    pub fn most_bytes(packed_bytes: usize, limit_bytes: usize) -> usize {
+        packed_bytes.saturating_mul(MOST_TIMES).max(FREE_BYTES).min(limit_bytes)
+    }
+
     /// The plain body; never holds more than `limit_bytes` of it.
     pub fn unpack(self, packed: &[u8], limit_bytes: usize) -> Result<Vec<u8>, HttpError> {
         let broken = |_| HttpError::BodyNotPacked;
@@ -58,14 +63,13 @@ impl Packing {
 }
 
 fn bounded(unpacked: impl Read, packed_bytes: usize, limit_bytes: usize) -> Result<Vec<u8>, HttpError> {
-    let dense_bytes = packed_bytes.saturating_mul(MOST_TIMES).max(FREE_BYTES);
-    let most = limit_bytes.min(dense_bytes);
+    let most = Packing::most_bytes(packed_bytes, limit_bytes);
     let mut plain = Vec::with_capacity(packed_bytes.saturating_mul(4).min(most));
     // One byte more tells a body that is just within bounds from one that goes on.
     unpacked.take(most as u64 + 1).read_to_end(&mut plain).map_err(|_| HttpError::BodyNotPacked)?;
     if plain.len() <= most {
         Ok(plain)
-    } else if dense_bytes < limit_bytes {
+    } else if most < limit_bytes {
         Err(HttpError::BodyTooDense { most: MOST_TIMES })
     } else {
         Err(HttpError::BodyTooLarge { limit_bytes })

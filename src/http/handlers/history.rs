@@ -100,8 +100,8 @@ fn understood(
             "_format" | "_pretty" | "_summary" | "_elements" => {}
             _ if wanted.prefer.handling == Handling::Lenient => continue,
             _ => {
-                let problem = "a history takes _count, _since, _at, _summary, _elements, _format and _pretty";
-                return Err(refused("of the history", problem));
+                let taken = "_count, _since, _at, _summary, _elements, _format and _pretty";
+                return Err(HttpError::UnknownParameter { taken });
             }
         }
         links.used.push((name.clone(), used));
