@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
     ("interactions", &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "validation"]),
-    ("demo", &["access", "fhir", "interactions", "store"]),
+    ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "fhir", "interactions", "validation"]),
     ("load", &["access", "fhir", "interactions", "store"]),
     ("bench", &["fhir", "store"]),
