@@ -17,7 +17,7 @@ use libsqlite3_sys as ffi;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::store::codec::Packed;
 use crate::store::rows::{IndexRows, Method};
-use crate::store::statement::{Fixed, Value};
+use crate::store::statement::{Value, fixed};
 use crate::store::tx::{Locked, Numbered, Put};
 use crate::store::{StoreError, migrate, postgres, sqlite};
 
@@ -59,7 +59,8 @@ pub fn samples(address: &str, resource_type: ResourceType, most: i64) -> Result<
     type Sql = (SmallInt, Binary, Binary);
     type Row = (i16, Vec<u8>, Vec<u8>);
     let values = [Value::Integer(i64::from(resource_type.code())), Value::Integer(most)];
-    let select = Fixed::<Sql>::new(
+    let select = fixed!(
+        Sql,
         "SELECT codec, tail, index_rows FROM resource WHERE rtype = ? AND method <> 2 ORDER BY rid DESC LIMIT ?",
         &values,
     );
@@ -172,10 +173,8 @@ fn write_postgres(
 pub fn sqlite_size(path: &str) -> Result<Size, StoreError> {
     let mut connection = sqlite::open_writer(path)?;
     connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
-    let select = Fixed::<(BigInt, BigInt)>::new(
-        "SELECT COALESCE(SUM(current), 0), COALESCE(SUM(versions), 0) FROM type_count",
-        &[],
-    );
+    let select =
+        fixed!((BigInt, BigInt), "SELECT COALESCE(SUM(current), 0), COALESCE(SUM(versions), 0) FROM type_count", &[],);
     let (resources, versions): (i64, i64) = select.get_result(&mut connection)?;
     let file = std::fs::metadata(path).map_err(|error| StoreError::Unreachable(error.to_string()))?;
     Ok(Size { bytes: file.len(), resources, versions })
@@ -519,7 +518,7 @@ mod tests {
         sqlite(&path, &[sample()], Writes::Update, 500, Duration::from_millis(60)).unwrap();
 
         let mut connection = SqliteConnection::establish(&path).unwrap();
-        let count = Fixed::<BigInt>::new("SELECT COUNT(*) FROM index_quantity", &[]);
+        let count = fixed!(BigInt, "SELECT COUNT(*) FROM index_quantity", &[]);
         let rows: i64 = count.get_result(&mut connection).unwrap();
         let size = sqlite_size(&path).unwrap();
         assert_eq!((rows, size.resources), (UPDATED, UPDATED));

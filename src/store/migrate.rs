@@ -8,7 +8,7 @@ use diesel::{PgConnection, RunQueryDsl, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::store::StoreError;
-use crate::store::statement::{Fixed, Value};
+use crate::store::statement::{Value, fixed};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -24,14 +24,14 @@ pub(super) fn sqlite(connection: &mut SqliteConnection) -> Result<[u8; 16], Stor
     connection.immediate_transaction(|connection| {
         migrate(connection, SQLITE)?;
         let values = [Value::Text(HASH_KEY)];
-        let select = Fixed::<Binary>::new("SELECT value FROM setting WHERE name = ?", &values);
+        let select = fixed!(Binary, "SELECT value FROM setting WHERE name = ?", &values);
         let found: Vec<Vec<u8>> = select.load(connection)?;
         if let Some(key) = found.into_iter().next() {
             return hash_key(&key);
         }
         let key = new_hash_key();
         let values = [Value::Text(HASH_KEY), Value::Bytes(Some(&key))];
-        Fixed::<()>::new("INSERT INTO setting (name, value) VALUES (?, ?)", &values).execute(connection)?;
+        fixed!((), "INSERT INTO setting (name, value) VALUES (?, ?)", &values).execute(connection)?;
         Ok(key)
     })
 }
@@ -41,14 +41,14 @@ pub(super) fn postgres(connection: &mut PgConnection) -> Result<[u8; 16], StoreE
     connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
     let migrated = migrate(connection, POSTGRES).and_then(|()| {
         let values = [Value::Text(HASH_KEY)];
-        let select = Fixed::<Binary>::new("SELECT value FROM setting WHERE name = ?", &values);
+        let select = fixed!(Binary, "SELECT value FROM setting WHERE name = ?", &values);
         let found: Vec<Vec<u8>> = select.load(connection)?;
         if let Some(key) = found.into_iter().next() {
             return hash_key(&key);
         }
         let key = new_hash_key();
         let values = [Value::Text(HASH_KEY), Value::Bytes(Some(&key))];
-        Fixed::<()>::new("INSERT INTO setting (name, value) VALUES (?, ?)", &values).execute(connection)?;
+        fixed!((), "INSERT INTO setting (name, value) VALUES (?, ?)", &values).execute(connection)?;
         Ok(key)
     });
     connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;

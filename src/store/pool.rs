@@ -13,7 +13,7 @@ use r2d2::{ManageConnection, Pool, PooledConnection};
 use crate::clock;
 use crate::store::reader::{Link, Reader};
 use crate::store::tx::{Numbers, Tx};
-use crate::store::writer::{Job, Writer, panic_text};
+use crate::store::writer::{Done, Job, Writer, panic_text};
 use crate::store::{Dialect, Hasher, StoreError, migrate, sqlite};
 
 /// A request waits so long for a connection before it is turned away.
@@ -216,7 +216,7 @@ fn write_postgres<T, E: WorkError>(
         }
         let done = guarded(|| {
             let reader = Reader { link: Link::Postgres(&mut held.connection), hasher };
-            work(&mut Tx { reader, now_us, numbers: &mut own })
+            work(&mut Tx { reader, now_us, numbers: &mut own, has_written: false })
         });
         held.note(&done);
         give_back(numbers, own);
@@ -265,11 +265,15 @@ where
     T: Send,
     E: WorkError,
 {
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Done {
         let outcome = (self.work)(tx);
-        let is_kept = outcome.is_ok();
+        let done = match &outcome {
+            Ok(_) => Done::Well,
+            Err(error) if matches!(error.store_error(), Some(StoreError::DiskFull)) => Done::OutOfDisk,
+            Err(_) => Done::Badly,
+        };
         self.outcome = Some(outcome);
-        is_kept
+        done
     }
 
     fn spoil(&mut self, error: StoreError) {

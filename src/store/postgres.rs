@@ -8,7 +8,7 @@ use diesel::{PgConnection, QueryResult, RunQueryDsl};
 
 use crate::store::StoreError;
 use crate::store::rows::IndexRows;
-use crate::store::statement::{Fixed, Value};
+use crate::store::statement::{Value, fixed};
 use crate::store::tx::Numbered;
 
 /// How many numbers a server takes at a time; the increment of the sequence.
@@ -17,13 +17,13 @@ pub(super) const BLOCK: i64 = 1000;
 /// Holds the number `lock` until the transaction ends.
 pub(super) fn lock(connection: &mut PgConnection, lock: i64) -> Result<(), StoreError> {
     let values = [Value::Integer(lock)];
-    Fixed::<()>::new("SELECT pg_advisory_xact_lock(?)", &values).execute(connection)?;
+    fixed!((), "SELECT pg_advisory_xact_lock(?)", &values).execute(connection)?;
     Ok(())
 }
 
 /// The first number of a block that is ours alone.
 pub(super) fn next_block(connection: &mut PgConnection) -> Result<i64, StoreError> {
-    Ok(Fixed::<BigInt>::new("SELECT nextval('resource_rid')", &[]).get_result(connection)?)
+    Ok(fixed!(BigInt, "SELECT nextval('resource_rid')", &[]).get_result(connection)?)
 }
 
 /// Writes all versions in one statement, which names only the tables that the set touches.

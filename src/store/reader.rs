@@ -7,7 +7,7 @@ use crate::fhir::{ResourceKey, ResourceType};
 use crate::store::codec::Packed;
 use crate::store::query::Query;
 use crate::store::rows::{Method, ResourceRow, key_from};
-use crate::store::statement::{Built, Fixed, Value};
+use crate::store::statement::{Built, Value, fixed};
 use crate::store::{Dialect, Hasher, StoreError};
 
 /// A connection of either kind, borrowed for one piece of work.
@@ -53,7 +53,8 @@ impl Reader<'_> {
     /// The current version of `key`, which may be a deletion; `None` when it never existed.
     pub fn current(&mut self, key: &ResourceKey) -> Result<Option<ResourceRow>, StoreError> {
         let values = [Value::Integer(self.hasher.key(key))];
-        let select = Fixed::<RowSql>::new(
+        let select = fixed!(
+            RowSql,
             "SELECT rid, rtype, id, version, updated_us, method, codec, tail FROM resource WHERE key = ?",
             &values,
         );
@@ -72,7 +73,8 @@ impl Reader<'_> {
             return Ok(Some(current));
         }
         let values = [Value::Integer(current.rid), Value::Integer(version)];
-        let select = Fixed::<(BigInt, SmallInt, SmallInt, Nullable<Binary>)>::new(
+        let select = fixed!(
+            (BigInt, SmallInt, SmallInt, Nullable<Binary>),
             "SELECT updated_us, method, codec, tail FROM version WHERE rid = ? AND version = ?",
             &values,
         );
@@ -107,7 +109,8 @@ impl Reader<'_> {
 
     /// How many resources of each type there are, and how many versions; types without any are left out.
     pub fn type_counts(&mut self) -> Result<Vec<TypeCount>, StoreError> {
-        let select = Fixed::<(SmallInt, BigInt, BigInt)>::new(
+        let select = fixed!(
+            (SmallInt, BigInt, BigInt),
             "SELECT rtype, CAST(SUM(current) AS BIGINT), CAST(SUM(versions) AS BIGINT) \
              FROM type_count GROUP BY rtype ORDER BY rtype",
             &[],

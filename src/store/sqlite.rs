@@ -6,7 +6,7 @@ use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
 
 use crate::store::StoreError;
 use crate::store::rows::IndexRows;
-use crate::store::statement::{Fixed, Value};
+use crate::store::statement::{Fixed, Statement, Value, fixed};
 use crate::store::tx::Numbered;
 
 /// A 2xx on a write means that it is on the disk, hence FULL. The log grows to 16 MiB before it is folded in.
@@ -29,7 +29,7 @@ pub(super) fn prepare_reader(connection: &mut SqliteConnection) -> Result<(), di
 
 /// The first number that no resource has.
 pub(super) fn next_rid(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
-    let select = Fixed::<BigInt>::new("SELECT COALESCE(MAX(rid), 0) + 1 FROM resource", &[]);
+    let select = fixed!(BigInt, "SELECT COALESCE(MAX(rid), 0) + 1 FROM resource", &[]);
     Ok(select.get_result(connection)?)
 }
 
@@ -41,24 +41,26 @@ pub(super) fn apply(connection: &mut SqliteConnection, writes: &[Numbered]) -> R
             Some(_) => update_resource(connection, write)?,
         }
         let rtype = i64::from(write.put.key.resource_type.code());
-        run(
-            connection,
+        fixed!(
+            (),
             "INSERT INTO change (rid, rtype, version, updated_us) VALUES (?, ?, ?, ?)",
             &[
                 Value::Integer(write.rid),
                 Value::Integer(rtype),
                 Value::Integer(write.version),
                 Value::Integer(write.updated_us),
-            ],
-        )?;
-        run(
-            connection,
+            ]
+        )
+        .execute(connection)?;
+        fixed!(
+            (),
             "INSERT INTO type_count (rtype, slot, current, versions) VALUES (?, 0, ?, 1) \
              ON CONFLICT (rtype, slot) DO UPDATE SET current = current + excluded.current, versions = versions + 1",
-            &[Value::Integer(rtype), Value::Integer(write.current_delta())],
-        )?;
-        each_row(connection, &write.gone, write.rid, rtype, &DELETES)?;
-        each_row(connection, &write.added, write.rid, rtype, &INSERTS)?;
+            &[Value::Integer(rtype), Value::Integer(write.current_delta())]
+        )
+        .execute(connection)?;
+        each_row::<false>(connection, &write.gone, write.rid, rtype)?;
+        each_row::<true>(connection, &write.added, write.rid, rtype)?;
     }
     Ok(())
 }
@@ -66,8 +68,8 @@ pub(super) fn apply(connection: &mut SqliteConnection, writes: &[Numbered]) -> R
 fn insert_resource(connection: &mut SqliteConnection, write: &Numbered) -> Result<(), StoreError> {
     let key = &write.put.key;
     let tail = write.put.tail.as_ref();
-    run(
-        connection,
+    fixed!(
+        (),
         "INSERT INTO resource (rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[
@@ -81,20 +83,23 @@ fn insert_resource(connection: &mut SqliteConnection, write: &Numbered) -> Resul
             Value::Integer(tail.map_or(0, |packed| i64::from(packed.codec))),
             Value::Bytes(tail.map(|packed| packed.bytes.as_slice())),
             Value::Bytes(Some(&write.encoded_rows)),
-        ],
+        ]
     )
+    .execute(connection)?;
+    Ok(())
 }
 
 fn update_resource(connection: &mut SqliteConnection, write: &Numbered) -> Result<(), StoreError> {
     let tail = write.put.tail.as_ref();
-    run(
-        connection,
+    fixed!(
+        (),
         "INSERT INTO version (rid, version, updated_us, method, codec, tail) \
          SELECT rid, version, updated_us, method, codec, tail FROM resource WHERE rid = ?",
-        &[Value::Integer(write.rid)],
-    )?;
-    run(
-        connection,
+        &[Value::Integer(write.rid)]
+    )
+    .execute(connection)?;
+    fixed!(
+        (),
         "UPDATE resource SET version = ?, updated_us = ?, method = ?, codec = ?, tail = ?, index_rows = ? WHERE rid = ?",
         &[
             Value::Integer(write.version),
@@ -104,81 +109,79 @@ fn update_resource(connection: &mut SqliteConnection, write: &Numbered) -> Resul
             Value::Bytes(tail.map(|packed| packed.bytes.as_slice())),
             Value::Bytes(Some(&write.encoded_rows)),
             Value::Integer(write.rid),
-        ],
+        ]
     )
+    .execute(connection)?;
+    Ok(())
 }
 
-/// One statement for each index table, with its columns in the order in which `each_row` binds them.
-struct RowStatements {
-    token: &'static str,
-    string: &'static str,
-    date: &'static str,
-    quantity: &'static str,
-    reference: &'static str,
-    uri: &'static str,
-    compartment: &'static str,
+/// A pair of statements for each index table: one that adds a row and one that takes it away, both with the columns in
+/// the order in which `each_row` binds them.
+macro_rules! row_statements {
+    ($($table:ident: $add:literal, $take:literal;)*) => {$(
+        struct $table<const ADD: bool>;
+
+        impl<const ADD: bool> Statement for $table<ADD> {
+            const TEXT: &'static str = if ADD { $add } else { $take };
+            type Rows = ();
+        }
+    )*};
 }
 
-const INSERTS: RowStatements = RowStatements {
-    token: "INSERT INTO index_token (param, code, system, rid) VALUES (?, ?, ?, ?)",
-    string: "INSERT INTO index_string (param, folded, exact, rid) VALUES (?, ?, ?, ?)",
-    date: "INSERT INTO index_date (param, lo_us, hi_us, rid) VALUES (?, ?, ?, ?)",
-    quantity: "INSERT INTO index_quantity (param, value, code, system, rid) VALUES (?, ?, ?, ?, ?)",
-    reference: "INSERT INTO index_reference (param, target, rid) VALUES (?, ?, ?)",
-    uri: "INSERT INTO index_uri (param, value, rid) VALUES (?, ?, ?)",
-    compartment: "INSERT INTO compartment (patient, rtype, rid) VALUES (?, ?, ?)",
-};
+row_statements! {
+    Token: "INSERT INTO index_token (param, code, system, rid) VALUES (?, ?, ?, ?)",
+        "DELETE FROM index_token WHERE param = ? AND code = ? AND system = ? AND rid = ?";
+    Text: "INSERT INTO index_string (param, folded, exact, rid) VALUES (?, ?, ?, ?)",
+        "DELETE FROM index_string WHERE param = ? AND folded = ? AND exact = ? AND rid = ?";
+    Date: "INSERT INTO index_date (param, lo_us, hi_us, rid) VALUES (?, ?, ?, ?)",
+        "DELETE FROM index_date WHERE param = ? AND lo_us = ? AND hi_us = ? AND rid = ?";
+    Quantity: "INSERT INTO index_quantity (param, value, code, system, rid) VALUES (?, ?, ?, ?, ?)",
+        "DELETE FROM index_quantity WHERE param = ? AND value = ? AND code = ? AND system = ? AND rid = ?";
+    Reference: "INSERT INTO index_reference (param, target, rid) VALUES (?, ?, ?)",
+        "DELETE FROM index_reference WHERE param = ? AND target = ? AND rid = ?";
+    Uri: "INSERT INTO index_uri (param, value, rid) VALUES (?, ?, ?)",
+        "DELETE FROM index_uri WHERE param = ? AND value = ? AND rid = ?";
+    Compartment: "INSERT INTO compartment (patient, rtype, rid) VALUES (?, ?, ?)",
+        "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ?";
+}
 
-const DELETES: RowStatements = RowStatements {
-    token: "DELETE FROM index_token WHERE param = ? AND code = ? AND system = ? AND rid = ?",
-    string: "DELETE FROM index_string WHERE param = ? AND folded = ? AND exact = ? AND rid = ?",
-    date: "DELETE FROM index_date WHERE param = ? AND lo_us = ? AND hi_us = ? AND rid = ?",
-    quantity: "DELETE FROM index_quantity WHERE param = ? AND value = ? AND code = ? AND system = ? AND rid = ?",
-    reference: "DELETE FROM index_reference WHERE param = ? AND target = ? AND rid = ?",
-    uri: "DELETE FROM index_uri WHERE param = ? AND value = ? AND rid = ?",
-    compartment: "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ?",
-};
-
-fn each_row(
+/// Adds the rows, or takes them away.
+fn each_row<const ADD: bool>(
     connection: &mut SqliteConnection,
     rows: &IndexRows,
     rid: i64,
     rtype: i64,
-    statements: &RowStatements,
 ) -> Result<(), StoreError> {
     let rid = || Value::Integer(rid);
     let param = |number: i16| Value::Integer(i64::from(number));
     for row in &rows.tokens {
         let values = [param(row.param), Value::Integer(row.code), Value::Integer(row.system), rid()];
-        run(connection, statements.token, &values)?;
+        Fixed::<Token<ADD>>::new(&values).execute(connection)?;
     }
     for row in &rows.strings {
         let values = [param(row.param), Value::Text(&row.folded), Value::Integer(row.exact), rid()];
-        run(connection, statements.string, &values)?;
+        Fixed::<Text<ADD>>::new(&values).execute(connection)?;
     }
     for row in &rows.dates {
         let values = [param(row.param), Value::Integer(row.lo_us), Value::Integer(row.hi_us), rid()];
-        run(connection, statements.date, &values)?;
+        Fixed::<Date<ADD>>::new(&values).execute(connection)?;
     }
     for row in &rows.quantities {
         let values =
             [param(row.param), Value::Real(row.value), Value::Integer(row.code), Value::Integer(row.system), rid()];
-        run(connection, statements.quantity, &values)?;
+        Fixed::<Quantity<ADD>>::new(&values).execute(connection)?;
     }
     for row in &rows.references {
-        run(connection, statements.reference, &[param(row.param), Value::Integer(row.target), rid()])?;
+        let values = [param(row.param), Value::Integer(row.target), rid()];
+        Fixed::<Reference<ADD>>::new(&values).execute(connection)?;
     }
     for row in &rows.uris {
-        run(connection, statements.uri, &[param(row.param), Value::Text(&row.value), rid()])?;
+        let values = [param(row.param), Value::Text(&row.value), rid()];
+        Fixed::<Uri<ADD>>::new(&values).execute(connection)?;
     }
     for patient in &rows.patients {
         let values = [Value::Integer(*patient), Value::Integer(rtype), rid()];
-        run(connection, statements.compartment, &values)?;
+        Fixed::<Compartment<ADD>>::new(&values).execute(connection)?;
     }
-    Ok(())
-}
-
-fn run(connection: &mut SqliteConnection, text: &'static str, values: &[Value<'_>]) -> Result<(), StoreError> {
-    Fixed::<()>::new(text, values).execute(connection)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query as DieselQuery, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Binary, Double, HasSqlType, Text};
+use diesel::sql_types::{BigInt, Binary, Double, HasSqlType, Nullable, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
 use crate::store::query::{Bind, Piece, Query};
@@ -24,43 +24,70 @@ pub(super) enum Value<'a> {
     Bytes(Option<&'a [u8]>),
 }
 
-/// A statement of the program with a `?` for each value; `ST` is the SQL type of its rows.
-pub(super) struct Fixed<'a, ST = ()> {
-    text: &'static str,
-    values: &'a [Value<'a>],
-    rows: PhantomData<ST>,
+/// A statement of the program: a type of its own, by which diesel finds the prepared one again without writing its text
+/// anew each time. `fixed!` makes one.
+pub(super) trait Statement: 'static {
+    /// With a `?` for each value.
+    const TEXT: &'static str;
+    /// The SQL type of its rows; `()` when it has none.
+    type Rows;
 }
 
-impl<'a, ST> Fixed<'a, ST> {
-    pub(super) fn new(text: &'static str, values: &'a [Value<'a>]) -> Fixed<'a, ST> {
-        Fixed { text, values, rows: PhantomData }
+/// A statement of the program with the values for this run.
+pub(super) struct Fixed<'a, S> {
+    values: &'a [Value<'a>],
+    statement: PhantomData<S>,
+}
+
+impl<'a, S: Statement> Fixed<'a, S> {
+    /// Use `fixed!`, unless the statement is chosen by type.
+    pub(super) fn new(values: &'a [Value<'a>]) -> Fixed<'a, S> {
+        Fixed { values, statement: PhantomData }
     }
 }
 
-impl<ST> QueryId for Fixed<'_, ST> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+/// `fixed!(rows, text, values)`: the statement `text`, whose rows are of the SQL type `rows`, with `values`.
+macro_rules! fixed {
+    ($rows:ty, $text:expr, $values:expr $(,)?) => {
+        // A match keeps the values alive until the end of the caller's statement; a block would not.
+        match $values {
+            values => {
+                struct This;
+                impl $crate::store::statement::Statement for This {
+                    const TEXT: &'static str = $text;
+                    type Rows = $rows;
+                }
+                $crate::store::statement::Fixed::<This>::new(values)
+            }
+        }
+    };
+}
+pub(super) use fixed;
+
+impl<S: Statement> QueryId for Fixed<'_, S> {
+    type QueryId = S;
+    const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<DB, ST> QueryFragment<DB> for Fixed<'_, ST>
+impl<DB, S> QueryFragment<DB> for Fixed<'_, S>
 where
+    S: Statement,
     DB: Backend + HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Double> + HasSqlType<Binary>,
     i64: ToSql<BigInt, DB>,
     f64: ToSql<Double, DB>,
     str: ToSql<Text, DB>,
-    [u8]: ToSql<Binary, DB>,
+    for<'v> Option<&'v [u8]>: ToSql<Nullable<Binary>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut values = self.values.iter();
-        let mut pieces = self.text.split('?');
+        let mut pieces = S::TEXT.split('?');
         out.push_sql(pieces.next().unwrap_or_default());
         for piece in pieces {
             match values.next() {
                 Some(Value::Integer(number)) => out.push_bind_param::<BigInt, _>(number)?,
                 Some(Value::Real(number)) => out.push_bind_param::<Double, _>(number)?,
                 Some(Value::Text(text)) => out.push_bind_param::<Text, str>(text)?,
-                Some(Value::Bytes(Some(bytes))) => out.push_bind_param::<Binary, [u8]>(bytes)?,
-                Some(Value::Bytes(None)) => out.push_sql("NULL"),
+                Some(Value::Bytes(bytes)) => out.push_bind_param::<Nullable<Binary>, _>(bytes)?,
                 None => return Err(diesel::result::Error::QueryBuilderError("a value is missing".into())),
             }
             out.push_sql(piece);
@@ -69,11 +96,11 @@ where
     }
 }
 
-impl<ST> DieselQuery for Fixed<'_, ST> {
-    type SqlType = ST;
+impl<S: Statement> DieselQuery for Fixed<'_, S> {
+    type SqlType = S::Rows;
 }
 
-impl<Conn, ST> RunQueryDsl<Conn> for Fixed<'_, ST> {}
+impl<Conn, S: Statement> RunQueryDsl<Conn> for Fixed<'_, S> {}
 
 /// A `Query` about to run; `ST` is the SQL type of its rows.
 pub(super) struct Built<'a, ST> {

@@ -10,7 +10,7 @@ use crate::fhir::ResourceKey;
 use crate::store::codec::Packed;
 use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{IndexRows, Method};
-use crate::store::statement::{Fixed, Value};
+use crate::store::statement::{Value, fixed};
 use crate::store::{StoreError, WorkError, postgres, sqlite};
 
 /// A write transaction. Dropped without success, nothing of it stays.
@@ -18,6 +18,8 @@ pub struct Tx<'c> {
     pub(super) reader: Reader<'c>,
     pub(super) now_us: i64,
     pub(super) numbers: &'c mut Numbers,
+    /// Whether anything was asked of the database that would have to be undone.
+    pub(super) has_written: bool,
 }
 
 /// Hands out numbers for new resources.
@@ -106,17 +108,21 @@ impl Tx<'_> {
         let values = [Value::Integer(self.hasher.key(key)), Value::Text(key.id.as_str())];
         type Sql = (BigInt, BigInt, BigInt, SmallInt, Binary);
         type Row = (i64, i64, i64, i16, Vec<u8>);
-        let text = match self.reader.link {
+        let rows: Vec<Row> = match &mut self.reader.link {
             // The writer of SQLite is alone.
-            Link::Sqlite(_) => {
-                "SELECT rid, version, updated_us, method, index_rows FROM resource WHERE key = ? AND id = ?"
-            }
-            Link::Postgres(_) => {
-                "SELECT rid, version, updated_us, method, index_rows FROM resource WHERE key = ? AND id = ? FOR UPDATE"
-            }
+            Link::Sqlite(connection) => fixed!(
+                Sql,
+                "SELECT rid, version, updated_us, method, index_rows FROM resource WHERE key = ? AND id = ?",
+                &values
+            )
+            .load(*connection)?,
+            Link::Postgres(connection) => fixed!(
+                Sql,
+                "SELECT rid, version, updated_us, method, index_rows FROM resource WHERE key = ? AND id = ? FOR UPDATE",
+                &values
+            )
+            .load(*connection)?,
         };
-        let select = Fixed::<Sql>::new(text, &values);
-        let rows: Vec<Row> = on!(self.reader.link, connection => select.load(*connection))?;
         Ok(rows.into_iter().next().map(|(rid, version, updated_us, method, index_rows)| Locked {
             rid,
             version,
@@ -153,6 +159,7 @@ impl Tx<'_> {
 
     /// Writes all of `puts`, which name each resource once; answers in their order.
     pub fn put_all(&mut self, puts: Vec<Put>) -> Result<Vec<Written>, StoreError> {
+        self.has_written = true;
         let mut numbered = Vec::with_capacity(puts.len());
         for put in puts {
             numbered.push(self.numbered(put)?);

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::codec::Packed;
 use crate::store::reader::{Link, Reader, on, row_from};
 use crate::store::rows::{IndexRows, ResourceRow, key_from};
-use crate::store::statement::{Fixed, Value};
+use crate::store::statement::{Fixed, Statement, Value, fixed};
 
 /// A resource with all that stands beside it.
 pub struct StoredRow {
@@ -86,7 +86,7 @@ impl Fingerprint {
 /// Runs `$each` with every row of a statement, without holding them all.
 macro_rules! stream {
     ($reader:expr, $sql:ty, $row:ty, $text:expr, $values:expr, $each:expr) => {{
-        let select = Fixed::<$sql>::new($text, $values);
+        let select = fixed!($sql, $text, $values);
         match &mut $reader.link {
             Link::Sqlite(connection) => {
                 for row in select.load_iter::<$row, DefaultLoadingMode>(*connection)? {
@@ -102,13 +102,16 @@ macro_rules! stream {
     }};
 }
 
+type SpanSql = (BigInt, BigInt, BigInt, BigInt);
+
 impl Reader<'_> {
     /// The next `limit` resources after number `rid`, deleted ones too, in the order of their numbers.
     pub fn stored_after(&mut self, rid: i64, limit: i64) -> Result<Vec<StoredRow>, StoreError> {
         type Sql = (BigInt, BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>, Binary);
         type Row = (i64, i64, i16, String, i64, i64, i16, i16, Option<Vec<u8>>, Vec<u8>);
         let values = [Value::Integer(rid), Value::Integer(limit)];
-        let select = Fixed::<Sql>::new(
+        let select = fixed!(
+            Sql,
             "SELECT rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows FROM resource \
              WHERE rid > ? ORDER BY rid LIMIT ?",
             &values,
@@ -131,27 +134,27 @@ impl Reader<'_> {
 
     /// How the older versions of the resources above `after`, up to `until`, are numbered.
     pub fn version_spans(&mut self, after: i64, until: i64) -> Result<Vec<Span>, StoreError> {
-        self.spans(
+        let values = [Value::Integer(after), Value::Integer(until)];
+        self.spans(fixed!(
+            SpanSql,
             "SELECT rid, COUNT(*), MIN(version), MAX(version) FROM version WHERE rid > ? AND rid <= ? \
              GROUP BY rid ORDER BY rid",
-            after,
-            until,
-        )
+            &values
+        ))
     }
 
     /// How the change log numbers the versions of the resources above `after`, up to `until`.
     pub fn change_spans(&mut self, after: i64, until: i64) -> Result<Vec<Span>, StoreError> {
-        self.spans(
+        let values = [Value::Integer(after), Value::Integer(until)];
+        self.spans(fixed!(
+            SpanSql,
             "SELECT rid, COUNT(*), MIN(version), MAX(version) FROM change WHERE rid > ? AND rid <= ? \
              GROUP BY rid ORDER BY rid",
-            after,
-            until,
-        )
+            &values
+        ))
     }
 
-    fn spans(&mut self, text: &'static str, after: i64, until: i64) -> Result<Vec<Span>, StoreError> {
-        let values = [Value::Integer(after), Value::Integer(until)];
-        let select = Fixed::<(BigInt, BigInt, BigInt, BigInt)>::new(text, &values);
+    fn spans<S: Statement<Rows = SpanSql>>(&mut self, select: Fixed<'_, S>) -> Result<Vec<Span>, StoreError> {
         let rows: Vec<(i64, i64, i64, i64)> = on!(self.link, connection => select.load(*connection))?;
         Ok(rows.into_iter().map(|(rid, count, first, last)| Span { rid, count, first, last }).collect())
     }
