@@ -40,6 +40,8 @@ const STARTS: usize = 3;
 pub struct Plan {
     /// How long each figure and each ceiling is measured.
     pub span: Duration,
+    /// The workloads, in this order.
+    pub works: Vec<Work>,
     /// Numbers of clients, each of which every workload is run with.
     pub clients: Vec<usize>,
     /// An empty PostgreSQL database; `None` measures SQLite.
@@ -59,19 +61,24 @@ pub enum BenchError {
     NothingStored,
 }
 
+/// What the clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
+pub enum Work {
     Create,
     Read,
     Update,
+    /// By token and reference.
     Search,
+    /// Transactions of 100 resources.
     Import,
 }
 
 impl Work {
-    const ALL: [Work; 5] = [Work::Create, Work::Read, Work::Update, Work::Search, Work::Import];
+    /// All of them, in the order in which they are measured.
+    pub const ALL: [Work; 5] = [Work::Create, Work::Read, Work::Update, Work::Search, Work::Import];
 
-    fn name(self) -> &'static str {
+    /// As it stands in a report.
+    pub fn name(self) -> &'static str {
         match self {
             Work::Create => "create",
             Work::Read => "read",
@@ -141,7 +148,7 @@ impl Bench<'_> {
         })?;
         self.next = data::SEEDED;
         let mut lines = Vec::new();
-        for work in Work::ALL {
+        for &work in &self.plan.works {
             for &clients in &self.plan.clients {
                 lines.push(self.line(&server, work, clients)?);
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::bench::{self, Plan};
+use crate::bench::{self, Plan, Work};
 use crate::cli::Failure;
 use crate::config::Settings;
 
@@ -14,6 +14,9 @@ pub(super) struct BenchArgs {
     /// How long each figure is measured
     #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    /// What the clients do: create, read, update, search, import [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "WORK,..", value_parser = work)]
+    work: Vec<Work>,
     /// Numbers of clients
     #[arg(long, default_value = "1,16", value_delimiter = ',', value_name = "N,..",
         value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -40,6 +43,7 @@ pub(super) struct ConstantArgs {
 pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
     let plan = Plan {
         span: Duration::from_secs(args.seconds),
+        works: if args.work.is_empty() { Work::ALL.to_vec() } else { args.work.clone() },
         clients: args.clients.iter().copied().map(usize::from).collect(),
         postgres: args.postgres.clone(),
         folder: args.folder.clone().unwrap_or_else(std::env::temp_dir),
@@ -51,6 +55,11 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
         print!("{report}");
     }
     Ok(())
+}
+
+fn work(name: &str) -> Result<Work, String> {
+    let known = Work::ALL.into_iter().find(|work| work.name() == name);
+    known.ok_or_else(|| format!("use {}", Work::ALL.map(Work::name).join(", ")))
 }
 
 /// Answers a constant; `bench` starts this for itself.

@@ -2,7 +2,7 @@
 //!
 //! Decision: on SQLite the read of one resource and the preparing of a small write stay on the actix worker. A read
 //! from the page cache takes about 5 us, handing it to another thread and back takes longer than that; validating a
-//! small resource takes some 100 us, and nobody waits for a disk meanwhile. What may take milliseconds (pages, bundles,
+//! small resource takes some 50 us, and nobody waits for a disk meanwhile. What may take milliseconds (pages, bundles,
 //! large bodies) and everything on PostgreSQL, where a network lies in between, goes to a blocking thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::http::{App, HttpError};
 use crate::interactions::{Engine, InteractionError, Write};
-use crate::store::Dialect;
+use crate::store::{Dialect, Reader, ResourceRow, end_shared_read};
 
 /// A body below this is prepared on the worker itself.
 const SMALL_BODY_BYTES: usize = 32 * 1024;
@@ -23,27 +23,20 @@ const MOST_UNDER_WAY: usize = 1024;
 /// How often a write is prepared anew when what it was prepared for has changed meanwhile.
 const PREPARATIONS: usize = 20;
 
-/// How much a read asks of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    /// One resource, found by its key.
-    Single,
-    /// A page, or more.
-    Page,
-}
-
 impl App {
-    /// Does a read, on this thread or a blocking one.
-    pub(super) async fn read<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+    /// Reads one resource by a single statement: on SQLite here, on PostgreSQL on a blocking thread.
+    pub(super) async fn read_resource(
         &self,
-        weight: Weight,
-        work: impl FnOnce(&Engine) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, HttpError> {
-        if weight == Weight::Single && self.engine.store.dialect() == Dialect::Sqlite {
-            guarded(|| work(&self.engine))
-        } else {
-            self.block(work).await
+        work: impl FnOnce(&mut Reader<'_>) -> Result<ResourceRow, InteractionError> + Send + 'static,
+    ) -> Result<ResourceRow, HttpError> {
+        if self.engine.store.dialect() != Dialect::Sqlite {
+            return self.block(move |engine| engine.store.read_one(work)).await;
         }
+        // A new task waits behind all that are ready now: their reads share the snapshot that it ends.
+        let end_later = || {
+            actix_web::rt::spawn(async { end_shared_read() });
+        };
+        Ok(self.engine.store.read_shared(end_later, work)?)
     }
 
     /// Does a write: `prepare` needs no lock and runs again when another write got in between. `body_bytes` tells how

@@ -19,7 +19,7 @@ pub fn read(reader: &mut Reader<'_>, _caller: &Caller, key: &ResourceKey) -> Res
     Ok(row)
 }
 
-/// The version `version` of `key`, current or older; a version that is a deletion answers as `Deleted`.
+/// The version `version` of `key`, current or older; a version that is a deletion answers as `Deleted`. One statement.
 pub fn vread(
     reader: &mut Reader<'_>,
     _caller: &Caller,

@@ -15,6 +15,7 @@ mod query;
 mod reader;
 mod row_set;
 mod rows;
+mod shared_read;
 mod sqlite;
 mod statement;
 mod tx;
@@ -29,6 +30,7 @@ pub use pool::{Store, WorkError};
 pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
 pub use rows::{DateRow, IndexRows, Method, QuantityRow, ReferenceRow, ResourceRow, StringRow, TokenRow, UriRow};
+pub use shared_read::end_shared_read;
 pub use tx::{Locked, Put, Tx, Written};
 pub use verify::{Fingerprint, Span, StoredRow, TABLES, Table};
 

@@ -35,11 +35,11 @@ impl WorkError for StoreError {
 
 /// A database, open and migrated.
 pub struct Store {
-    hasher: Hasher,
-    database: Database,
+    pub(super) hasher: Hasher,
+    pub(super) database: Database,
 }
 
-enum Database {
+pub(super) enum Database {
     Sqlite {
         readers: Pool<SqliteFile>,
         writer: Writer,
@@ -286,7 +286,7 @@ where
 }
 
 /// Runs `work`; a panic in it becomes an error, so that the connection goes back in order.
-fn guarded<T, E: WorkError>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+pub(super) fn guarded<T, E: WorkError>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         tracing::error!(panic = panic_text(&panic), "Work on the database panicked");
         Err(StoreError::Panicked.into())
@@ -298,14 +298,14 @@ fn execute(connection: &mut impl SimpleConnection, text: &str) -> Result<(), Sto
 }
 
 /// A connection in a pool, with a note whether it is still good.
-struct Held<C> {
-    connection: C,
-    is_broken: bool,
+pub(super) struct Held<C> {
+    pub(super) connection: C,
+    pub(super) is_broken: bool,
 }
 
 impl<C> Held<C> {
     /// Gives up a connection after an error that may have come from the connection itself.
-    fn note<T, E: WorkError>(&mut self, done: &Result<T, E>) {
+    pub(super) fn note<T, E: WorkError>(&mut self, done: &Result<T, E>) {
         let error = done.as_ref().err().and_then(WorkError::store_error);
         self.is_broken |= matches!(error, Some(StoreError::Unreachable(_) | StoreError::Database(_)));
     }
@@ -322,11 +322,11 @@ fn pool<M: ManageConnection>(manager: M, connections: u32) -> Result<Pool<M>, St
         .map_err(|error| StoreError::Unreachable(error.to_string()))
 }
 
-fn take<M: ManageConnection>(pool: &Pool<M>) -> Result<PooledConnection<M>, StoreError> {
+pub(super) fn take<M: ManageConnection>(pool: &Pool<M>) -> Result<PooledConnection<M>, StoreError> {
     pool.get().map_err(|_| StoreError::Busy)
 }
 
-struct SqliteFile {
+pub(super) struct SqliteFile {
     path: String,
 }
 
@@ -349,7 +349,7 @@ impl ManageConnection for SqliteFile {
     }
 }
 
-struct PostgresServer {
+pub(super) struct PostgresServer {
     address: String,
 }
 

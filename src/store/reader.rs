@@ -7,7 +7,7 @@ use crate::fhir::{ResourceKey, ResourceType};
 use crate::store::codec::Packed;
 use crate::store::query::Query;
 use crate::store::rows::{Method, ResourceRow, key_from};
-use crate::store::statement::{Built, Value, fixed};
+use crate::store::statement::{Built, Fixed, Statement, Value, fixed};
 use crate::store::{Dialect, Hasher, StoreError};
 
 /// A connection of either kind, borrowed for one piece of work.
@@ -58,40 +58,38 @@ impl Reader<'_> {
             "SELECT rid, rtype, id, version, updated_us, method, codec, tail FROM resource WHERE key = ?",
             &values,
         );
-        let rows: Vec<RowTuple> = on!(self.link, connection => select.load(*connection))?;
-        let row = rows.into_iter().next().map(row_from).transpose()?;
-        // Two keys may, in theory, share a hash.
-        Ok(row.filter(|row| row.key == *key))
+        self.one(select, key)
     }
 
     /// The version `version` of `key`, current or older.
     pub fn version(&mut self, key: &ResourceKey, version: i64) -> Result<Option<ResourceRow>, StoreError> {
-        let Some(current) = self.current(key)? else {
-            return Ok(None);
-        };
-        if current.version == version {
-            return Ok(Some(current));
-        }
-        let values = [Value::Integer(current.rid), Value::Integer(version)];
+        let values = [
+            Value::Integer(self.hasher.key(key)),
+            Value::Integer(version),
+            Value::Integer(self.hasher.key(key)),
+            Value::Integer(version),
+        ];
         let select = fixed!(
-            (BigInt, SmallInt, SmallInt, Nullable<Binary>),
-            "SELECT updated_us, method, codec, tail FROM version WHERE rid = ? AND version = ?",
+            RowSql,
+            "SELECT rid, rtype, id, version, updated_us, method, codec, tail FROM resource \
+             WHERE key = ? AND version = ? \
+             UNION ALL \
+             SELECT r.rid, r.rtype, r.id, v.version, v.updated_us, v.method, v.codec, v.tail \
+             FROM resource r JOIN version v ON v.rid = r.rid WHERE r.key = ? AND v.version = ?",
             &values,
         );
-        type Older = (i64, i16, i16, Option<Vec<u8>>);
-        let rows: Vec<Older> = on!(self.link, connection => select.load(*connection))?;
-        rows.into_iter()
-            .next()
-            .map(|(updated_us, method, codec, tail)| {
-                Ok(ResourceRow {
-                    version,
-                    updated_us,
-                    method: method_from(method)?,
-                    tail: tail.map(|bytes| Packed::unpack(codec, bytes)).transpose()?,
-                    ..current
-                })
-            })
-            .transpose()
+        self.one(select, key)
+    }
+
+    fn one<S: Statement<Rows = RowSql>>(
+        &mut self,
+        select: Fixed<'_, S>,
+        key: &ResourceKey,
+    ) -> Result<Option<ResourceRow>, StoreError> {
+        let rows: Vec<RowTuple> = on!(self.link, connection => select.load(*connection))?;
+        let row = rows.into_iter().next().map(row_from).transpose()?;
+        // Two keys may, in theory, share a hash.
+        Ok(row.filter(|row| row.key == *key))
     }
 
     /// The rows of a statement that selects `rid, rtype, id, version, updated_us, method, codec, tail`.

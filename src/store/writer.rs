@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -50,6 +50,7 @@ pub(super) struct Writer {
     queue: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     is_broken: Arc<AtomicBool>,
+    commits: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -57,12 +58,13 @@ impl Writer {
     pub(super) fn start(connection: SqliteConnection, hasher: Hasher) -> Result<Writer, StoreError> {
         let (sender, receiver) = sync_channel::<Box<dyn Job>>(QUEUE);
         let is_broken = Arc::new(AtomicBool::new(false));
-        let broken = Arc::clone(&is_broken);
+        let commits = Arc::new(AtomicU64::new(0));
+        let (broken, counter) = (Arc::clone(&is_broken), Arc::clone(&commits));
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || write_all(connection, hasher, &receiver, &broken))
+            .spawn(move || write_all(connection, hasher, &receiver, &broken, &counter))
             .map_err(|error| StoreError::Unreachable(error.to_string()))?;
-        Ok(Writer { queue: Some(sender), thread: Some(thread), is_broken })
+        Ok(Writer { queue: Some(sender), thread: Some(thread), is_broken, commits })
     }
 
     /// Queues `job`; gives it back with the reason if it can't wait here.
@@ -82,6 +84,11 @@ impl Writer {
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken.load(Ordering::Acquire)
     }
+
+    /// How many batches were committed. Counted before any of their outcomes is told.
+    pub(super) fn commits(&self) -> &Arc<AtomicU64> {
+        &self.commits
+    }
 }
 
 impl Drop for Writer {
@@ -96,7 +103,13 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(mut connection: SqliteConnection, hasher: Hasher, queue: &Receiver<Box<dyn Job>>, is_broken: &AtomicBool) {
+fn write_all(
+    mut connection: SqliteConnection,
+    hasher: Hasher,
+    queue: &Receiver<Box<dyn Job>>,
+    is_broken: &AtomicBool,
+    commits: &AtomicU64,
+) {
     let mut now_us = 0;
     while let Ok(first) = queue.recv() {
         // Instants never run backwards, even when the machine's clock does.
@@ -126,6 +139,7 @@ fn write_all(mut connection: SqliteConnection, hasher: Hasher, queue: &Receiver<
                 is_broken.store(true, Ordering::Release);
             }
         }
+        commits.fetch_add(1, Ordering::AcqRel);
         for job in batch {
             job.finish();
         }

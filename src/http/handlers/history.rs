@@ -7,7 +7,6 @@ use actix_web::web::Data;
 use crate::access::Caller;
 use crate::fhir::PartialDate;
 use crate::http::bundle_writer::{self, CURSOR, HistoryLinks};
-use crate::http::hop::Weight;
 use crate::http::paths::{KeyPath, TypePath};
 use crate::http::response::FhirResponse;
 use crate::http::subset::Subset;
@@ -56,7 +55,7 @@ async fn history(
 ) -> Result<FhirResponse, HttpError> {
     let subset = Subset::of_query(&wanted.query)?;
     let (request, links) = understood(scope, path, &wanted, app.engine.fhir.zone_minutes)?;
-    let work = app.read(Weight::Page, move |engine| {
+    let work = app.block(move |engine| {
         let page = engine.store.read(|reader| interactions::history(reader, &caller, &request))?;
         Ok::<_, HttpError>(bundle_writer::history(&engine.fhir.base_url, &links, &page, &subset))
     });

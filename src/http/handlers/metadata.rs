@@ -4,7 +4,6 @@
 
 use actix_web::web::Data;
 
-use crate::http::hop::Weight;
 use crate::http::response::FhirResponse;
 use crate::http::wanted::Wanted;
 use crate::http::{App, HttpError};
@@ -20,6 +19,6 @@ pub async fn metadata(wanted: Wanted, app: Data<App>) -> Result<FhirResponse, Ht
     }
     let shared = app.clone();
     // Reads the definitions of all types when it is first asked for.
-    let body = app.read(Weight::Page, move |_| Ok::<_, HttpError>(shared.capabilities().to_vec()));
+    let body = app.block(move |_| Ok::<_, HttpError>(shared.capabilities().to_vec()));
     Ok(FhirResponse::ok(body.await?, wanted.format))
 }

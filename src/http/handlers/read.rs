@@ -6,7 +6,6 @@ use actix_web::web::Data;
 
 use crate::access::Caller;
 use crate::http::conditions::Conditions;
-use crate::http::hop::Weight;
 use crate::http::paths::{KeyPath, VersionPath};
 use crate::http::response::FhirResponse;
 use crate::http::subset::Subset;
@@ -23,8 +22,7 @@ pub async fn read(
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    let work = app
-        .read(Weight::Single, move |engine| engine.store.read_one(|reader| interactions::read(reader, &caller, &key)));
+    let work = app.read_resource(move |reader| interactions::read(reader, &caller, &key));
     answer(&app, &work.await?, &wanted, &conditions)
 }
 
@@ -36,9 +34,7 @@ pub async fn vread(
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    let work = app.read(Weight::Single, move |engine| {
-        engine.store.read(|reader| interactions::vread(reader, &caller, &key, &version))
-    });
+    let work = app.read_resource(move |reader| interactions::vread(reader, &caller, &key, &version));
     answer(&app, &work.await?, &wanted, &conditions)
 }
 

@@ -8,7 +8,6 @@ use crate::access::Caller;
 use crate::fhir::ResourceType;
 use crate::http::body::ResourceBody;
 use crate::http::bundle_writer;
-use crate::http::hop::Weight;
 use crate::http::paths::TypePath;
 use crate::http::response::FhirResponse;
 use crate::http::wanted::Wanted;
@@ -66,7 +65,7 @@ async fn search(
     app: &App,
 ) -> Result<FhirResponse, HttpError> {
     let Wanted { format, prefer, query, .. } = wanted;
-    let work = app.read(Weight::Page, move |engine| {
+    let work = app.block(move |engine| {
         let context = ParseContext { handling: prefer.handling, bases: &engine.bases };
         let request = parse(resource_type, &query, &context)?;
         let page =

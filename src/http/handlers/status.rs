@@ -5,7 +5,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::web::Data;
 
-use crate::http::hop::Weight;
 use crate::http::response::keep_small_body_plain;
 use crate::http::{App, HttpError};
 
@@ -16,7 +15,7 @@ pub async fn health() -> HttpResponse {
 
 /// `GET /ready`: the database answers, too.
 pub async fn ready(app: Data<App>) -> HttpResponse {
-    let checked = app.read(Weight::Page, |engine| engine.store.check().map_err(HttpError::from)).await;
+    let checked = app.block(|engine| engine.store.check().map_err(HttpError::from)).await;
     match checked {
         Ok(()) => plain(StatusCode::OK, "ready\n"),
         Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
