@@ -28,7 +28,7 @@ impl Prepared {
             InteractionError::Unprocessable(vec![Issue::error(IssueCode::Processing, place, error.to_string())])
         })?;
         let tail = resource.tail();
-        let packed = Packed::new(tail.clone());
+        let packed = engine.store.pack(resource.resource_type, &tail);
         Ok(Prepared { tail, packed, rows, issues, version_unchanged: engine.fhir.version_unchanged })
     }
 

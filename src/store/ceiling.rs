@@ -486,7 +486,7 @@ mod tests {
             ..IndexRows::default()
         };
         let resource_type = ResourceType::parse("Observation").unwrap();
-        Sample { resource_type, packed: Packed::new(b"tail".to_vec()), rows }
+        Sample { resource_type, packed: Packed::new(b"tail", None), rows }
     }
 
     fn file(name: &str) -> String {

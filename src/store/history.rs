@@ -1,11 +1,11 @@
 //! History: the versions of one resource, of a type, of everything, newest first.
 
 use crate::fhir::{Interval, ResourceKey, ResourceType};
+use crate::store::StoreError;
 use crate::store::query::Query;
 use crate::store::reader::{Reader, on};
 use crate::store::rows::ResourceRow;
 use crate::store::statement::Built;
-use crate::store::{StoreError, reader};
 
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
@@ -83,7 +83,7 @@ impl Reader<'_> {
         let rows: Vec<Tuple> = on!(self.link, connection => built.load(*connection))?;
         rows.into_iter()
             .map(|(place, rid, rtype, id, version, updated_us, method, codec, tail)| {
-                let row = reader::row_from((rid, rtype, id, version, updated_us, method, codec, tail))?;
+                let row = self.row_from((rid, rtype, id, version, updated_us, method, codec, tail))?;
                 Ok(HistoryRow { place, row })
             })
             .collect()

@@ -5,6 +5,7 @@
 
 pub mod ceiling;
 mod codec;
+mod dictionaries;
 mod error;
 mod hasher;
 mod history;

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -11,6 +11,9 @@ use diesel::{Connection as _, PgConnection, SqliteConnection};
 use r2d2::{ManageConnection, Pool, PooledConnection};
 
 use crate::clock;
+use crate::fhir::ResourceType;
+use crate::store::codec::Packed;
+use crate::store::dictionaries::Dictionaries;
 use crate::store::reader::{Link, Reader};
 use crate::store::tx::{Numbers, Tx};
 use crate::store::writer::{Done, Job, Writer, panic_text};
@@ -35,7 +38,8 @@ impl WorkError for StoreError {
 
 /// A database, open and migrated.
 pub struct Store {
-    pub(super) hasher: Hasher,
+    hasher: Hasher,
+    dictionaries: Arc<Dictionaries>,
     pub(super) database: Database,
 }
 
@@ -73,22 +77,35 @@ impl Store {
         }
         let mut connection = sqlite::open_writer(path)?;
         let hasher = Hasher::new(migrate::sqlite(&mut connection)?);
+        let address = format!("sqlite:{path}");
+        let dictionaries = Arc::new(Dictionaries::load(&address, Link::Sqlite(&mut connection))?);
         let readers = pool(SqliteFile { path: path.to_owned() }, connections)?;
-        let writer = Writer::start(connection, hasher)?;
-        Ok(Store { hasher, database: Database::Sqlite { readers, writer } })
+        let writer = Writer::start(connection, hasher, Arc::clone(&dictionaries))?;
+        Ok(Store { hasher, dictionaries, database: Database::Sqlite { readers, writer } })
     }
 
     fn open_postgres(address: &str, connections: u32) -> Result<Store, StoreError> {
-        let key = migrate::postgres(&mut PgConnection::establish(address)?)?;
+        let mut connection = PgConnection::establish(address)?;
+        let hasher = Hasher::new(migrate::postgres(&mut connection)?);
+        let dictionaries = Arc::new(Dictionaries::load(address, Link::Postgres(&mut connection))?);
         let pool = pool(PostgresServer { address: address.to_owned() }, connections)?;
         let numbers = Mutex::new(Numbers { next: 0, end: 0 });
         let database = Database::Postgres { pool, numbers, last_us: AtomicI64::new(0) };
-        Ok(Store { hasher: Hasher::new(key), database })
+        Ok(Store { hasher, dictionaries, database })
     }
 
     /// The hash under which the index keeps texts.
     pub fn hasher(&self) -> Hasher {
         self.hasher
+    }
+
+    /// Packs the tail of a resource of this type for the disk. Needs no lock: done before a write transaction opens.
+    pub fn pack(&self, resource_type: ResourceType, tail: &[u8]) -> Packed {
+        self.dictionaries.pack(resource_type, tail)
+    }
+
+    pub(super) fn reader<'c>(&'c self, link: Link<'c>) -> Reader<'c> {
+        Reader { link, hasher: self.hasher, dictionaries: &self.dictionaries }
     }
 
     /// Which database this is.
@@ -116,13 +133,12 @@ impl Store {
         end: &str,
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let hasher = self.hasher;
         match &self.database {
             Database::Sqlite { readers, .. } => {
                 let mut held = take(readers)?;
                 let held = &mut *held;
                 execute(&mut held.connection, sqlite_begin)?;
-                let done = guarded(|| work(&mut Reader { link: Link::Sqlite(&mut held.connection), hasher }));
+                let done = guarded(|| work(&mut self.reader(Link::Sqlite(&mut held.connection))));
                 held.note(&done);
                 if let Err(error) = execute(&mut held.connection, end) {
                     held.is_broken = true;
@@ -137,7 +153,7 @@ impl Store {
                     held.is_broken = true;
                     return Err(error.into());
                 }
-                let done = guarded(|| work(&mut Reader { link: Link::Postgres(&mut held.connection), hasher }));
+                let done = guarded(|| work(&mut self.reader(Link::Postgres(&mut held.connection))));
                 held.note(&done);
                 if let Err(error) = execute(&mut held.connection, end) {
                     held.is_broken = true;
@@ -166,7 +182,7 @@ impl Store {
                 }
             }
             Database::Postgres { pool, numbers, last_us } => {
-                done(write_postgres(pool, numbers, last_us, self.hasher, work));
+                done(self.write_postgres(pool, numbers, last_us, work));
             }
         }
     }
@@ -194,44 +210,50 @@ impl Store {
         }
         self.read_one(|reader| reader.type_counts().map(|_| ()))
     }
-}
 
-fn write_postgres<T, E: WorkError>(
-    pool: &Pool<PostgresServer>,
-    numbers: &Mutex<Numbers>,
-    last_us: &AtomicI64,
-    hasher: Hasher,
-    mut work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
-) -> Result<T, E> {
-    let mut held = take(pool)?;
-    let held = &mut *held;
-    for _ in 0..TRIES {
-        let clock_us = clock::now_us();
-        let now_us = last_us.fetch_max(clock_us, Ordering::AcqRel).max(clock_us);
-        // Numbers that a failed try took are lost: a gap harms nothing.
-        let mut own = claim(numbers);
-        if let Err(error) = execute(&mut held.connection, "BEGIN") {
-            held.is_broken = true;
-            return Err(error.into());
-        }
-        let done = guarded(|| {
-            let reader = Reader { link: Link::Postgres(&mut held.connection), hasher };
-            work(&mut Tx { reader, now_us, numbers: &mut own, has_written: false })
-        });
-        held.note(&done);
-        give_back(numbers, own);
-        let end = execute(&mut held.connection, if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
-        match (end, &done) {
-            (Err(StoreError::Collision), _) => {}
-            (Err(error), _) => {
+    fn write_postgres<T, E: WorkError>(
+        &self,
+        pool: &Pool<PostgresServer>,
+        numbers: &Mutex<Numbers>,
+        last_us: &AtomicI64,
+        mut work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut held = take(pool)?;
+        let held = &mut *held;
+        for _ in 0..TRIES {
+            let clock_us = clock::now_us();
+            let now_us = last_us.fetch_max(clock_us, Ordering::AcqRel).max(clock_us);
+            // Numbers that a failed try took are lost: a gap harms nothing.
+            let mut own = claim(numbers);
+            if let Err(error) = execute(&mut held.connection, "BEGIN") {
                 held.is_broken = true;
                 return Err(error.into());
             }
-            (Ok(()), Err(error)) if matches!(error.store_error(), Some(StoreError::Collision)) => {}
-            (Ok(()), _) => return done,
+            let done = guarded(|| {
+                let reader = self.reader(Link::Postgres(&mut held.connection));
+                work(&mut Tx { reader, now_us, numbers: &mut own, has_written: false })
+            });
+            held.note(&done);
+            give_back(numbers, own);
+            let end = execute(&mut held.connection, if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
+            match (end, &done) {
+                (Err(StoreError::Collision), _) => {}
+                (Err(error), _) => {
+                    held.is_broken = true;
+                    return Err(error.into());
+                }
+                (Ok(()), Err(error)) if matches!(error.store_error(), Some(StoreError::Collision)) => {}
+                (Ok(()), _) => return done,
+            }
         }
+        Err(StoreError::Busy.into())
     }
-    Err(StoreError::Busy.into())
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.dictionaries.finish();
+    }
 }
 
 /// Takes some of the numbers that are left, all of them when nobody else does.

@@ -4,7 +4,8 @@ use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
 use diesel::{PgConnection, RunQueryDsl, SqliteConnection};
 
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::store::codec::Packed;
+use crate::store::codec;
+use crate::store::dictionaries::Dictionaries;
 use crate::store::query::Query;
 use crate::store::rows::{Method, ResourceRow, key_from};
 use crate::store::statement::{Built, Fixed, Statement, Value, fixed};
@@ -31,6 +32,7 @@ pub(super) use on;
 pub struct Reader<'c> {
     pub(super) link: Link<'c>,
     pub(super) hasher: Hasher,
+    pub(super) dictionaries: &'c Dictionaries,
 }
 
 pub(super) type RowSql = (BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>);
@@ -87,7 +89,7 @@ impl Reader<'_> {
         key: &ResourceKey,
     ) -> Result<Option<ResourceRow>, StoreError> {
         let rows: Vec<RowTuple> = on!(self.link, connection => select.load(*connection))?;
-        let row = rows.into_iter().next().map(row_from).transpose()?;
+        let row = rows.into_iter().next().map(|row| self.row_from(row)).transpose()?;
         // Two keys may, in theory, share a hash.
         Ok(row.filter(|row| row.key == *key))
     }
@@ -96,7 +98,7 @@ impl Reader<'_> {
     pub fn rows(&mut self, query: &Query) -> Result<Vec<ResourceRow>, StoreError> {
         let built = Built::<RowSql>::new(query);
         let rows: Vec<RowTuple> = on!(self.link, connection => built.load(*connection))?;
-        rows.into_iter().map(row_from).collect()
+        rows.into_iter().map(|row| self.row_from(row)).collect()
     }
 
     /// The one number that a statement selects.
@@ -122,6 +124,18 @@ impl Reader<'_> {
             })
             .collect()
     }
+
+    pub(super) fn row_from(&mut self, row: RowTuple) -> Result<ResourceRow, StoreError> {
+        let (rid, rtype, id, version, updated_us, method, codec, tail) = row;
+        let key = key_from(rtype, &id).ok_or_else(|| StoreError::Damaged(format!("key of resource {rid}")))?;
+        let tail = tail.map(|bytes| self.unpack(codec, bytes)).transpose()?;
+        Ok(ResourceRow { rid, key, version, updated_us, method: method_from(method)?, tail })
+    }
+
+    fn unpack(&mut self, packing: i16, bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let dictionary = self.dictionaries.needed(packing, &mut self.link)?;
+        codec::unpack(packing, bytes, dictionary.as_deref())
+    }
 }
 
 /// How much there is of one resource type.
@@ -132,13 +146,6 @@ pub struct TypeCount {
     pub current: i64,
     /// All versions ever written, deletions included.
     pub versions: i64,
-}
-
-pub(super) fn row_from(row: RowTuple) -> Result<ResourceRow, StoreError> {
-    let (rid, rtype, id, version, updated_us, method, codec, tail) = row;
-    let key = key_from(rtype, &id).ok_or_else(|| StoreError::Damaged(format!("key of resource {rid}")))?;
-    let tail = tail.map(|bytes| Packed::unpack(codec, bytes)).transpose()?;
-    Ok(ResourceRow { rid, key, version, updated_us, method: method_from(method)?, tail })
 }
 
 fn method_from(code: i16) -> Result<Method, StoreError> {

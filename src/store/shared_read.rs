@@ -60,8 +60,7 @@ impl Store {
                 Snapshot { held, counter: Arc::clone(counter), commits }
             }
         };
-        let hasher = self.hasher;
-        let done = guarded(|| work(&mut Reader { link: Link::Sqlite(&mut snapshot.held.connection), hasher }));
+        let done = guarded(|| work(&mut self.reader(Link::Sqlite(&mut snapshot.held.connection))));
         snapshot.held.note(&done);
         if snapshot.held.is_broken {
             snapshot.end();

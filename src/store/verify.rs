@@ -9,8 +9,8 @@ use std::hash::Hasher as _;
 
 use crate::fhir::ResourceKey;
 use crate::store::StoreError;
-use crate::store::codec::Packed;
-use crate::store::reader::{Link, Reader, on, row_from};
+use crate::store::codec;
+use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{IndexRows, ResourceRow, key_from};
 use crate::store::statement::{Fixed, Statement, Value, fixed};
 
@@ -125,7 +125,7 @@ impl Reader<'_> {
                 is_found_by_key: key.as_ref().is_some_and(|key| hasher.key(key) == hash),
                 key,
                 version,
-                row: row_from((rid, rtype, id, version, updated_us, method, codec, tail)),
+                row: self.row_from((rid, rtype, id, version, updated_us, method, codec, tail)),
                 index_rows: IndexRows::decode(&index_rows),
             }
         };
@@ -168,14 +168,18 @@ impl Reader<'_> {
         mut each: impl FnMut(i64, i64, bool, Result<Option<Vec<u8>>, StoreError>),
     ) -> Result<(), StoreError> {
         let values = [Value::Integer(after), Value::Integer(until)];
+        // None can be asked for while the rows come in.
+        self.dictionaries.meet_all(&mut self.link)?;
+        let dictionaries = self.dictionaries;
         stream!(
             self,
             (BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>),
             (i64, i64, i16, i16, Option<Vec<u8>>),
             "SELECT rid, version, method, codec, tail FROM version WHERE rid > ? AND rid <= ?",
             &values,
-            |(rid, version, method, codec, tail): (i64, i64, i16, i16, Option<Vec<u8>>)| {
-                let tail = tail.map(|bytes| Packed::unpack(codec, bytes)).transpose();
+            |(rid, version, method, packing, tail): (i64, i64, i16, i16, Option<Vec<u8>>)| {
+                let dictionary = dictionaries.get(packing);
+                let tail = tail.map(|bytes| codec::unpack(packing, bytes, dictionary.as_deref())).transpose();
                 each(rid, version, method == 2, tail);
             }
         );

@@ -16,6 +16,7 @@ use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 
 use crate::clock;
+use crate::store::dictionaries::Dictionaries;
 use crate::store::reader::{Link, Reader};
 use crate::store::tx::{Numbers, Tx};
 use crate::store::{Hasher, StoreError, sqlite};
@@ -55,14 +56,18 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread, which owns `connection` from now on.
-    pub(super) fn start(connection: SqliteConnection, hasher: Hasher) -> Result<Writer, StoreError> {
+    pub(super) fn start(
+        connection: SqliteConnection,
+        hasher: Hasher,
+        dictionaries: Arc<Dictionaries>,
+    ) -> Result<Writer, StoreError> {
         let (sender, receiver) = sync_channel::<Box<dyn Job>>(QUEUE);
         let is_broken = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(AtomicU64::new(0));
         let (broken, counter) = (Arc::clone(&is_broken), Arc::clone(&commits));
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || write_all(connection, hasher, &receiver, &broken, &counter))
+            .spawn(move || write_all(connection, hasher, &dictionaries, &receiver, &broken, &counter))
             .map_err(|error| StoreError::Unreachable(error.to_string()))?;
         Ok(Writer { queue: Some(sender), thread: Some(thread), is_broken, commits })
     }
@@ -106,6 +111,7 @@ impl Drop for Writer {
 fn write_all(
     mut connection: SqliteConnection,
     hasher: Hasher,
+    dictionaries: &Dictionaries,
     queue: &Receiver<Box<dyn Job>>,
     is_broken: &AtomicBool,
     commits: &AtomicU64,
@@ -116,7 +122,7 @@ fn write_all(
         now_us = clock::now_us().max(now_us);
         let mut batch = Vec::with_capacity(16);
         batch.push(first);
-        let mut attempt = Attempt { connection: &mut connection, hasher, now_us, batch: &mut batch };
+        let mut attempt = Attempt { connection: &mut connection, hasher, dictionaries, now_us, batch: &mut batch };
         let outcome = match attempt.together(queue) {
             Ok(true) => Ok(()),
             Ok(false) => attempt.one_by_one(),
@@ -155,6 +161,7 @@ fn write_all(
 struct Attempt<'a> {
     connection: &'a mut SqliteConnection,
     hasher: Hasher,
+    dictionaries: &'a Dictionaries,
     now_us: i64,
     batch: &'a mut Vec<Box<dyn Job>>,
 }
@@ -206,7 +213,8 @@ impl Attempt<'_> {
     /// Runs one job; true when it failed after it had written.
     fn must_be_undone(&mut self, place: usize, numbers: &mut Numbers) -> Result<bool, StoreError> {
         let job = &mut self.batch[place];
-        let reader = Reader { link: Link::Sqlite(&mut *self.connection), hasher: self.hasher };
+        let link = Link::Sqlite(&mut *self.connection);
+        let reader = Reader { link, hasher: self.hasher, dictionaries: self.dictionaries };
         let mut tx = Tx { reader, now_us: self.now_us, numbers, has_written: false };
         let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))).unwrap_or_else(|panic| {
             tracing::error!(panic = panic_text(&panic), "A write panicked");
