@@ -19,6 +19,8 @@ mod rows;
 mod shared_read;
 mod sqlite;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod verify;
 mod writer;

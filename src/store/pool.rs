@@ -104,6 +104,12 @@ impl Store {
         self.dictionaries.pack(resource_type, tail)
     }
 
+    /// Waits for the training of a dictionary that is under way.
+    #[cfg(test)]
+    pub(super) fn wait_for_training(&self) {
+        self.dictionaries.finish();
+    }
+
     pub(super) fn reader<'c>(&'c self, link: Link<'c>) -> Reader<'c> {
         Reader { link, hasher: self.hasher, dictionaries: &self.dictionaries }
     }
