@@ -222,6 +222,11 @@ impl SearchRequest {
     pub fn is_count_only(&self) -> bool {
         self.control.count == 0 || self.control.summary == Summary::Count
     }
+
+    /// True when the database is asked once: for the page or for the total, not for both.
+    pub fn is_one_statement(&self) -> bool {
+        self.is_count_only() || matches!(self.control.total, None | Some(Total::None))
+    }
 }
 
 impl Position {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection as _, PgConnection, SqliteConnection};
+use diesel::{Connection as _, PgConnection, RunQueryDsl, SqliteConnection};
 use r2d2::{ManageConnection, Pool, PooledConnection};
 
 use crate::clock;
@@ -15,6 +15,7 @@ use crate::fhir::ResourceType;
 use crate::store::codec::Packed;
 use crate::store::dictionaries::Dictionaries;
 use crate::store::reader::{Link, Reader};
+use crate::store::statement::fixed;
 use crate::store::tx::{Numbers, Tx};
 use crate::store::writer::{Done, Job, Writer, panic_text};
 use crate::store::{Dialect, Hasher, StoreError, migrate, sqlite};
@@ -124,44 +125,46 @@ impl Store {
 
     /// Runs `work` on one snapshot of the database.
     pub fn read<T, E: WorkError>(&self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.read_between("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT", work)
+        self.read_between(true, work)
     }
 
     /// Runs `work`, which must be a single statement: that is a snapshot by itself, and spares two round trips.
     pub fn read_one<T, E: WorkError>(&self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.read_between("", "", "", work)
+        self.read_between(false, work)
     }
 
     fn read_between<T, E: WorkError>(
         &self,
-        sqlite_begin: &str,
-        postgres_begin: &str,
-        end: &str,
+        is_transaction: bool,
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         match &self.database {
             Database::Sqlite { readers, .. } => {
                 let mut held = take(readers)?;
                 let held = &mut *held;
-                execute(&mut held.connection, sqlite_begin)?;
+                if is_transaction && let Err(error) = fixed!((), "BEGIN", &[]).execute(&mut held.connection) {
+                    held.is_broken = true;
+                    return Err(StoreError::from(error).into());
+                }
                 let done = guarded(|| work(&mut self.reader(Link::Sqlite(&mut held.connection))));
                 held.note(&done);
-                if let Err(error) = execute(&mut held.connection, end) {
+                if is_transaction && let Err(error) = fixed!((), "COMMIT", &[]).execute(&mut held.connection) {
                     held.is_broken = true;
-                    return Err(error.into());
+                    return Err(StoreError::from(error).into());
                 }
                 done
             }
             Database::Postgres { pool, .. } => {
                 let mut held = take(pool)?;
                 let held = &mut *held;
-                if let Err(error) = execute(&mut held.connection, postgres_begin) {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                if is_transaction && let Err(error) = execute(&mut held.connection, begin) {
                     held.is_broken = true;
                     return Err(error.into());
                 }
                 let done = guarded(|| work(&mut self.reader(Link::Postgres(&mut held.connection))));
                 held.note(&done);
-                if let Err(error) = execute(&mut held.connection, end) {
+                if is_transaction && let Err(error) = execute(&mut held.connection, "COMMIT") {
                     held.is_broken = true;
                     return Err(error.into());
                 }
@@ -322,7 +325,7 @@ pub(super) fn guarded<T, E: WorkError>(work: impl FnOnce() -> Result<T, E>) -> R
 }
 
 fn execute(connection: &mut impl SimpleConnection, text: &str) -> Result<(), StoreError> {
-    if text.is_empty() { Ok(()) } else { Ok(connection.batch_execute(text)?) }
+    Ok(connection.batch_execute(text)?)
 }
 
 /// A connection in a pool, with a note whether it is still good.

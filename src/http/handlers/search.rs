@@ -14,6 +14,7 @@ use crate::http::wanted::Wanted;
 use crate::http::{App, HttpError};
 use crate::interactions;
 use crate::search::{ParseContext, parse, parse_query_string};
+use crate::store::Reader;
 
 /// Searches one type.
 pub async fn by_type(
@@ -68,8 +69,9 @@ async fn search(
     let work = app.block(move |engine| {
         let context = ParseContext { handling: prefer.handling, bases: &engine.bases };
         let request = parse(resource_type, &query, &context)?;
-        let page =
-            engine.store.read(|reader| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes))?;
+        let search =
+            |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes);
+        let page = if request.is_one_statement() { engine.store.read_one(search) } else { engine.store.read(search) }?;
         let is_shape = |pair: &&(String, String)| matches!(pair.0.as_str(), "_format" | "_pretty");
         let shape: Vec<(String, String)> = query.iter().filter(is_shape).cloned().collect();
         Ok::<_, HttpError>(bundle_writer::searchset(&engine.fhir.base_url, &request, &page, &shape))
