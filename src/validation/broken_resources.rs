@@ -345,6 +345,17 @@ fn text_of_a_finding_lists_the_codes_and_never_the_value() {
 }
 
 #[test]
+fn code_of_a_wrong_json_type_is_told_what_would_be_right() {
+    let text = |gender: Value| {
+        let issues = validate(&Resource::from_value(changed(sound("Patient"), "/gender", Some(gender))).unwrap(), &[]);
+        issues[0].text.clone()
+    };
+
+    assert_eq!(text(json!(1)), "gender must be one of: female, male, other, unknown");
+    assert_eq!(text(json!(["male"])), "gender occurs once, so it is not written as an array");
+}
+
+#[test]
 fn hostile_size_ends_in_a_hundred_findings_and_a_count() {
     let names = vec![json!({ "family": 1 }); 500];
 
