@@ -21,6 +21,7 @@ use crate::http::media::BodyMedia;
 use crate::http::unpack::Packing;
 use crate::http::{App, HttpError};
 use crate::interactions::InteractionError;
+use crate::search::SearchError;
 
 /// The whole body must be there by then.
 const WHOLE_BODY: Duration = Duration::from_secs(120);
@@ -67,8 +68,12 @@ impl Body {
     pub fn fhir_json(self) -> Result<Held, HttpError> {
         match self.media()? {
             BodyMedia::FhirJson => Ok(self.bytes),
-            BodyMedia::JsonPatch => Err(HttpError::UnsupportedMediaType("a JSON Patch can only be sent by PATCH")),
-            BodyMedia::Form => Err(HttpError::UnsupportedMediaType("a form can only be sent to _search")),
+            BodyMedia::JsonPatch => Err(HttpError::UnsupportedMediaType(
+                "a JSON Patch can only be sent by PATCH: send application/fhir+json here",
+            )),
+            BodyMedia::Form => Err(HttpError::UnsupportedMediaType(
+                "a form can only be sent to _search: send application/fhir+json here",
+            )),
         }
     }
 
@@ -77,7 +82,9 @@ impl Body {
         if self.bytes.is_empty() {
             return Err(HttpError::BodyMissing);
         }
-        self.media.ok_or(HttpError::UnsupportedMediaType("the request has a body, but no Content-Type"))
+        self.media.ok_or(HttpError::UnsupportedMediaType(
+            "the request has a body, but no Content-Type: for FHIR JSON it is application/fhir+json",
+        ))
     }
 
     /// The text of a form; empty when there is no body.
@@ -86,7 +93,7 @@ impl Body {
             return Ok("");
         }
         match self.media()? {
-            BodyMedia::Form => std::str::from_utf8(&self.bytes).map_err(|_| HttpError::BodyNotPacked),
+            BodyMedia::Form => std::str::from_utf8(&self.bytes).map_err(|_| SearchError::Encoding.into()),
             BodyMedia::FhirJson | BodyMedia::JsonPatch => Err(HttpError::UnsupportedMediaType(
                 "_search takes its parameters as application/x-www-form-urlencoded",
             )),
@@ -97,10 +104,7 @@ impl Body {
 /// Parses the body as JSON. `root` names what was expected, for the places in the findings.
 pub fn parse_value(bytes: &[u8], root: &str) -> Result<serde_json::Value, InteractionError> {
     json::parse(bytes).map_err(|error| {
-        let place = match error.path.as_str() {
-            "" => root.to_owned(),
-            path => format!("{root}.{path}"),
-        };
+        let place = json::expression(root, &error.path);
         InteractionError::Invalid(vec![Issue::error(IssueCode::Structure, place, error.to_string())])
     })
 }

@@ -29,7 +29,8 @@ pub enum HttpError {
     /// Neither `Accept` nor `_format` admits anything that the server can write.
     #[error("{0}; this server writes application/fhir+json")]
     NotAcceptable(&'static str),
-    #[error("{0}; this server reads application/fhir+json, and application/json-patch+json where a patch is sent")]
+    /// The text says what would be right.
+    #[error("{0}")]
     UnsupportedMediaType(&'static str),
     #[error("the header {name} is not valid: {problem}")]
     Header { name: &'static str, problem: &'static str },

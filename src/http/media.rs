@@ -32,10 +32,10 @@ impl BodyMedia {
 fn body_media(content_type: &str) -> Result<BodyMedia, HttpError> {
     let unsupported = |text| Err(HttpError::UnsupportedMediaType(text));
     let Ok(media) = content_type.parse::<Mime>() else {
-        return unsupported("the Content-Type is no media type");
+        return unsupported("the Content-Type is no media type: send application/fhir+json");
     };
     if media.get_param(mime::CHARSET).is_some_and(|charset| charset != "utf-8") {
-        return unsupported("the charset of the body must be UTF-8");
+        return unsupported("the charset of the body must be UTF-8: JSON is always sent so");
     }
     if !is_r4(&media) {
         return unsupported("the fhirVersion of the body must be 4.0");
@@ -44,8 +44,10 @@ fn body_media(content_type: &str) -> Result<BodyMedia, HttpError> {
         "application/fhir+json" | "application/json" | "text/json" => Ok(BodyMedia::FhirJson),
         "application/json-patch+json" => Ok(BodyMedia::JsonPatch),
         "application/x-www-form-urlencoded" => Ok(BodyMedia::Form),
-        _ if is_xml(&media) => unsupported("XML isn't there yet"),
-        _ => unsupported("this Content-Type can't be read"),
+        _ if is_xml(&media) => unsupported("this server doesn't read XML yet: send application/fhir+json"),
+        _ => unsupported(
+            "this Content-Type can't be read: send application/fhir+json, or application/json-patch+json for a JSON Patch",
+        ),
     }
 }
 

@@ -6,8 +6,10 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
+use crate::fhir::NotAnId;
 use crate::http::HttpError;
 use crate::http::handlers::{bundle, create, delete, history, metadata, patch, read, search, status, update, validate};
+use crate::http::paths::TypePath;
 
 /// Adds all routes; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
@@ -43,6 +45,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(web::resource("/${operation}").to(unknown_operation))
         .service(web::resource("/{type}/${operation}").to(unknown_operation))
         .service(web::resource("/{type}/{id}/${operation}").to(unknown_operation))
+        .service(web::resource("/{type:[A-Z][A-Za-z]*}/{id:[^_][^/]*}").to(unfit_id))
         .default_service(web::to(unknown_address));
     config
         .service(fhir)
@@ -58,6 +61,11 @@ pub async fn unknown_address() -> Result<&'static str, HttpError> {
 
 async fn unknown_operation() -> Result<&'static str, HttpError> {
     Err(HttpError::UnknownOperation)
+}
+
+/// Answers where an id belongs, but something else stands.
+async fn unfit_id(TypePath(_): TypePath) -> Result<&'static str, HttpError> {
+    Err(HttpError::NotAnId(NotAnId))
 }
 
 /// The methods of one address under way.

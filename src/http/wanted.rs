@@ -22,19 +22,46 @@ pub struct Wanted {
     pub criteria: String,
 }
 
+/// What is wanted of an address that takes a form, which may say part of it, too.
+#[derive(Debug)]
+pub struct WantedWithForm {
+    accept: Option<String>,
+    prefer: Prefer,
+    query: Vec<(String, String)>,
+}
+
 impl Wanted {
     fn new(headers: &HeaderMap, query_string: &str) -> Result<Wanted, HttpError> {
-        let accept = headers.get(ACCEPT).map(|value| value.to_str().unwrap_or_default());
         let query = parse_query_string(query_string)?;
-        // R4 http.html#general: `_format` overrides `Accept`, also one that admits nothing.
-        let accept = accept.filter(|_| !query.iter().any(|(name, _)| name == "_format"));
-        Ok(Wanted {
-            format: Format::from_accept(accept)?.with_parameters(&query)?,
-            prefer: Prefer::from_headers(headers),
-            query,
-            criteria: criteria(query_string),
-        })
+        let format = format(accept(headers), &query)?;
+        Ok(Wanted { format, prefer: Prefer::from_headers(headers), query, criteria: criteria(query_string) })
     }
+}
+
+impl WantedWithForm {
+    fn new(headers: &HeaderMap, query_string: &str) -> Result<WantedWithForm, HttpError> {
+        let query = parse_query_string(query_string)?;
+        let accept = accept(headers).map(str::to_owned);
+        Ok(WantedWithForm { accept, prefer: Prefer::from_headers(headers), query })
+    }
+
+    /// The whole, once the form is there.
+    pub fn completed(self, form: &str) -> Result<Wanted, HttpError> {
+        let mut query = self.query;
+        query.extend(parse_query_string(form)?);
+        let format = format(self.accept.as_deref(), &query)?;
+        Ok(Wanted { format, prefer: self.prefer, query, criteria: String::new() })
+    }
+}
+
+fn accept(headers: &HeaderMap) -> Option<&str> {
+    headers.get(ACCEPT).map(|value| value.to_str().unwrap_or_default())
+}
+
+fn format(accept: Option<&str>, query: &[(String, String)]) -> Result<Format, HttpError> {
+    // R4 http.html#general: `_format` overrides `Accept`, also one that admits nothing.
+    let accept = accept.filter(|_| !query.iter().any(|(name, _)| name == "_format"));
+    Format::from_accept(accept)?.with_parameters(query)
 }
 
 /// Leaves out `_format` and `_pretty`: they select nothing.
@@ -51,6 +78,15 @@ impl FromRequest for Wanted {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Wanted::new(request.headers(), request.query_string()))
+    }
+}
+
+impl FromRequest for WantedWithForm {
+    type Error = HttpError;
+    type Future = Ready<Result<WantedWithForm, HttpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(WantedWithForm::new(request.headers(), request.query_string()))
     }
 }
 

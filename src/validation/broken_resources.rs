@@ -147,6 +147,11 @@ fn table() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
         ("Patient", "/_birthDate", Some(json!({ "id": "x" })), "Patient.birthDate invariant"),
         ("Patient", "/_birthDate", Some(json!({ "value": "x", "id": "x" })), "Patient.birthDate.value structure"),
         ("Patient", "/_birthDate", text("x"), "Patient.birthDate structure"),
+        // Ids of elements.
+        ("Patient", "/name/0/id", text("a b"), "Patient.name[0].id value"),
+        ("Patient", "/name/0/id", text("\u{a0}"), "Patient.name[0].id value"),
+        ("Patient", "/_gender", Some(json!({ "id": "a b", "extension": [{ "url": "urn:a", "valueCode": "x" }] })), "Patient.gender.id value"),
+        ("Patient", "/name/0/_given", Some(json!([{ "id": "a b" }, null])), "Patient.name[0].given[0].id value"),
         // Shapes and values.
         ("Patient", "/active", text("true"), "Patient.active value"),
         ("Patient", "/maritalStatus", text("M"), "Patient.maritalStatus structure"),
@@ -178,6 +183,9 @@ fn table() -> Vec<(&'static str, &'static str, Option<Value>, &'static str)> {
         ("Observation", "/subject/reference", text("https://own.example/fhir/Practitioner/1"), "Observation.subject value"),
         ("Observation", "/subject/reference", text("https://other.example/Practitioner/1/_history/2"), "Observation.subject value"),
         ("Observation", "/subject/reference", text("#x"), "Observation.subject.reference invariant"),
+        ("Observation", "/subject/reference", text("urn:uuid:"), "Observation.subject.reference value"),
+        ("Observation", "/subject/reference", text("urn:uuid:1"), "Observation.subject.reference value"),
+        ("Observation", "/subject/reference", text("urn:oid:9.9"), "Observation.subject.reference value"),
         ("Observation", "/subject", Some(json!({ "type": "Practitioner", "display": "x" })), "Observation.subject value"),
         ("Observation", "/subject", Some(json!({ "type": "Human", "display": "x" })), "Observation.subject.type code-invalid"),
         ("Observation", "/subject/type", text("Group"), "Observation.subject.type value"),
@@ -334,6 +342,17 @@ fn text_of_a_finding_lists_the_codes_and_never_the_value() {
         issues.iter().any(|issue| issue.text == "gender must be one of: female, male, other, unknown"),
         "{issues:?}"
     );
+}
+
+#[test]
+fn code_of_a_wrong_json_type_is_told_what_would_be_right() {
+    let text = |gender: Value| {
+        let issues = validate(&Resource::from_value(changed(sound("Patient"), "/gender", Some(gender))).unwrap(), &[]);
+        issues[0].text.clone()
+    };
+
+    assert_eq!(text(json!(1)), "gender must be one of: female, male, other, unknown");
+    assert_eq!(text(json!(["male"])), "gender occurs once, so it is not written as an array");
 }
 
 #[test]

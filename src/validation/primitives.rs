@@ -181,6 +181,21 @@ fn is_time(text: &str) -> bool {
     whole && fraction.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// True when a `urn:uuid:` or `urn:oid:` is followed by what it announces. Any case will do: `uuid` alone asks for lower.
+pub(super) fn is_urn(text: &str) -> bool {
+    is_oid(text) || is_uuid(&text.to_ascii_lowercase())
+}
+
+/// True when `text` may be the id of an element: unlike that of a resource it is any text without spaces.
+///
+/// Spec: R4 element.html#id
+pub(super) fn is_element_id(text: &str) -> bool {
+    is_string(text) && !text.contains(char::is_whitespace)
+}
+
+/// What would be right for the id of an element.
+pub(super) const ELEMENT_ID_RULE: &str = "the id of an element is not empty and has no spaces";
+
 fn is_oid(text: &str) -> bool {
     let Some(arcs) = text.strip_prefix("urn:oid:") else { return false };
     let number = |arc: &str| {
@@ -278,6 +293,17 @@ mod tests {
         check(Primitive::Oid, &[json!("urn:oid:1.2.840.0.3")], &bad);
         let uuid = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520";
         check(Primitive::Uuid, &[json!(uuid)], &[json!(uuid.to_uppercase()), json!(&uuid[9..]), json!(&uuid[..40])]);
+    }
+
+    #[test]
+    fn urns_hold_what_they_announce() {
+        let uuid = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520";
+        for good in [uuid, "urn:uuid:C757873D-EC9A-4326-A141-556F43239520", "urn:oid:1.2.3"] {
+            assert!(is_urn(good), "{good}");
+        }
+        for bad in ["urn:uuid:", "urn:uuid:1", &format!("{uuid}0"), "urn:oid:", "urn:oid:9.9", "urn:oid:a"] {
+            assert!(!is_urn(bad), "{bad}");
+        }
     }
 
     #[test]

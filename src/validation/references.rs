@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::findings::Findings;
 use super::path::Path;
+use super::primitives::is_urn;
 use crate::fhir::definitions::ElementType;
 use crate::fhir::{IssueCode, Reference, ResourceType};
 
@@ -171,7 +172,14 @@ fn reached_type<'t>(
 ) -> Option<&'t str> {
     match Reference::parse(text, bases) {
         Reference::Local { key, .. } => Some(key.resource_type.name()),
-        Reference::Urn(_) => None,
+        Reference::Urn(urn) => {
+            if !is_urn(urn) {
+                let text =
+                    "urn:uuid: is followed by 8-4-4-4-12 hexadecimal digits, urn:oid: by numbers with dots between";
+                findings.add(IssueCode::Value, path, text);
+            }
+            None
+        }
         Reference::Absolute(url) => type_in_url(url),
         Reference::Contained(id) => {
             scope.note(text);

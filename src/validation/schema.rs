@@ -112,9 +112,14 @@ fn report(resource_type: ResourceType, error: &ValidationError, path: &Path, fin
             let (at, text) = (format!("{}.{missing}", place.expression), format!("{missing} is required"));
             findings.add_by_schema(IssueCode::Required, at, text);
         }
-        ValidationErrorKind::Enum { options } if instance.is_string() => {
+        ValidationErrorKind::Enum { options } => {
             let codes: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            findings.add_by_schema(IssueCode::CodeInvalid, place.expression, not_in_list(name, codes));
+            let (code, text) = match instance {
+                Value::String(_) => (IssueCode::CodeInvalid, not_in_list(name, codes)),
+                Value::Array(_) => (IssueCode::Structure, once(name)),
+                _ => (shape_code(instance, false), not_in_list(name, codes)),
+            };
+            findings.add_by_schema(code, place.expression, text);
         }
         ValidationErrorKind::Type { kind } => {
             let wants_list = matches!(kind, TypeKind::Single(JsonType::Array));
@@ -122,7 +127,7 @@ fn report(resource_type: ResourceType, error: &ValidationError, path: &Path, fin
             let code = shape_code(instance, wants_list || wants_object);
             let text = match (wants_list, instance) {
                 (true, _) => format!("{name} may repeat, so it is written as an array"),
-                (false, Value::Array(_)) => format!("{name} occurs once, so it is not written as an array"),
+                (false, Value::Array(_)) => once(name),
                 (false, _) => match kind {
                     TypeKind::Single(wanted) => format!("{name} must be a JSON {wanted}"),
                     TypeKind::Multiple(_) => format!("{name} has the wrong JSON type"),
@@ -144,6 +149,11 @@ fn report(resource_type: ResourceType, error: &ValidationError, path: &Path, fin
             findings.add_by_schema(shape_code(instance, false), place.expression, text);
         }
     }
+}
+
+/// What to say about an array where one value belongs.
+fn once(name: &str) -> String {
+    format!("{name} occurs once, so it is not written as an array")
 }
 
 /// A wrong nesting is a matter of structure, a wrong scalar one of value.

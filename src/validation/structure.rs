@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::findings::Findings;
 use super::path::Path;
-use super::primitives::Primitive;
+use super::primitives::{ELEMENT_ID_RULE, Primitive, is_element_id};
 use super::references::{Contained, Scope};
 use super::schema::{self, shape_code, unknown_member};
 use super::{bindings, bundle, references, xhtml};
@@ -274,6 +274,9 @@ impl Walk<'_> {
         }
         let Value::String(text) = value else { return };
         match primitive {
+            Primitive::String if *element.name == *"id" && !is_element_id(text) => {
+                self.findings.add(IssueCode::Value, path, ELEMENT_ID_RULE);
+            }
             Primitive::Code => {
                 if let Some(url) = &element.required_binding {
                     bindings::check_code(text, url, path, &mut self.findings);
@@ -349,8 +352,8 @@ impl Walk<'_> {
         if has_value && object.len() == 1 && object.contains_key("id") {
             // The value beside it makes an id alone legal, which `object` would refuse.
             let id = object.get("id").unwrap_or(&Value::Null);
-            if !Primitive::String.admits(id) {
-                self.findings.add(shape_code(id, false), Path::Member(path, "id"), Primitive::String.rule());
+            if !id.as_str().is_some_and(is_element_id) {
+                self.findings.add(shape_code(id, false), Path::Member(path, "id"), ELEMENT_ID_RULE);
             }
             return;
         }

@@ -211,8 +211,10 @@ impl Check {
                 return Err("the narrative must be one <div> element");
             }
         } else if ELEMENTS.binary_search(&name).is_err() {
-            let shown = if is_plain_name(name) { name } else { "with such a name" };
-            self.problem(format!("the element {shown} is not allowed in a narrative (txt-1)"));
+            self.problem(match is_plain_name(name) {
+                true => format!("the element {name} is not allowed in a narrative (txt-1)"),
+                false => "an element with such a name is not allowed in a narrative (txt-1)".to_owned(),
+            });
         }
         let has_namespace = self.attributes(tag, name)?;
         if self.depth == 0 && !has_namespace {
@@ -242,8 +244,10 @@ impl Check {
                 }
                 has_namespace = true;
             } else if ATTRIBUTES.binary_search(&name).is_err() {
-                let shown = if is_plain_name(name) { name } else { "with such a name" };
-                self.problem(format!("the attribute {shown} is not allowed in a narrative (txt-1)"));
+                self.problem(match is_plain_name(name) {
+                    true => format!("the attribute {name} is not allowed in a narrative (txt-1)"),
+                    false => "an attribute with such a name is not allowed in a narrative (txt-1)".to_owned(),
+                });
             } else if matches!(name, "href" | "src" | "cite" | "longdesc") && is_active(&value, name == "src") {
                 self.problem(format!("{name} must be a plain link: no script and no embedded document (txt-1)"));
             } else if name == "style" && is_active_style(&value) {

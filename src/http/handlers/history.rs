@@ -13,7 +13,7 @@ use crate::http::subset::Subset;
 use crate::http::wanted::Wanted;
 use crate::http::{App, HttpError};
 use crate::interactions;
-use crate::search::{Handling, MAX_COUNT};
+use crate::search::{Handling, MAX_COUNT, SearchError};
 use crate::store::{HistoryRequest, HistoryScope};
 
 /// Versions on a page when the client does not say.
@@ -78,6 +78,9 @@ fn understood(
             Ok::<_, HttpError>(date.interval(zone_minutes))
         };
         let mut used = value.clone();
+        if links.used.iter().any(|(given, _)| given == name) && matches!(name.as_str(), "_count" | "_since" | "_at") {
+            return Err(SearchError::Repeated { parameter: name.clone() }.into());
+        }
         match name.as_str() {
             "_count" => {
                 if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {

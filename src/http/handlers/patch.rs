@@ -51,6 +51,8 @@ fn document(body: &Body) -> Result<PatchDocument, HttpError> {
     match body.media()? {
         BodyMedia::JsonPatch => Ok(PatchDocument::JsonPatch(parse_value(&body.bytes, "patch")?)),
         BodyMedia::FhirJson => Ok(PatchDocument::FhirPath(parse_value(&body.bytes, "Parameters")?)),
-        BodyMedia::Form => Err(HttpError::UnsupportedMediaType("a form is no patch")),
+        BodyMedia::Form => Err(HttpError::UnsupportedMediaType(
+            "a form is no patch: send application/json-patch+json, or a Parameters as application/fhir+json",
+        )),
     }
 }

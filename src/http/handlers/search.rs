@@ -10,10 +10,10 @@ use crate::http::body::ResourceBody;
 use crate::http::bundle_writer;
 use crate::http::paths::TypePath;
 use crate::http::response::FhirResponse;
-use crate::http::wanted::Wanted;
+use crate::http::wanted::{Wanted, WantedWithForm};
 use crate::http::{App, HttpError};
 use crate::interactions;
-use crate::search::{ParseContext, parse, parse_query_string};
+use crate::search::{ParseContext, parse};
 use crate::store::Reader;
 
 /// Searches one type.
@@ -29,12 +29,12 @@ pub async fn by_type(
 /// Searches one type; the parameters may stand in the body, the address or both.
 pub async fn by_type_posted(
     TypePath(resource_type): TypePath,
-    wanted: Wanted,
+    wanted: WantedWithForm,
     ResourceBody(body): ResourceBody,
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    search(Some(resource_type), with_form(wanted, body.form()?)?, caller, &app).await
+    search(Some(resource_type), wanted.completed(body.form()?)?, caller, &app).await
 }
 
 /// Searches all types.
@@ -44,19 +44,12 @@ pub async fn system(wanted: Wanted, caller: Caller, app: Data<App>) -> Result<Fh
 
 /// Searches all types; the parameters may stand in the body, the address or both.
 pub async fn system_posted(
-    wanted: Wanted,
+    wanted: WantedWithForm,
     ResourceBody(body): ResourceBody,
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    search(None, with_form(wanted, body.form()?)?, caller, &app).await
-}
-
-fn with_form(mut wanted: Wanted, form: &str) -> Result<Wanted, HttpError> {
-    let pairs = parse_query_string(form)?;
-    wanted.format = wanted.format.with_parameters(&pairs)?;
-    wanted.query.extend(pairs);
-    Ok(wanted)
+    search(None, wanted.completed(body.form()?)?, caller, &app).await
 }
 
 async fn search(

@@ -108,6 +108,7 @@ impl AnyWrite {
                 let delete = ConditionalDelete::prepare(engine, caller, *resource_type, criteria, precondition)?;
                 AnyWrite::ConditionalDelete(Box::new(delete))
             }
+            Action::Refused(issue) => return Err(InteractionError::Invalid(vec![issue.clone()])),
             Action::Get { .. } => return Err(InteractionError::Invalid(Vec::new())),
         })
     }

@@ -63,6 +63,8 @@ pub(super) enum Action {
         url: String,
         conditions: ReadConditions,
     },
+    /// In a batch only: it can't be understood, which is no matter of the others.
+    Refused(Issue),
 }
 
 /// What a GET entry wants to read.
@@ -84,7 +86,7 @@ pub(super) struct ReadConditions {
 }
 
 /// Understands `bundle`. The whole Bundle is refused when it is no batch or transaction, when its own elements are not
-/// valid, or when an entry can't be understood.
+/// valid, or when an entry of a transaction can't be understood.
 pub(super) fn plan(engine: &Engine, bundle: Resource) -> Result<Plan, InteractionError> {
     if bundle.resource_type != ResourceType::BUNDLE {
         return Err(refuse("resourceType", "only a Bundle can be posted to the base address"));
@@ -118,7 +120,17 @@ pub(super) fn plan(engine: &Engine, bundle: Resource) -> Result<Plan, Interactio
                 }
                 entries.push(entry);
             }
-            Err(issue) => issues.push(issue.within(&format!("Bundle.entry[{index}]"))),
+            Err(issue) => {
+                let issue = issue.within(&format!("Bundle.entry[{index}]"));
+                match kind {
+                    BundleKind::Transaction => issues.push(issue),
+                    BundleKind::Batch => entries.push(Entry {
+                        full_url: None,
+                        action: Action::Refused(issue),
+                        precondition: Precondition::default(),
+                    }),
+                }
+            }
         }
     }
     if issues.is_empty() { Ok(Plan { kind, entries }) } else { Err(InteractionError::Invalid(issues)) }

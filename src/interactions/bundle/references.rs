@@ -19,6 +19,8 @@ pub(super) struct Links {
     targets: HashMap<String, ResourceKey>,
     /// From a conditional reference as written to the resource that it found.
     conditional: HashMap<String, ResourceKey>,
+    /// From a conditional reference as written to why it found no single resource.
+    unmatched: HashMap<String, (IssueCode, String)>,
 }
 
 impl Links {
@@ -36,6 +38,11 @@ impl Links {
     /// Notes what a conditional reference found.
     pub(super) fn add_conditional(&mut self, reference: &str, key: ResourceKey) {
         self.conditional.insert(reference.to_owned(), key);
+    }
+
+    /// Notes why a conditional reference found no single resource; told of each element that has it.
+    pub(super) fn add_unmatched(&mut self, reference: &str, code: IssueCode, problem: String) {
+        self.unmatched.insert(reference.to_owned(), (code, problem));
     }
 
     /// Points all links of `resource` to where they lead; answers with those that lead nowhere. Paths begin with the
@@ -92,12 +99,13 @@ impl Walk<'_> {
             let (code, shown) = match name.strip_prefix('_') {
                 Some(shown) => ("Element", shown),
                 None => match definition.member(name) {
-                    Some((_, chosen)) => (&*chosen.code, name.as_str()),
+                    // In FHIRPath `valueReference` is `value`.
+                    Some((element, chosen)) => (&*chosen.code, &*element.name),
                     None => continue,
                 },
             };
             self.path.push(format!(".{shown}"));
-            self.value(value, code, &definition.name, shown);
+            self.value(value, code, &definition.name, name);
             self.path.pop();
         }
     }
@@ -134,14 +142,12 @@ impl Walk<'_> {
             *text = key.to_string();
             return;
         }
-        let problem = match Reference::parse(text, &[]) {
-            Reference::Urn(_) => {
-                "no entry of the transaction has this fullUrl: add it, or refer to what is on the server"
-            }
-            // Conditional references were looked up before; one that is left had no single match, which was told then.
-            _ => return,
-        };
-        self.issues.push(Issue::error(IssueCode::NotFound, self.path.concat(), problem));
+        if let Some((code, problem)) = self.links.unmatched.get(text.as_str()) {
+            self.issues.push(Issue::error(*code, self.path.concat(), problem));
+        } else if matches!(Reference::parse(text, &[]), Reference::Urn(_)) {
+            let problem = "no entry of the transaction has this fullUrl: add it, or refer to what is on the server";
+            self.issues.push(Issue::error(IssueCode::NotFound, self.path.concat(), problem));
+        }
     }
 
     fn link(&self, text: &mut String) {
@@ -203,6 +209,7 @@ mod tests {
         links.add("urn:uuid:1", &key("p1"));
         links.add("http://there/fhir/Patient/old", &key("p2"));
         links.add_conditional("Patient?identifier=a", key("p3"));
+        links.add_unmatched("Patient?identifier=b", IssueCode::MultipleMatches, "two".to_owned());
         links
     }
 
@@ -253,13 +260,21 @@ mod tests {
     }
 
     #[test]
-    fn a_urn_that_no_entry_has_is_named() {
+    fn what_leads_nowhere_is_named() {
         let (_, issues) = resolved(json!({
             "resourceType": "Observation",
-            "performer": [{"reference": "Patient/1"}, {"reference": "urn:uuid:2"}]
+            "extension": [{"url": "http://x", "valueReference": {"reference": "urn:uuid:2"}}],
+            "performer": [{"reference": "Patient/1"}, {"reference": "urn:uuid:2"}, {"reference": "Patient?identifier=b"}]
         }));
 
-        assert_eq!(issues.len(), 1);
-        assert_eq!(issues[0].expression.as_deref(), Some("Observation.performer[1].reference"));
+        let places: Vec<_> = issues.iter().map(|issue| (issue.expression.as_deref().unwrap(), issue.code)).collect();
+        assert_eq!(
+            places,
+            [
+                ("Observation.extension[0].value.reference", IssueCode::NotFound),
+                ("Observation.performer[1].reference", IssueCode::NotFound),
+                ("Observation.performer[2].reference", IssueCode::MultipleMatches),
+            ]
+        );
     }
 }

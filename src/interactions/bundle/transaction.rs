@@ -322,6 +322,7 @@ fn look_up(
         let found = match &entry.action {
             Action::Delete { .. } | Action::ConditionalDelete { .. } => continue,
             Action::Get { .. } => Ok((Resolved::Get, None)),
+            Action::Refused(issue) => Err(InteractionError::Invalid(vec![issue.clone()])),
             Action::Update { key, .. } => Ok((Resolved::Update(key.clone()), None)),
             Action::Patch { key, .. } => read(reader, caller, key).map(|row| (Resolved::Patch(row), None)),
             Action::Create { resource, if_none_exist } => {
@@ -439,22 +440,40 @@ fn find_conditional_references(
             let Reference::Conditional { type_name, criteria } = Reference::parse(&text, &[]) else {
                 continue;
             };
-            let found = ResourceType::parse(type_name)
-                .map_err(|unknown| {
-                    let place = resource.resource_type.name();
-                    InteractionError::Invalid(vec![Issue::error(IssueCode::Value, place, unknown.to_string())])
-                })
-                .and_then(|resource_type| {
-                    let criteria = Criteria::parse(engine, resource_type, criteria)?;
+            let found = match ResourceType::parse(type_name) {
+                Err(unknown) => {
+                    Err(InteractionError::Invalid(vec![Issue::request(IssueCode::Value, unknown.to_string())]))
+                }
+                Ok(resource_type) => Criteria::parse(engine, resource_type, criteria).and_then(|criteria| {
                     let rows = criteria.find(reader, 2)?;
                     criteria.single(rows)?.ok_or(InteractionError::NoMatch(resource_type))
-                })
-                .map_err(|error| at(index, error))?;
-            links.add_conditional(&text, found.key);
+                }),
+            };
+            match found {
+                Ok(row) => links.add_conditional(&text, row.key),
+                Err(error) => {
+                    let (code, problem) = unmatched(error).map_err(|error| at(index, error))?;
+                    links.add_unmatched(&text, code, problem);
+                }
+            }
             seen.insert(text);
         }
     }
     Ok(())
+}
+
+/// What to say of each element with a conditional reference that found no single resource; a failure of the server stays one.
+fn unmatched(error: InteractionError) -> Result<(IssueCode, String), InteractionError> {
+    Ok(match error {
+        InteractionError::Invalid(mut issues) if !issues.is_empty() => {
+            let issue = issues.swap_remove(0);
+            (issue.code, issue.text)
+        }
+        InteractionError::NoMatch(_) => (IssueCode::NotFound, error.to_string()),
+        InteractionError::MultipleMatches(_) => (IssueCode::MultipleMatches, error.to_string()),
+        InteractionError::Search(_) => (IssueCode::Value, error.to_string()),
+        other => return Err(other),
+    })
 }
 
 /// Refuses a transaction that changes one resource twice.

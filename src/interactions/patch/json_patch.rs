@@ -116,8 +116,8 @@ impl Run<'_> {
             Operation::Copy { from, path } => {
                 // Paid for before it is copied.
                 let value = from.find(self.document).map_err(|fault| (fault, from.text))?;
-                let bytes = measure(value).map_err(|fault| (fault, from.text))?.bytes;
-                self.budget.spend(bytes).map_err(|fault| (fault, from.text))?;
+                let measured = measure(value).map_err(|fault| (fault, from.text))?;
+                self.budget.spend_on_copy(measured).map_err(|fault| (fault, from.text))?;
                 let copy = value.clone();
                 self.add(path, copy).map_err(|fault| (fault, path.text))
             }

@@ -15,6 +15,8 @@ pub(super) struct Measure {
     pub bytes: usize,
     /// 0 for a string, number or literal, otherwise how many containers nest.
     pub depth: usize,
+    /// How many JSON values there are, this one and those inside.
+    pub values: usize,
 }
 
 /// Measures `value`; fails when it nests deeper than a resource may.
@@ -25,27 +27,29 @@ pub(super) fn measure(value: &Value) -> Result<Measure, Fault> {
 fn measure_below(value: &Value, levels: usize) -> Result<Measure, Fault> {
     let levels_inside = || levels.checked_sub(1).ok_or_else(too_deep);
     match value {
-        Value::Null => Ok(Measure { bytes: 4, depth: 0 }),
-        Value::Bool(truth) => Ok(Measure { bytes: if *truth { 4 } else { 5 }, depth: 0 }),
-        Value::Number(number) => Ok(Measure { bytes: number.as_str().len(), depth: 0 }),
-        Value::String(text) => Ok(Measure { bytes: text_bytes(text), depth: 0 }),
+        Value::Null => Ok(Measure { bytes: 4, depth: 0, values: 1 }),
+        Value::Bool(truth) => Ok(Measure { bytes: if *truth { 4 } else { 5 }, depth: 0, values: 1 }),
+        Value::Number(number) => Ok(Measure { bytes: number.as_str().len(), depth: 0, values: 1 }),
+        Value::String(text) => Ok(Measure { bytes: text_bytes(text), depth: 0, values: 1 }),
         Value::Array(items) => {
             let levels = levels_inside()?;
-            let mut whole = Measure { bytes: 2 + items.len().saturating_sub(1), depth: 1 };
+            let mut whole = Measure { bytes: 2 + items.len().saturating_sub(1), depth: 1, values: 1 };
             for item in items {
                 let item = measure_below(item, levels)?;
                 whole.bytes += item.bytes;
                 whole.depth = whole.depth.max(item.depth + 1);
+                whole.values += item.values;
             }
             Ok(whole)
         }
         Value::Object(members) => {
             let levels = levels_inside()?;
-            let mut whole = Measure { bytes: 2 + members.len().saturating_sub(1), depth: 1 };
+            let mut whole = Measure { bytes: 2 + members.len().saturating_sub(1), depth: 1, values: 1 };
             for (name, member) in members {
                 let member = measure_below(member, levels)?;
                 whole.bytes += text_bytes(name) + 1 + member.bytes;
                 whole.depth = whole.depth.max(member.depth + 1);
+                whole.values += member.values;
             }
             Ok(whole)
         }
@@ -81,6 +85,8 @@ pub(super) struct Budget {
     pub bytes: usize,
     max_bytes: usize,
     work: usize,
+    /// JSON values that may still be copied.
+    copies: usize,
 }
 
 impl Budget {
@@ -88,15 +94,25 @@ impl Budget {
     const PASSES: usize = 16;
     /// Work that is always allowed, however small resources are.
     const FLOOR: usize = 1 << 20;
+    /// JSON values that one patch may copy. In memory a small value takes a hundred times its text, and the body that
+    /// asks for the copies takes next to nothing, so the bytes alone would let a patch of 2 kB take 300 MB.
+    const COPIES: usize = 50_000;
 
     pub fn new(bytes: usize, max_bytes: usize) -> Budget {
-        Budget { bytes, max_bytes, work: max_bytes.saturating_mul(Budget::PASSES).saturating_add(Budget::FLOOR) }
+        let work = max_bytes.saturating_mul(Budget::PASSES).saturating_add(Budget::FLOOR);
+        Budget { bytes, max_bytes, work, copies: Budget::COPIES }
     }
 
     /// Pays for touching `units` bytes or list items.
     pub fn spend(&mut self, units: usize) -> Result<(), Fault> {
         self.work = self.work.checked_sub(units).ok_or(Fault::TooCostly)?;
         Ok(())
+    }
+
+    /// Pays for a copy of what was measured.
+    pub fn spend_on_copy(&mut self, measured: Measure) -> Result<(), Fault> {
+        self.copies = self.copies.checked_sub(measured.values).ok_or(Fault::TooCostly)?;
+        self.spend(measured.bytes)
     }
 
     /// Notes that the document loses `lost` bytes and gains `gained`, and fails when it becomes too large by that.
@@ -136,6 +152,12 @@ mod tests {
         assert_eq!(measure(&json!(1)).unwrap().depth, 0);
         assert_eq!(measure(&json!({})).unwrap().depth, 1);
         assert_eq!(measure(&json!({"a": [1, {"b": 2}]})).unwrap().depth, 3);
+    }
+
+    #[test]
+    fn values_are_counted_with_those_inside() {
+        assert_eq!(measure(&json!("a")).unwrap().values, 1);
+        assert_eq!(measure(&json!({"a": [1, {"b": 2}], "c": {}})).unwrap().values, 6);
     }
 
     #[test]

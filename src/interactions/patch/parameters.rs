@@ -13,10 +13,16 @@ pub(super) fn read(parameters: &Value) -> Result<Vec<Operation<'_>>, PatchError>
     if parameters.get("resourceType").and_then(Value::as_str) != Some("Parameters") {
         return Err(PatchError::NotAPatch("a FHIRPath patch is a Parameters resource"));
     }
+    let known = |name: &String| {
+        matches!(name.as_str(), "resourceType" | "id" | "meta" | "implicitRules" | "language" | "parameter")
+    };
+    if !parameters.as_object().is_some_and(|members| members.keys().all(known)) {
+        return Err(PatchError::NotAPatch("a FHIRPath patch has no elements but Parameters.parameter"));
+    }
     let list = match parameters.get("parameter") {
         None => return Ok(Vec::new()),
-        Some(Value::Array(list)) => list,
-        Some(_) => return Err(PatchError::NotAPatch("Parameters.parameter is a list of operations")),
+        Some(Value::Array(list)) if !list.is_empty() => list,
+        Some(_) => return Err(PatchError::NotAPatch("Parameters.parameter is a list of operations, at least one")),
     };
     if list.len() > MAX_OPERATIONS {
         return Err(PatchError::TooManyOperations(list.len()));
@@ -54,6 +60,9 @@ impl<'a> Operation<'a> {
         if name != "operation" {
             return Err(Fault::Malformed("each parameter is called 'operation'".to_owned()));
         }
+        if parameter.keys().any(|member| !matches!(member.as_str(), "id" | "extension" | "name" | "part")) {
+            return Err(Fault::Malformed("an operation has a name and parts, nothing else".to_owned()));
+        }
         let parts = Parts::of(parameter)?;
         let path = parts.text("path")?;
         let action = match parts.text("type")? {
@@ -84,6 +93,13 @@ impl<'a> Parts<'a> {
                 return Err(Fault::Malformed(
                     "the parts of an operation are type, path, name, value, index, source and destination".to_owned(),
                 ));
+            }
+            let content =
+                |member: &&String| !matches!(member.as_str(), "id" | "extension" | "name") && !member.starts_with('_');
+            if part.keys().filter(content).count() != 1 {
+                return Err(Fault::Malformed(format!(
+                    "the part '{name}' has one value[x], or parts, and nothing else"
+                )));
             }
             if parts.iter().any(|(known, _)| *known == name) {
                 return Err(Fault::Malformed(format!("the part '{name}' is given twice")));
@@ -133,6 +149,12 @@ mod tests {
             json!(1),
             json!({"name": "operation"}),
             json!({"name": "other", "part": []}),
+            json!({"name": "operation", "shoeSize": 1, "part": delete["part"]}),
+            operation(json!([
+                {"name": "type", "valueCode": "delete"},
+                {"name": "path", "valueString": "Patient", "shoeSize": 1},
+            ])),
+            operation(json!([{"name": "type", "valueCode": "delete"}, {"name": "path"}])),
             operation(json!([{"name": "type", "valueCode": "delete"}])),
             operation(json!([{"name": "path", "valueString": "Patient"}])),
             operation(json!([{"name": "type", "valueCode": "merge"}, {"name": "path", "valueString": "Patient"}])),
@@ -170,6 +192,8 @@ mod tests {
             json!({}),
             json!({"resourceType": "Bundle"}),
             json!({"resourceType": "Parameters", "parameter": {}}),
+            json!({"resourceType": "Parameters", "parameter": []}),
+            json!({"resourceType": "Parameters", "shoeSize": 1}),
         ] {
             assert!(matches!(read(&body), Err(PatchError::NotAPatch(_))), "{body}");
         }

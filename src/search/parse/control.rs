@@ -51,7 +51,7 @@ pub(super) fn read<'a>(
         });
     }
     if value.trim().is_empty() {
-        return Err(SearchError::EmptyValue { parameter: parameter() });
+        return Err(bad("it is empty: give a value, or leave the parameter out"));
     }
     if seen.contains(&name) {
         return Err(SearchError::Repeated { parameter: parameter() });

@@ -6,7 +6,13 @@ use awc::http::Method;
 
 use crate::support::{TestServer, on_both};
 
-on_both!(bad_bodies_are_refused_and_nothing_is_stored, malformed_json_is_refused_with_its_line_and_column);
+on_both!(
+    bad_bodies_are_refused_and_nothing_is_stored,
+    malformed_json_is_refused_with_its_line_and_column,
+    malformed_json_in_an_entry_names_entry_and_element,
+    a_form_that_is_no_utf_8_is_refused,
+    a_very_large_number_of_flaws_is_answered_in_short,
+);
 
 fn nested(depth: usize) -> Vec<u8> {
     let open = r#"{"url":"https://nobody.example/x","extension":["#;
@@ -57,6 +63,16 @@ async fn bad_bodies_are_refused_and_nothing_is_stored(server: &TestServer) {
         ("nesting of 200", nested(100)),
         ("nesting of 80,000", nested(40_000)),
         ("nesting that never ends", b"[".repeat(500_000)),
+        (
+            "a space in the id of an element",
+            br#"{"resourceType":"Patient","name":[{"id":"a b","family":"x"}]}"#.to_vec(),
+        ),
+        (
+            "a urn:uuid that is none",
+            br#"{"resourceType":"Patient","managingOrganization":{"reference":"urn:uuid:1"}}"#.to_vec(),
+        ),
+        ("UTF-16", "{\"resourceType\":\"Patient\"}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("a byte order mark", b"\xef\xbb\xbf{\"resourceType\":\"Patient\"}".to_vec()),
     ];
     for (name, body) in cases {
         let answer = server.request(Method::POST, "Patient").body("application/fhir+json", body).send().await;
@@ -74,4 +90,32 @@ async fn malformed_json_is_refused_with_its_line_and_column(server: &TestServer)
     answer.refused(400);
 
     assert!(answer.text().contains("line 3"), "{}", answer.text());
+}
+
+async fn malformed_json_in_an_entry_names_entry_and_element(server: &TestServer) {
+    let body = concat!(
+        r#"{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"POST","url":"Observation"},"#,
+        r#""resource":{"resourceType":"Observation","component":[{"valueQuantity":{"value":01}}]}}]}"#
+    );
+    let issue = server.request(Method::POST, "").body("application/fhir+json", body).send().await.refused(400);
+
+    assert_eq!(issue["expression"][0], "Bundle.entry[0].resource.component[0].value.value");
+    assert!(issue["diagnostics"].as_str().unwrap().starts_with("line 1, column 1"), "{issue}");
+}
+
+async fn a_form_that_is_no_utf_8_is_refused(server: &TestServer) {
+    for form in [&b"name=\xff\xfe"[..], b"name=%ff", b"name=%zz"] {
+        let request = server.request(Method::POST, "Patient/_search");
+        let issue = request.body("application/x-www-form-urlencoded", form).send().await.refused(400);
+        assert!(issue["diagnostics"].as_str().unwrap().contains("UTF-8"), "{issue}");
+    }
+}
+
+async fn a_very_large_number_of_flaws_is_answered_in_short(server: &TestServer) {
+    let extensions = vec![r#"{"url":"urn:a"}"#; 100_000].join(",");
+    let body = format!(r#"{{"resourceType":"Patient","extension":[{extensions}]}}"#);
+    let answer = server.request(Method::POST, "Patient").body("application/fhir+json", body).send().await;
+    answer.refused(422);
+
+    assert_eq!(answer.json()["issue"].as_array().unwrap().len(), 101);
 }

@@ -13,6 +13,7 @@ on_both!(
     a_client_chooses_what_a_write_answers_with,
     a_head_has_the_headers_of_the_get_and_no_body,
     accept_and_format_choose_the_media_type,
+    a_posted_format_outweighs_accept_as_one_in_the_address_does,
     every_answer_has_an_id_that_the_client_may_choose,
     a_slash_at_the_end_changes_nothing,
 );
@@ -87,6 +88,20 @@ async fn accept_and_format_choose_the_media_type(server: &TestServer) {
     read("text/html", "").await.refused(406);
     let pretty = read("*/*", "?_pretty=true").await.expect(200);
     assert!(pretty.text().contains("\n  \"resourceType\""), "{}", pretty.text());
+}
+
+async fn a_posted_format_outweighs_accept_as_one_in_the_address_does(server: &TestServer) {
+    let search = async |query: &str, form: &str| {
+        let request = server.request(Method::POST, &format!("Patient/_search{query}")).header("Accept", "text/html");
+        request.body("application/x-www-form-urlencoded", form).send().await
+    };
+
+    search("", "_format=json").await.expect(200);
+    search("?_format=json", "name=a").await.expect(200);
+    search("", "name=a").await.refused(406);
+    search("", "_format=xml").await.refused(406);
+    let request = server.request(Method::POST, "_search").header("Accept", "text/html");
+    request.body("application/x-www-form-urlencoded", "_type=Patient&_format=json").send().await.expect(200);
 }
 
 async fn every_answer_has_an_id_that_the_client_may_choose(server: &TestServer) {

@@ -8,6 +8,7 @@ use crate::support::{TestServer, bundle, identifier, on_both, patient, patient_c
 
 on_both!(
     a_bad_entry_of_a_batch_leaves_the_others_standing,
+    an_entry_of_a_batch_that_can_not_be_understood_fails_alone,
     the_entries_of_a_batch_are_answered_in_their_order,
     a_batch_reads_searches_and_shows_histories,
     an_empty_batch_is_answered_with_an_empty_one,
@@ -32,6 +33,30 @@ async fn a_bad_entry_of_a_batch_leaves_the_others_standing(server: &TestServer) 
     assert_eq!(answer.entries()[1]["response"]["outcome"]["resourceType"], "OperationOutcome");
     assert_eq!(answer.entries()[1]["response"]["outcome"]["issue"][0]["expression"][0], "Patient.birthDate");
     assert_eq!(server.count("Patient").await, 2);
+}
+
+async fn an_entry_of_a_batch_that_can_not_be_understood_fails_alone(server: &TestServer) {
+    let bad = [
+        get("Nonsense/1"),
+        get("Patient/a_b"),
+        get("http://nobody.example/fhir/Patient/1"),
+        get("../Patient/1"),
+        get("Patient/$everything"),
+        json!({ "resource": { "resourceType": "Nonsense" }, "request": { "method": "POST", "url": "Patient" } }),
+        json!({ "resource": patient("1"), "request": { "method": "POST", "url": "Observation" } }),
+        json!({ "request": { "method": "POST", "url": "Patient" } }),
+        json!({ "resource": patient("1"), "request": { "method": "PUT", "url": "Patient/1", "ifMatch": "a b" } }),
+    ];
+    for entry in &bad {
+        let entries = [post(&patient("1")), entry.clone(), post(&patient("2"))];
+        let answer = server.post("", &bundle("batch", &entries)).await.expect(200);
+        assert_eq!(statuses(&answer.entries()), ["201", "400", "201"], "{entry}");
+        let issue = &answer.entries()[1]["response"]["outcome"]["issue"][0];
+        assert!(issue["expression"][0].as_str().unwrap().starts_with("Bundle.entry[1]."), "{issue}");
+        server.post("", &bundle("transaction", &entries)).await.refused(400);
+    }
+
+    assert_eq!(server.count("Patient").await, 2 * bad.len() as u64);
 }
 
 async fn the_entries_of_a_batch_are_answered_in_their_order(server: &TestServer) {

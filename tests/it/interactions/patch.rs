@@ -15,6 +15,8 @@ on_both!(
     a_patch_of_nothing_is_not_found_or_gone,
     a_patch_for_an_older_version_is_refused,
     a_patch_may_not_change_what_the_resource_is,
+    a_patch_whose_copies_double_a_value_again_and_again_is_refused,
+    a_parameters_that_is_no_patch_is_refused,
 );
 
 async fn json_patch(server: &TestServer, address: &str, operations: &Value) -> Answer {
@@ -103,4 +105,42 @@ async fn a_patch_may_not_change_what_the_resource_is(server: &TestServer) {
         let operations = json!([{ "op": "replace", "path": path, "value": value }]);
         json_patch(server, &format!("Patient/{id}"), &operations).await.refused(422);
     }
+}
+
+async fn a_patch_whose_copies_double_a_value_again_and_again_is_refused(server: &TestServer) {
+    let id = server.create(&patient_called("Before")).await;
+    let address = format!("Patient/{id}");
+    let start =
+        json!({ "op": "add", "path": "/extension", "value": [{ "url": "urn:a", "valueString": "x".repeat(1000) }] });
+    let texts = |count: usize| {
+        let copies = (0..count).map(|_| json!({ "op": "copy", "from": "/extension", "path": "/extension/-" }));
+        Value::Array(std::iter::once(start.clone()).chain(copies).collect())
+    };
+    let objects = |count: usize| {
+        let copies = (0..count).map(|number| json!({ "op": "copy", "from": "/a", "path": format!("/a/k{number}") }));
+        let start = json!({ "op": "add", "path": "/a", "value": { "b": "x" } });
+        Value::Array(std::iter::once(start).chain(copies).collect())
+    };
+    json_patch(server, &address, &texts(40)).await.refused(413);
+    json_patch(server, &address, &objects(40)).await.refused(422);
+    json_patch(server, &address, &texts(1000)).await.refused(400);
+
+    assert_eq!(server.get(&address).await.expect(200).header("ETag"), "W/\"1\"");
+}
+
+async fn a_parameters_that_is_no_patch_is_refused(server: &TestServer) {
+    let id = server.create(&patient_called("Before")).await;
+    let delete = json!([{ "name": "type", "valueCode": "delete" }, { "name": "path", "valueString": "Patient.name" }]);
+    let bad = [
+        json!({ "resourceType": "Parameters", "parameter": [] }),
+        json!({ "resourceType": "Parameters", "parameter": [{ "name": "other", "part": delete }] }),
+        json!({ "resourceType": "Parameters", "parameter": [{ "name": "operation", "part": delete, "shoeSize": 44 }] }),
+        json!({ "resourceType": "Parameters", "shoeSize": 44, "parameter": [{ "name": "operation", "part": delete }] }),
+        patient_called("Other"),
+    ];
+    for patch in bad {
+        server.request(Method::PATCH, &format!("Patient/{id}")).json(&patch).send().await.refused(400);
+    }
+
+    assert_eq!(server.get(&format!("Patient/{id}")).await.expect(200).header("ETag"), "W/\"1\"");
 }

@@ -134,8 +134,16 @@ async fn a_conditional_reference_that_finds_nothing_or_several_is_refused(server
     for number in ["none", "twice"] {
         let weight = observation(&format!("Patient?{}", identifier(number)), "70");
         let refused = transact(server, &[entry("POST", "Observation", &weight)]).await;
-        assert!(matches!(refused.status, 400 | 404 | 412 | 422), "{}", refused.text());
-        refused.refused(refused.status);
+        let issue = refused.refused(400);
+        assert_eq!(issue["expression"][0], "Bundle.entry[0].resource.subject.reference");
+    }
+    for reference in
+        ["Patient?nonsense=1", "Patient?_count=1", "Nonsense?_id=1", "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"]
+    {
+        let entries =
+            [entry("POST", "Patient", &patient("1")), entry("POST", "Observation", &observation(reference, "70"))];
+        let issue = transact(server, &entries).await.refused(400);
+        assert_eq!(issue["expression"][0], "Bundle.entry[1].resource.subject.reference", "{reference}: {issue}");
     }
 
     assert_eq!(server.count("Observation").await, 0);
