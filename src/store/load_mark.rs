@@ -1,0 +1,108 @@
+//! Marks of what `load` has stored: written in the transaction that stores it, they stand or fall with it.
+
+use diesel::RunQueryDsl;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt};
+use diesel::{PgConnection, QueryResult};
+
+use crate::store::reader::{Link, Reader, on};
+use crate::store::statement::{Fixed, Value};
+use crate::store::{StoreError, Tx};
+
+/// One thing that a load has stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LoadMark {
+    /// Hash of the document's name.
+    pub place: i64,
+    /// Hash of its bytes.
+    pub content: i64,
+    /// The entry that was stored by itself; `None` for the document as a whole.
+    pub entry: Option<u32>,
+}
+
+impl LoadMark {
+    fn entry_column(&self) -> i64 {
+        self.entry.map_or(-1, i64::from)
+    }
+}
+
+impl Reader<'_> {
+    /// The marks of a load.
+    pub fn load_marks(&mut self, load: i64) -> Result<Vec<LoadMark>, StoreError> {
+        let values = [Value::Integer(load)];
+        let select = Fixed::<(BigInt, BigInt, BigInt)>::new(
+            "SELECT place, content, entry FROM load_mark WHERE load = ?",
+            &values,
+        );
+        let rows: Vec<(i64, i64, i64)> = on!(self.link, connection => select.load(*connection))?;
+        let mark = |(place, content, entry)| LoadMark { place, content, entry: u32::try_from(entry).ok() };
+        Ok(rows.into_iter().map(mark).collect())
+    }
+}
+
+impl Tx<'_> {
+    /// Takes away the marks of a load.
+    pub fn forget_load(&mut self, load: i64) -> Result<(), StoreError> {
+        let values = [Value::Integer(load)];
+        let delete = Fixed::<()>::new("DELETE FROM load_mark WHERE load = ?", &values);
+        on!(self.reader.link, connection => delete.execute(*connection))?;
+        Ok(())
+    }
+
+    /// Notes that `marks` are stored when this transaction is.
+    pub fn mark_loaded(&mut self, load: i64, marks: &[LoadMark]) -> Result<(), StoreError> {
+        match &mut self.reader.link {
+            Link::Sqlite(connection) => {
+                for mark in marks {
+                    let values = [load, mark.place, mark.content, mark.entry_column()].map(Value::Integer);
+                    let text = "INSERT INTO load_mark (load, place, content, entry) VALUES (?, ?, ?, ?) \
+                                ON CONFLICT DO NOTHING";
+                    Fixed::<()>::new(text, &values).execute(*connection)?;
+                }
+                Ok(())
+            }
+            Link::Postgres(connection) => insert(connection, load, marks),
+        }
+    }
+}
+
+/// All marks in one round trip.
+fn insert(connection: &mut PgConnection, load: i64, marks: &[LoadMark]) -> Result<(), StoreError> {
+    if marks.is_empty() {
+        return Ok(());
+    }
+    let column = |of: fn(&LoadMark) -> i64| marks.iter().map(of).collect();
+    let (place, content) = (column(|mark| mark.place), column(|mark| mark.content));
+    Insert { load, place, content, entry: column(LoadMark::entry_column) }.execute(connection)?;
+    Ok(())
+}
+
+struct Insert {
+    load: i64,
+    place: Vec<i64>,
+    content: Vec<i64>,
+    entry: Vec<i64>,
+}
+
+impl QueryId for Insert {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Pg> for Insert {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO load_mark (load, place, content, entry) SELECT ");
+        out.push_bind_param::<BigInt, _>(&self.load)?;
+        out.push_sql(", m.* FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.place)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.content)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.entry)?;
+        out.push_sql(") AS m ON CONFLICT DO NOTHING");
+        Ok(())
+    }
+}
+
+impl RunQueryDsl<PgConnection> for Insert {}
