@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use crate::fhir::json;
-use crate::load::{LoadError, archive};
+use crate::load::{LoadError, archive, mark};
 
 /// Folders inside folders are looked into so deep.
 const DEEPEST_FOLDER: usize = 16;
@@ -20,7 +20,20 @@ const LONGEST_LINE: u64 = 64 << 20;
 /// One JSON text, or what kept it from being read.
 pub(super) struct Document {
     pub(super) name: String,
+    /// Hash of the text; 0 when it could not be read.
+    pub(super) content: i64,
     pub(super) value: Result<Value, String>,
+}
+
+impl Document {
+    fn parsed(name: String, text: &[u8]) -> Document {
+        let value = json::parse(text).map_err(|error| error.to_string());
+        Document { name, content: mark::number(text), value }
+    }
+
+    pub(super) fn unreadable(name: String, problem: String) -> Document {
+        Document { name, content: 0, value: Err(problem) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +127,7 @@ impl File {
         }
         match fs::File::open(&self.path) {
             Ok(file) => documents(&name, self.kind, self.is_packed, file, wanted, sink),
-            Err(error) => sink(Document { name, value: Err(format!("the file can't be read: {error}")) }),
+            Err(error) => sink(Document::unreadable(name, format!("the file can't be read: {error}"))),
         }
     }
 }
@@ -144,8 +157,10 @@ fn unpacked(
     sink: &mut dyn FnMut(Document) -> bool,
 ) -> bool {
     if kind == Kind::Json {
-        let value = whole(input).and_then(|bytes| parsed(&bytes));
-        return sink(Document { name: name.to_owned(), value });
+        return sink(match whole(input) {
+            Ok(bytes) => Document::parsed(name.to_owned(), &bytes),
+            Err(problem) => Document::unreadable(name.to_owned(), problem),
+        });
     }
     let mut line = Vec::new();
     for number in 1u64.. {
@@ -160,10 +175,10 @@ fn unpacked(
             Err(error) => Some(format!("the file can't be read: {error}")),
         };
         if let Some(problem) = is_last {
-            return sink(Document { name, value: Err(problem) });
+            return sink(Document::unreadable(name, problem));
         }
         let text = line.trim_ascii();
-        if !text.is_empty() && wanted(&name) && !sink(Document { name, value: parsed(text) }) {
+        if !text.is_empty() && wanted(&name) && !sink(Document::parsed(name, text)) {
             return false;
         }
     }
@@ -177,8 +192,4 @@ fn whole(input: impl Read) -> Result<Vec<u8>, String> {
         return Err("the file is larger than 512 MiB: split it, or use NDJSON".to_owned());
     }
     Ok(bytes)
-}
-
-fn parsed(bytes: &[u8]) -> Result<Value, String> {
-    json::parse(bytes).map_err(|error| error.to_string())
 }
