@@ -29,7 +29,7 @@ pub(super) fn run(
     let mut answers: Vec<Option<EntryAnswer>> = entries.iter().map(|_| None).collect();
     let writes: Vec<usize> =
         (0..entries.len()).filter(|index| !matches!(entries[*index].action, Action::Get { .. })).collect();
-    for group in writes.chunks(ENTRIES_PER_COMMIT) {
+    for (number, group) in writes.chunks(ENTRIES_PER_COMMIT).enumerate() {
         let mut ready = Vec::with_capacity(group.len());
         for &index in group {
             match AnyWrite::prepare(engine, caller, &entries[index]) {
@@ -38,7 +38,18 @@ pub(super) fn run(
             }
         }
         let with = Arc::clone(rider);
-        for (index, done) in engine.store.write(move |tx| apply_each(tx, &mut ready, &with))? {
+        let written = match engine.store.write(move |tx| apply_each(tx, &mut ready, &with)) {
+            Ok(written) => written,
+            Err(error) if number == 0 => return Err(error),
+            // What stands from the groups before must be told: a client that hears of a failure only sends all again.
+            Err(error) => {
+                for index in writes.iter().skip(number * ENTRIES_PER_COMMIT) {
+                    answers[*index].get_or_insert_with(|| EntryAnswer::Failed(the_same(&error)));
+                }
+                break;
+            }
+        };
+        for (index, done) in written {
             answers[index] = Some(match done {
                 Ok(answer) => answer,
                 // Another writer got in between; alone, with fresh preparation, it gets its turn.
@@ -62,6 +73,17 @@ pub(super) fn run(
     }
     let missing = || EntryAnswer::Failed(StoreError::Panicked.into());
     Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
+}
+
+/// The failure of a group, for each of its entries.
+fn the_same(error: &InteractionError) -> InteractionError {
+    InteractionError::Store(match error {
+        InteractionError::Store(StoreError::Busy) => StoreError::Busy,
+        InteractionError::Store(StoreError::DiskFull) => StoreError::DiskFull,
+        InteractionError::Store(StoreError::Timeout) => StoreError::Timeout,
+        InteractionError::Store(StoreError::Unreachable(text)) => StoreError::Unreachable(text.clone()),
+        _ => StoreError::Panicked,
+    })
 }
 
 type Done = (usize, Result<EntryAnswer, InteractionError>);
