@@ -220,7 +220,10 @@ impl<'a, T: Target> Loader<'a, T> {
                 Some(postponed) if may_be_early => {
                     postponed.insert(place.input);
                 }
-                _ => self.refuse(place, reasons),
+                _ => {
+                    let entry = entry_of(&reasons);
+                    self.refuse(Place { entry, ..place }, reasons);
+                }
             },
         }
         Ok(())
@@ -252,8 +255,7 @@ impl<'a, T: Target> Loader<'a, T> {
     }
 
     fn refuse(&mut self, place: Place, reasons: Vec<Reason>) {
-        let entry = place.entry.or_else(|| entry_of(&reasons));
-        self.summary.refuse(Refused { input: place.input, entry, reasons });
+        self.summary.refuse(Refused { input: place.input, entry: place.entry, reasons });
     }
 }
 
