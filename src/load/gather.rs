@@ -60,7 +60,7 @@ impl<'a, T: Target> Loader<'a, T> {
 
     /// Sends what is in the document, at the latest when `flush` is called.
     pub(super) fn take(&mut self, document: Document) -> Result<(), LoadError> {
-        let mark = mark::document(&document.name, document.content);
+        let mark = document.mark;
         let place = Place { input: document.name, entry: None };
         if self.postponed.is_some() {
             self.summary.documents += 1;
@@ -100,7 +100,7 @@ impl<'a, T: Target> Loader<'a, T> {
                 continue;
             };
             match Resource::from_value(resource) {
-                Ok(resource) => self.gather(place, member(mark, index), resource)?,
+                Ok(resource) => self.gather(place, mark::entry(mark, index), resource)?,
                 Err(issue) => self.refuse(place, vec![reason(issue)]),
             }
         }
@@ -184,7 +184,7 @@ impl<'a, T: Target> Loader<'a, T> {
         let mut left = Vec::new();
         for (index, entry) in entries.into_iter().enumerate() {
             let place = Place { input: place.input.clone(), entry: Some(index) };
-            let mark = member(mark, index);
+            let mark = mark::entry(mark, index);
             if self.is_new(&place, &mark) {
                 places.push(place);
                 marks.push(mark);
@@ -261,11 +261,6 @@ impl<'a, T: Target> Loader<'a, T> {
 
 fn taken_entries(bundle: &mut Resource) -> Vec<Value> {
     bundle.value.get_mut("entry").and_then(Value::as_array_mut).map(mem::take).unwrap_or_default()
-}
-
-/// The mark of the entry at `index` of a document.
-fn member(document: LoadMark, index: usize) -> LoadMark {
-    LoadMark { entry: u32::try_from(index).ok(), ..document }
 }
 
 /// About how many bytes the value is as JSON.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::fhir::json;
 use crate::load::{LoadError, archive, mark};
+use crate::store::LoadMark;
 
 /// Folders inside folders are looked into so deep.
 const DEEPEST_FOLDER: usize = 16;
@@ -20,19 +21,20 @@ const LONGEST_LINE: u64 = 64 << 20;
 /// One JSON text, or what kept it from being read.
 pub(super) struct Document {
     pub(super) name: String,
-    /// Hash of the text; 0 when it could not be read.
-    pub(super) content: i64,
+    /// By what a later load knows it.
+    pub(super) mark: LoadMark,
     pub(super) value: Result<Value, String>,
 }
 
 impl Document {
-    fn parsed(name: String, text: &[u8]) -> Document {
+    /// `place` is the hash of the file's name; lines are counted from 1, and there is no line 0.
+    fn parsed(name: String, place: i64, line: u32, text: &[u8]) -> Document {
         let value = json::parse(text).map_err(|error| error.to_string());
-        Document { name, content: mark::number(text), value }
+        Document { name, mark: mark::document(place, line, text), value }
     }
 
     pub(super) fn unreadable(name: String, problem: String) -> Document {
-        Document { name, content: 0, value: Err(problem) }
+        Document { name, mark: mark::document(0, 0, b""), value: Err(problem) }
     }
 }
 
@@ -156,14 +158,15 @@ fn unpacked(
     wanted: &dyn Fn(&str) -> bool,
     sink: &mut dyn FnMut(Document) -> bool,
 ) -> bool {
+    let place = mark::place(name);
     if kind == Kind::Json {
         return sink(match whole(input) {
-            Ok(bytes) => Document::parsed(name.to_owned(), &bytes),
+            Ok(bytes) => Document::parsed(name.to_owned(), place, 0, &bytes),
             Err(problem) => Document::unreadable(name.to_owned(), problem),
         });
     }
     let mut line = Vec::new();
-    for number in 1u64.. {
+    for number in 1u32.. {
         line.clear();
         let name = format!("{name} line {number}");
         let is_last = match input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
@@ -178,7 +181,7 @@ fn unpacked(
             return sink(Document::unreadable(name, problem));
         }
         let text = line.trim_ascii();
-        if !text.is_empty() && wanted(&name) && !sink(Document::parsed(name, text)) {
+        if !text.is_empty() && wanted(&name) && !sink(Document::parsed(name, place, number, text)) {
             return false;
         }
     }

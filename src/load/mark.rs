@@ -18,14 +18,23 @@ pub(super) fn load_number(target: &str, paths: &[PathBuf]) -> i64 {
     hasher.finish() as i64
 }
 
-/// The mark of a document as a whole; `name` begins with the path of its file.
-pub(super) fn document(name: &str, content: i64) -> LoadMark {
-    let place = number(absolute(Path::new(name)).as_os_str().as_encoded_bytes());
-    LoadMark { place, content, entry: None }
+/// The number of a file or of a member of an archive; `name` begins with the path of the file.
+pub(super) fn place(name: &str) -> i64 {
+    number(absolute(Path::new(name)).as_os_str().as_encoded_bytes())
 }
 
-/// The hash of a text.
-pub(super) fn number(bytes: &[u8]) -> i64 {
+/// The mark of a document as a whole: a file, or a line of it, counted from 1.
+pub(super) fn document(place: i64, line: u32, content: &[u8]) -> LoadMark {
+    LoadMark { place, part: i64::from(line) << 32, content: number(content) }
+}
+
+/// The mark of the entry at `index` of a document.
+pub(super) fn entry(document: LoadMark, index: usize) -> LoadMark {
+    let index = i64::try_from(index).unwrap_or(i64::from(u32::MAX));
+    LoadMark { part: document.part + index + 1, ..document }
+}
+
+fn number(bytes: &[u8]) -> i64 {
     let mut hasher = SipHasher24::new();
     hasher.write(bytes);
     hasher.finish() as i64
@@ -42,11 +51,22 @@ mod tests {
 
     #[test]
     fn a_document_is_known_by_its_place_and_its_bytes() {
-        let here = std::env::current_dir().unwrap().join("a.ndjson line 3");
+        let here = std::env::current_dir().unwrap().join("a.ndjson");
+        let line = |line: u32, text: &str| document(place("a.ndjson"), line, text.as_bytes());
 
-        assert_eq!(document("./a.ndjson line 3", 1), document(here.to_str().unwrap(), 1));
-        assert_ne!(document("a.ndjson line 3", 1), document("a.ndjson line 4", 1));
-        assert_ne!(document("a.ndjson line 3", 1), document("a.ndjson line 3", 2));
+        assert_eq!(place("./a.ndjson"), place(here.to_str().unwrap()));
+        assert_ne!(line(3, "a"), line(4, "a"));
+        assert_ne!(line(3, "a"), line(3, "b"));
+    }
+
+    #[test]
+    fn lines_and_entries_do_not_meet() {
+        let marks = [(1, None), (1, Some(0)), (1, Some(1)), (2, None), (2, Some(0))].map(|(line, index)| {
+            let document = document(0, line, b"");
+            index.map_or(document, |index| entry(document, index)).part
+        });
+
+        assert!(marks.is_sorted_by(|left, right| left < right), "{marks:?}");
     }
 
     #[test]

@@ -13,18 +13,12 @@ use crate::store::{StoreError, Tx};
 /// One thing that a load has stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LoadMark {
-    /// Hash of the document's name.
+    /// Hash of the name of the file, or of the member of an archive.
     pub place: i64,
-    /// Hash of its bytes.
+    /// What of it: the line and the entry. Grows as the file is read, so that marks that come together lie together.
+    pub part: i64,
+    /// Hash of the bytes.
     pub content: i64,
-    /// The entry that was stored by itself; `None` for the document as a whole.
-    pub entry: Option<u32>,
-}
-
-impl LoadMark {
-    fn entry_column(&self) -> i64 {
-        self.entry.map_or(-1, i64::from)
-    }
 }
 
 impl Reader<'_> {
@@ -32,11 +26,11 @@ impl Reader<'_> {
     pub fn load_marks(&mut self, load: i64) -> Result<Vec<LoadMark>, StoreError> {
         let values = [Value::Integer(load)];
         let select = Fixed::<(BigInt, BigInt, BigInt)>::new(
-            "SELECT place, content, entry FROM load_mark WHERE load = ?",
+            "SELECT place, part, content FROM load_mark WHERE load = ?",
             &values,
         );
         let rows: Vec<(i64, i64, i64)> = on!(self.link, connection => select.load(*connection))?;
-        let mark = |(place, content, entry)| LoadMark { place, content, entry: u32::try_from(entry).ok() };
+        let mark = |(place, part, content)| LoadMark { place, part, content };
         Ok(rows.into_iter().map(mark).collect())
     }
 }
@@ -55,8 +49,8 @@ impl Tx<'_> {
         match &mut self.reader.link {
             Link::Sqlite(connection) => {
                 for mark in marks {
-                    let values = [load, mark.place, mark.content, mark.entry_column()].map(Value::Integer);
-                    let text = "INSERT INTO load_mark (load, place, content, entry) VALUES (?, ?, ?, ?) \
+                    let values = [load, mark.place, mark.part, mark.content].map(Value::Integer);
+                    let text = "INSERT INTO load_mark (load, place, part, content) VALUES (?, ?, ?, ?) \
                                 ON CONFLICT DO NOTHING";
                     Fixed::<()>::new(text, &values).execute(*connection)?;
                 }
@@ -73,16 +67,16 @@ fn insert(connection: &mut PgConnection, load: i64, marks: &[LoadMark]) -> Resul
         return Ok(());
     }
     let column = |of: fn(&LoadMark) -> i64| marks.iter().map(of).collect();
-    let (place, content) = (column(|mark| mark.place), column(|mark| mark.content));
-    Insert { load, place, content, entry: column(LoadMark::entry_column) }.execute(connection)?;
+    let (place, part) = (column(|mark| mark.place), column(|mark| mark.part));
+    Insert { load, place, part, content: column(|mark| mark.content) }.execute(connection)?;
     Ok(())
 }
 
 struct Insert {
     load: i64,
     place: Vec<i64>,
+    part: Vec<i64>,
     content: Vec<i64>,
-    entry: Vec<i64>,
 }
 
 impl QueryId for Insert {
@@ -92,14 +86,14 @@ impl QueryId for Insert {
 
 impl QueryFragment<Pg> for Insert {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO load_mark (load, place, content, entry) SELECT ");
+        out.push_sql("INSERT INTO load_mark (load, place, part, content) SELECT ");
         out.push_bind_param::<BigInt, _>(&self.load)?;
         out.push_sql(", m.* FROM unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.place)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.content)?;
+        out.push_bind_param::<Array<BigInt>, _>(&self.part)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.entry)?;
+        out.push_bind_param::<Array<BigInt>, _>(&self.content)?;
         out.push_sql(") AS m ON CONFLICT DO NOTHING");
         Ok(())
     }

@@ -88,10 +88,9 @@ fn failed(path: &Path, error: &io::Error) -> LoadError {
 
 fn lines(sign: char, marks: &[LoadMark]) -> String {
     let mut text = String::with_capacity(marks.len() * 44);
-    for LoadMark { place, content, entry } in marks {
-        let entry = entry.map_or(-1, i64::from);
+    for LoadMark { place, part, content } in marks {
         // Writing to a String can't fail.
-        let _ = writeln!(text, "{sign} {place:016x} {content:016x} {entry}");
+        let _ = writeln!(text, "{sign} {place:016x} {part:x} {content:016x}");
     }
     text
 }
@@ -115,35 +114,33 @@ fn parsed(line: &str) -> Option<(&str, LoadMark)> {
     let mut words = line.split(' ');
     let sign = words.next()?;
     let mut number = || u64::from_str_radix(words.next()?, 16).ok().map(|number| number as i64);
-    let (place, content) = (number()?, number()?);
-    let entry: i64 = words.next()?.parse().ok()?;
-    Some((sign, LoadMark { place, content, entry: u32::try_from(entry).ok() }))
+    let (place, part, content) = (number()?, number()?, number()?);
+    Some((sign, LoadMark { place, part, content }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn mark(place: i64, entry: Option<u32>) -> LoadMark {
-        LoadMark { place, content: -1, entry }
+    fn mark(place: i64, part: i64) -> LoadMark {
+        LoadMark { place, part, content: -1 }
     }
 
     #[test]
     fn what_was_sent_and_never_answered_is_in_doubt() {
-        let text = lines('?', &[mark(1, None), mark(2, Some(0)), mark(3, Some(7))])
-            + &lines('+', &[mark(2, Some(0))])
-            + &lines('-', &[mark(3, Some(7))]);
+        let text =
+            lines('?', &[mark(1, 0), mark(2, 1), mark(3, 7)]) + &lines('+', &[mark(2, 1)]) + &lines('-', &[mark(3, 7)]);
 
         let standings = standings(&text);
 
-        assert_eq!(standings.get(&mark(1, None)), Some(&Standing::InDoubt));
-        assert_eq!(standings.get(&mark(2, Some(0))), Some(&Standing::Stored));
-        assert_eq!(standings.get(&mark(3, Some(7))), None);
+        assert_eq!(standings.get(&mark(1, 0)), Some(&Standing::InDoubt));
+        assert_eq!(standings.get(&mark(2, 1)), Some(&Standing::Stored));
+        assert_eq!(standings.get(&mark(3, 7)), None);
     }
 
     #[test]
     fn a_torn_line_says_nothing() {
-        let whole = lines('+', &[mark(1, None)]);
+        let whole = lines('+', &[mark(1, 0)]);
         for length in 0..whole.len() {
             assert!(standings(&whole[..length]).is_empty(), "{length}");
         }
