@@ -1,6 +1,7 @@
 //! `emberwell load`
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -9,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::access::Caller;
 use crate::cli::{Failure, open, print};
 use crate::config::Settings;
-use crate::load::{self, LoadError, Summary};
+use crate::load::{self, BadAddress, Destination, LoadError, ServerAddress, Summary, Token};
 
 /// So many refused inputs are told to people; `--json` has them all.
 const MOST_TOLD: usize = 50;
@@ -19,29 +20,80 @@ pub(super) struct LoadArgs {
     /// Files (.json, .ndjson, either with .gz, or .tar.gz) and folders of these
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Send them to this FHIR server, instead of into the database
+    #[arg(long, env = "EMBERWELL_SERVER", hide_env_values = true, value_name = "URL")]
+    server: Option<String>,
+    /// Token for that server; the variable keeps it out of the list of processes
+    #[arg(long, env = "EMBERWELL_TOKEN", hide_env_values = true, value_name = "T")]
+    token: Option<Secret>,
+    /// Go on with a load of the same paths that broke off
+    #[arg(long)]
+    resume: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Puts files into the database; fails when anything was refused, though all else is stored.
+/// A text that is not shown, not even when the arguments are.
+#[derive(Clone)]
+struct Secret(String);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Secret {
+        Secret(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Puts files into the database or a server; fails when anything was refused, though all else is stored.
 pub(super) fn load(settings: &Settings, args: &LoadArgs) -> Result<(), Failure> {
-    let mut settings = settings.clone();
-    // The limit guards against clients; whoever may run this may fill the disk anyway.
-    settings.limits.bundle_entries = usize::MAX;
-    let engine = open(&settings)?;
+    match &args.server {
+        Some(text) => {
+            let address: ServerAddress = text.parse().map_err(|bad: BadAddress| Failure::Usage(bad.to_string()))?;
+            let token = args.token.as_ref().and_then(|Secret(text)| Token::new(text));
+            if address.is_readable_on_the_way() {
+                eprintln!("warning: {address} has no TLS: others on the way can read what is sent, and the token");
+            }
+            let journals = data_folder(&settings.server.database);
+            run(&Destination::Server { address: &address, token: token.as_ref(), journals: &journals }, args)
+        }
+        None => {
+            let mut settings = settings.clone();
+            // The limit guards against clients; whoever may run this may fill the disk anyway.
+            settings.limits.bundle_entries = usize::MAX;
+            let engine = open(&settings)?;
+            run(&Destination::Database { engine: &engine, caller: &Caller::system("load") }, args)
+        }
+    }
+}
+
+/// The folder of the data: that of the SQLite file, or the usual one when the database is elsewhere.
+fn data_folder(database: &str) -> PathBuf {
+    let file = database.strip_prefix("sqlite:").map(Path::new);
+    let folder = file.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("./emberwell-data")).to_owned()
+}
+
+fn run(destination: &Destination<'_>, args: &LoadArgs) -> Result<(), Failure> {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(200));
     if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} resources, {per_sec}, {elapsed}") {
         bar.set_style(style);
     }
     let start = Instant::now();
-    let loaded = load::load(&engine, &Caller::system("load"), &args.paths, &|total| bar.set_position(total));
+    let loaded = load::load(destination, &args.paths, args.resume, &|total| bar.set_position(total));
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let summary = loaded.map_err(|error| match error {
-        LoadError::UnknownKind(_) | LoadError::Unreadable { .. } => Failure::Usage(error.to_string()),
-        LoadError::Store(_) => Failure::failed(error),
+        LoadError::UnknownKind(_) | LoadError::Unreadable { .. } | LoadError::BadToken => {
+            Failure::Usage(error.to_string())
+        }
+        other => Failure::failed(other),
     })?;
     if args.json {
         print(&summary.to_json(seconds))?;
@@ -64,6 +116,9 @@ fn tell(summary: &Summary, seconds: f64) {
     }
     if summary.refused.len() > MOST_TOLD {
         eprintln!("refused: {} more; --json lists them", summary.refused.len() - MOST_TOLD);
+    }
+    if summary.skipped > 0 {
+        eprintln!("{:>9} skipped: an earlier load has stored them", summary.skipped);
     }
     for (name, count) in &summary.stored {
         eprintln!("{count:>9} {name}");

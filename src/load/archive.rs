@@ -26,7 +26,7 @@ pub(super) fn read(
         Ok(goes_on) => goes_on,
         // What is wrong with the archive is told once, in the round that reads everything else.
         Err(_) if referred_to => true,
-        Err(problem) => sink(Document { name: name.to_owned(), value: Err(problem) }),
+        Err(problem) => sink(Document::unreadable(name.to_owned(), problem)),
     })
 }
 
@@ -57,10 +57,10 @@ fn members(
         let full = format!("{name}!{index}:{short}");
         let goes_on = match Kind::of(&short) {
             _ if !kind.is_file() => {
-                sink(Document { name: full, value: Err("links and devices in archives are not read".to_owned()) })
+                sink(Document::unreadable(full, "links and devices in archives are not read".to_owned()))
             }
             Some((Kind::Archive, _)) => {
-                sink(Document { name: full, value: Err("archives in archives are not read".to_owned()) })
+                sink(Document::unreadable(full, "archives in archives are not read".to_owned()))
             }
             Some((Kind::Json, _)) if !wanted(&full) => true,
             // A packed member may unpack to any size: it is bounded like a file of its own.

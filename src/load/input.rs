@@ -8,7 +8,8 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use crate::fhir::json;
-use crate::load::{LoadError, archive};
+use crate::load::{LoadError, archive, mark};
+use crate::store::LoadMark;
 
 /// Folders inside folders are looked into so deep.
 const DEEPEST_FOLDER: usize = 16;
@@ -20,7 +21,21 @@ const LONGEST_LINE: u64 = 64 << 20;
 /// One JSON text, or what kept it from being read.
 pub(super) struct Document {
     pub(super) name: String,
+    /// By what a later load knows it.
+    pub(super) mark: LoadMark,
     pub(super) value: Result<Value, String>,
+}
+
+impl Document {
+    /// `place` is the hash of the file's name; lines are counted from 1, and there is no line 0.
+    fn parsed(name: String, place: i64, line: u32, text: &[u8]) -> Document {
+        let value = json::parse(text).map_err(|error| error.to_string());
+        Document { name, mark: mark::document(place, line, text), value }
+    }
+
+    pub(super) fn unreadable(name: String, problem: String) -> Document {
+        Document { name, mark: mark::document(0, 0, b""), value: Err(problem) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +129,7 @@ impl File {
         }
         match fs::File::open(&self.path) {
             Ok(file) => documents(&name, self.kind, self.is_packed, file, wanted, sink),
-            Err(error) => sink(Document { name, value: Err(format!("the file can't be read: {error}")) }),
+            Err(error) => sink(Document::unreadable(name, format!("the file can't be read: {error}"))),
         }
     }
 }
@@ -143,12 +158,15 @@ fn unpacked(
     wanted: &dyn Fn(&str) -> bool,
     sink: &mut dyn FnMut(Document) -> bool,
 ) -> bool {
+    let place = mark::place(name);
     if kind == Kind::Json {
-        let value = whole(input).and_then(|bytes| parsed(&bytes));
-        return sink(Document { name: name.to_owned(), value });
+        return sink(match whole(input) {
+            Ok(bytes) => Document::parsed(name.to_owned(), place, 0, &bytes),
+            Err(problem) => Document::unreadable(name.to_owned(), problem),
+        });
     }
     let mut line = Vec::new();
-    for number in 1u64.. {
+    for number in 1u32.. {
         line.clear();
         let name = format!("{name} line {number}");
         let is_last = match input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
@@ -160,10 +178,10 @@ fn unpacked(
             Err(error) => Some(format!("the file can't be read: {error}")),
         };
         if let Some(problem) = is_last {
-            return sink(Document { name, value: Err(problem) });
+            return sink(Document::unreadable(name, problem));
         }
         let text = line.trim_ascii();
-        if !text.is_empty() && wanted(&name) && !sink(Document { name, value: parsed(text) }) {
+        if !text.is_empty() && wanted(&name) && !sink(Document::parsed(name, place, number, text)) {
             return false;
         }
     }
@@ -177,8 +195,4 @@ fn whole(input: impl Read) -> Result<Vec<u8>, String> {
         return Err("the file is larger than 512 MiB: split it, or use NDJSON".to_owned());
     }
     Ok(bytes)
-}
-
-fn parsed(bytes: &[u8]) -> Result<Value, String> {
-    json::parse(bytes).map_err(|error| error.to_string())
 }

@@ -18,6 +18,8 @@ pub struct Summary {
     pub matched: u64,
     /// Deletions that transactions asked for.
     pub deleted: u64,
+    /// Transactions and resources that an earlier load had stored.
+    pub skipped: u64,
     /// How many inputs were refused, listed or not.
     pub refusals: u64,
     pub refused: Vec<Refused>,
@@ -34,7 +36,7 @@ pub struct Refused {
 }
 
 /// One reason, without the content of the record.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     pub expression: Option<String>,
     pub text: String,
@@ -73,6 +75,7 @@ impl Summary {
             "types": self.stored,
             "matched": self.matched,
             "deleted": self.deleted,
+            "skipped": self.skipped,
             "refusals": self.refusals,
             "refused": refused,
             "seconds": seconds,

@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("interactions", &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "validation"]),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "fhir", "interactions", "validation"]),
-    ("load", &["access", "fhir", "interactions", "store"]),
+    ("load", &["access", "clock", "fhir", "interactions", "store"]),
     ("bench", &["fhir", "store"]),
     (
         "http",

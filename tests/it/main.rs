@@ -5,5 +5,6 @@ mod support;
 mod http;
 mod interactions;
 mod layers;
+mod load;
 mod migrations;
 mod patch_suite;

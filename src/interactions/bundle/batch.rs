@@ -4,11 +4,13 @@
 //!
 //! Spec: R4 http.html#brules
 
+use std::sync::Arc;
+
 use crate::access::Caller;
-use crate::interactions::bundle::EntryAnswer;
 use crate::interactions::bundle::get::Get;
 use crate::interactions::bundle::plan::{Action, Entry};
 use crate::interactions::bundle::transaction::patch_document;
+use crate::interactions::bundle::{EntryAnswer, Rider};
 use crate::interactions::{
     ConditionalDelete, ConditionalUpdate, Create, Delete, Engine, InteractionError, Patch, Update, Write,
 };
@@ -18,11 +20,16 @@ use crate::store::{StoreError, Tx};
 const ENTRIES_PER_COMMIT: usize = 100;
 
 /// Does the entries; writes first, then reads.
-pub(super) fn run(engine: &Engine, caller: &Caller, entries: Vec<Entry>) -> Result<Vec<EntryAnswer>, InteractionError> {
+pub(super) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    entries: Vec<Entry>,
+    rider: &Rider,
+) -> Result<Vec<EntryAnswer>, InteractionError> {
     let mut answers: Vec<Option<EntryAnswer>> = entries.iter().map(|_| None).collect();
     let writes: Vec<usize> =
         (0..entries.len()).filter(|index| !matches!(entries[*index].action, Action::Get { .. })).collect();
-    for group in writes.chunks(ENTRIES_PER_COMMIT) {
+    for (number, group) in writes.chunks(ENTRIES_PER_COMMIT).enumerate() {
         let mut ready = Vec::with_capacity(group.len());
         for &index in group {
             match AnyWrite::prepare(engine, caller, &entries[index]) {
@@ -30,12 +37,27 @@ pub(super) fn run(engine: &Engine, caller: &Caller, entries: Vec<Entry>) -> Resu
                 Err(error) => answers[index] = Some(EntryAnswer::Failed(error)),
             }
         }
-        for (index, done) in engine.store.write(move |tx| apply_each(tx, &mut ready))? {
+        let with = Arc::clone(rider);
+        let written = match engine.store.write(move |tx| apply_each(tx, &mut ready, &with)) {
+            Ok(written) => written,
+            Err(error) if number == 0 => return Err(error),
+            // What stands from the groups before must be told: a client that hears of a failure only sends all again.
+            Err(error) => {
+                for index in writes.iter().skip(number * ENTRIES_PER_COMMIT) {
+                    answers[*index].get_or_insert_with(|| EntryAnswer::Failed(the_same(&error)));
+                }
+                break;
+            }
+        };
+        for (index, done) in written {
             answers[index] = Some(match done {
                 Ok(answer) => answer,
                 // Another writer got in between; alone, with fresh preparation, it gets its turn.
                 Err(InteractionError::Stale | InteractionError::Store(StoreError::Collision)) => {
-                    let again = engine.write(|engine| AnyWrite::prepare(engine, caller, &entries[index]));
+                    let again = engine.write(|engine| {
+                        let write = AnyWrite::prepare(engine, caller, &entries[index])?;
+                        Ok(Alone { index, write, rider: Arc::clone(rider) })
+                    });
                     again.unwrap_or_else(EntryAnswer::Failed)
                 }
                 Err(error) => EntryAnswer::Failed(error),
@@ -53,15 +75,45 @@ pub(super) fn run(engine: &Engine, caller: &Caller, entries: Vec<Entry>) -> Resu
     Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
 }
 
+/// The failure of a group, for each of its entries.
+fn the_same(error: &InteractionError) -> InteractionError {
+    InteractionError::Store(match error {
+        InteractionError::Store(StoreError::Busy) => StoreError::Busy,
+        InteractionError::Store(StoreError::DiskFull) => StoreError::DiskFull,
+        InteractionError::Store(StoreError::Timeout) => StoreError::Timeout,
+        InteractionError::Store(StoreError::Unreachable(text)) => StoreError::Unreachable(text.clone()),
+        _ => StoreError::Panicked,
+    })
+}
+
 type Done = (usize, Result<EntryAnswer, InteractionError>);
 
-fn apply_each(tx: &mut Tx<'_>, ready: &mut [(usize, AnyWrite)]) -> Result<Vec<Done>, InteractionError> {
+fn apply_each(tx: &mut Tx<'_>, ready: &mut [(usize, AnyWrite)], rider: &Rider) -> Result<Vec<Done>, InteractionError> {
     let mut done = Vec::with_capacity(ready.len());
     for (index, write) in ready {
         let outcome = tx.attempt(|tx| write.apply(tx))?;
         done.push((*index, outcome));
     }
+    let written: Vec<usize> = done.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(index, _)| *index).collect();
+    rider(tx, &written)?;
     Ok(done)
+}
+
+/// The write of one entry, in a transaction of its own.
+struct Alone {
+    index: usize,
+    write: AnyWrite,
+    rider: Rider,
+}
+
+impl Write for Alone {
+    type Answer = EntryAnswer;
+
+    fn apply(&mut self, tx: &mut Tx<'_>) -> Result<EntryAnswer, InteractionError> {
+        let answer = self.write.apply(tx)?;
+        (self.rider)(tx, &[self.index])?;
+        Ok(answer)
+    }
 }
 
 /// The write of an entry, whichever it is.

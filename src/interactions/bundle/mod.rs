@@ -10,11 +10,13 @@ mod plan;
 mod references;
 mod transaction;
 
+use std::sync::Arc;
+
 use crate::access::Caller;
 use crate::fhir::Resource;
 use crate::interactions::{Answer, Engine, HistoryPage, InteractionError, SearchPage};
 use crate::search::SearchRequest;
-use crate::store::ResourceRow;
+use crate::store::{ResourceRow, StoreError, Tx};
 
 /// Whether the entries stand or fall together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +54,29 @@ pub enum EntryAnswer {
     Failed(InteractionError),
 }
 
+/// Runs in the transaction that writes entries, with their indices: what it writes stands or falls with them.
+pub type Rider = Arc<dyn Fn(&mut Tx<'_>, &[usize]) -> Result<(), StoreError> + Send + Sync>;
+
 /// Does the batch or transaction `bundle`, and waits until it is on the disk.
 pub fn process(engine: &Engine, caller: &Caller, bundle: Resource) -> Result<BundleAnswer, InteractionError> {
+    fn alone(_: &mut Tx<'_>, _: &[usize]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    let rider: Rider = Arc::new(alone);
+    process_with(engine, caller, bundle, &rider)
+}
+
+/// Does the same, and with the entries what `rider` does.
+pub fn process_with(
+    engine: &Engine,
+    caller: &Caller,
+    bundle: Resource,
+    rider: &Rider,
+) -> Result<BundleAnswer, InteractionError> {
     let plan = plan::plan(engine, bundle)?;
     let entries = match plan.kind {
-        BundleKind::Batch => batch::run(engine, caller, plan.entries)?,
-        BundleKind::Transaction => transaction::run(engine, caller, plan.entries)?,
+        BundleKind::Batch => batch::run(engine, caller, plan.entries, rider)?,
+        BundleKind::Transaction => transaction::run(engine, caller, plan.entries, rider)?,
     };
     Ok(BundleAnswer { kind: plan.kind, entries })
 }

@@ -7,16 +7,17 @@
 //! Spec: R4 http.html#trules
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::Value;
 
 use crate::access::Caller;
 use crate::fhir::{Id, Issue, IssueCode, Reference, Resource, ResourceKey, ResourceType, json};
-use crate::interactions::bundle::EntryAnswer;
 use crate::interactions::bundle::get::Get;
 use crate::interactions::bundle::plan::{Action, Entry};
 use crate::interactions::bundle::references::{Links, conditional_references};
+use crate::interactions::bundle::{EntryAnswer, Rider};
 use crate::interactions::conditional::Criteria;
 use crate::interactions::delete::{deleted, deletion};
 use crate::interactions::patch_resource::{patched, prepare_patched};
@@ -32,10 +33,22 @@ const MOST_ISSUES: usize = 100;
 const MOST_DELETED: u32 = 1000;
 
 /// Does the entries, and waits until they are on the disk.
-pub(super) fn run(engine: &Engine, caller: &Caller, entries: Vec<Entry>) -> Result<Vec<EntryAnswer>, InteractionError> {
+pub(super) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    entries: Vec<Entry>,
+    rider: &Rider,
+) -> Result<Vec<EntryAnswer>, InteractionError> {
+    let all: Vec<usize> = (0..entries.len()).collect();
     for _ in 0..PREPARATIONS {
         let mut transaction = Transaction::prepare(engine, caller, &entries)?;
-        match engine.store.write(move |tx| transaction.apply(tx)) {
+        let (rider, all) = (Arc::clone(rider), all.clone());
+        let work = move |tx: &mut Tx<'_>| {
+            let answers = transaction.apply(tx)?;
+            rider(tx, &all)?;
+            Ok(answers)
+        };
+        match engine.store.write(work) {
             Err(InteractionError::Stale) => {}
             done => return done,
         }

@@ -2,6 +2,13 @@
 //!
 //! Spec: R4 http.html#brules, bundle.html#bundle-unique
 
+use std::sync::Arc;
+
+use emberwell::access::Caller;
+use emberwell::config::Settings;
+use emberwell::fhir::Resource;
+use emberwell::interactions::bundle::{EntryAnswer, Rider, process_with};
+use emberwell::store::{StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::support::{TestServer, bundle, identifier, on_both, patient, patient_called, statuses};
@@ -13,6 +20,7 @@ on_both!(
     a_batch_reads_searches_and_shows_histories,
     an_empty_batch_is_answered_with_an_empty_one,
     only_batches_and_transactions_are_taken_at_the_base,
+    a_failure_in_the_middle_of_a_batch_does_not_hide_what_was_stored_before,
 );
 
 fn get(url: &str) -> Value {
@@ -111,4 +119,25 @@ async fn only_batches_and_transactions_are_taken_at_the_base(server: &TestServer
     server.post("", &bundle("batch", &[json!({ "resource": patient("1") })])).await.refused(400);
 
     assert_eq!(server.count("Patient").await, 0);
+}
+
+async fn a_failure_in_the_middle_of_a_batch_does_not_hide_what_was_stored_before(server: &TestServer) {
+    let mut settings = Settings::default();
+    settings.server.database = server.database().to_owned();
+    let entries: Vec<Value> = (0..250).map(|number| post(&patient(&number.to_string()))).collect();
+    let batch = Resource::from_value(bundle("batch", &entries)).unwrap();
+    let answer = actix_web::rt::task::spawn_blocking(move || {
+        let engine = emberwell::server::open_engine(&settings, "http://127.0.0.1/fhir", 1).unwrap();
+        fn busy_from_entry_150(_: &mut Tx<'_>, entries: &[usize]) -> Result<(), StoreError> {
+            if entries.contains(&150) { Err(StoreError::Busy) } else { Ok(()) }
+        }
+        let rider: Rider = Arc::new(busy_from_entry_150);
+        process_with(&engine, &Caller::system("test"), batch, &rider).unwrap()
+    });
+    let entries = answer.await.unwrap().entries;
+
+    let stored = entries.iter().filter(|entry| matches!(entry, EntryAnswer::Written(_))).count();
+    let failed = entries.iter().filter(|entry| matches!(entry, EntryAnswer::Failed(_))).count();
+    assert_eq!((stored, failed), (100, 150));
+    assert_eq!(server.count("Patient").await, 100);
 }

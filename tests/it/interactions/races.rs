@@ -16,7 +16,7 @@ on_both!(
 );
 
 const CREATORS: usize = 64;
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 50;
 const WRITERS: usize = 16;
 const INCREMENTS: usize = 100;
 

@@ -2,6 +2,7 @@
 //!
 //! Spec: R4 http.html#trules
 
+use awc::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer, bundle, identifier, observation, on_both, patient, patient_called, statuses};
@@ -18,6 +19,8 @@ on_both!(
     entries_are_done_as_delete_post_put_get_whatever_their_order,
     a_conditional_create_in_a_transaction_links_to_what_was_there,
     a_transaction_with_a_bad_read_writes_nothing,
+    a_transaction_of_5000_entries_is_done_and_one_more_is_refused_with_the_limit,
+    a_bundle_just_under_32_mib_is_done_and_one_over_it_is_refused_with_the_limit,
 );
 
 const PERSON: &str = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a";
@@ -186,4 +189,38 @@ async fn a_transaction_with_a_bad_read_writes_nothing(server: &TestServer) {
     transact(server, &[entry("POST", "Patient", &patient("1")), read]).await.refused(404);
 
     assert_eq!(server.count("Patient").await, 0);
+}
+
+async fn a_transaction_of_5000_entries_is_done_and_one_more_is_refused_with_the_limit(server: &TestServer) {
+    let mut entries: Vec<Value> =
+        (0..5000).map(|number| entry("POST", "Patient", &patient(&number.to_string()))).collect();
+    let done = transact(server, &entries).await.expect(200);
+    entries.push(entry("POST", "Patient", &patient("5000")));
+    let issue = transact(server, &entries).await.refused(400);
+
+    assert_eq!(done.entries().len(), 5000);
+    assert!(statuses(&done.entries()).iter().all(|status| status == "201"));
+    assert_eq!(issue["code"], "too-costly");
+    assert_eq!(issue["details"]["text"], "the Bundle has 5001 entries; at most 5000 are allowed");
+    assert_eq!(server.count("Patient").await, 5000);
+}
+
+async fn a_bundle_just_under_32_mib_is_done_and_one_over_it_is_refused_with_the_limit(server: &TestServer) {
+    let limit = 32 << 20;
+    let document = |bytes: usize| json!({ "resourceType": "Basic", "code": { "text": "x".repeat(bytes) } });
+    // 31 of 1 MiB, and one that fills up to a few bytes under the limit.
+    let large = |rest: usize| {
+        let sizes = std::iter::repeat_n(1 << 20, 31).chain([rest]);
+        bundle("transaction", &sizes.map(|bytes| entry("POST", "Basic", &document(bytes))).collect::<Vec<_>>())
+            .to_string()
+    };
+    let frame = large(0).len();
+    let send = |rest: usize| server.request(Method::POST, "").body("application/fhir+json", large(rest)).send();
+    let done = send(limit - frame - 1).await.expect(200);
+    let issue = send(limit - frame + 1).await.refused(413);
+
+    assert_eq!(done.entries().len(), 32);
+    assert_eq!(issue["code"], "too-long");
+    assert!(issue["details"]["text"].as_str().unwrap().contains("33554432 bytes"), "{issue}");
+    assert_eq!(server.count("Basic").await, 32);
 }

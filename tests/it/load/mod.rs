@@ -1,0 +1,7 @@
+//! `load`, as people run it: the program itself, on files.
+
+mod over_http;
+mod resume;
+mod scratch;
+mod stub;
+mod trouble;
