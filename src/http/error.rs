@@ -18,8 +18,12 @@ pub enum HttpError {
     Interaction(#[from] InteractionError),
     #[error(transparent)]
     UnknownType(#[from] UnknownType),
+    /// A change was asked for under it.
     #[error(transparent)]
     NotAnId(#[from] NotAnId),
+    /// Something was asked for that can't be there.
+    #[error("nothing is known under this id, for {0}")]
+    NothingUnder(NotAnId),
     #[error("this server has nothing at this address")]
     UnknownAddress,
     #[error("this server has no operation of this name here")]

@@ -74,6 +74,7 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::Interaction(error) => interaction(error),
         E::UnknownType(_) => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text()),
         E::NotAnId(_) => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Value, text()),
+        E::NothingUnder(_) => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotFound, text()),
         E::UnknownAddress => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text()),
         E::UnknownOperation => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text()),
         E::MethodNotAllowed { allowed } => {
@@ -283,6 +284,7 @@ mod tests {
         let table = [
             (E::UnknownType(UnknownType("Foo".to_owned())), 404, "not-supported"),
             (E::NotAnId(crate::fhir::NotAnId), 400, "value"),
+            (E::NothingUnder(crate::fhir::NotAnId), 404, "not-found"),
             (E::UnknownAddress, 404, "not-supported"),
             (E::UnknownOperation, 404, "not-supported"),
             (E::MethodNotAllowed { allowed: "GET".to_owned() }, 405, "not-supported"),

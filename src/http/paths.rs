@@ -3,9 +3,10 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::fhir::{Id, NotAnId, ResourceKey, ResourceType};
 use crate::http::HttpError;
 
 /// `[type]`
@@ -23,8 +24,16 @@ fn type_of(request: &HttpRequest) -> Result<ResourceType, HttpError> {
 
 fn key_of(request: &HttpRequest) -> Result<ResourceKey, HttpError> {
     let resource_type = type_of(request)?;
-    let id = Id::parse(request.match_info().query("id"))?;
+    let id = Id::parse(request.match_info().query("id")).map_err(|error| not_an_id(request.method(), error))?;
     Ok(ResourceKey { resource_type, id })
+}
+
+/// Where nothing can be, nothing is found; and nothing can be put there.
+pub fn not_an_id(method: &Method, error: NotAnId) -> HttpError {
+    match *method {
+        Method::GET | Method::HEAD | Method::DELETE => HttpError::NothingUnder(error),
+        _ => HttpError::NotAnId(error),
+    }
 }
 
 impl FromRequest for TypePath {

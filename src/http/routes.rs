@@ -9,7 +9,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 use crate::fhir::NotAnId;
 use crate::http::HttpError;
 use crate::http::handlers::{bundle, create, delete, history, metadata, patch, read, search, status, update, validate};
-use crate::http::paths::TypePath;
+use crate::http::paths::{TypePath, not_an_id};
 
 /// Adds all routes; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
@@ -64,8 +64,8 @@ async fn unknown_operation() -> Result<&'static str, HttpError> {
 }
 
 /// Answers where an id belongs, but something else stands.
-async fn unfit_id(TypePath(_): TypePath) -> Result<&'static str, HttpError> {
-    Err(HttpError::NotAnId(NotAnId))
+async fn unfit_id(TypePath(_): TypePath, method: Method) -> Result<&'static str, HttpError> {
+    Err(not_an_id(&method, NotAnId))
 }
 
 /// The methods of one address under way.

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt};
 use diesel::{PgConnection, QueryResult};
 
 use crate::store::reader::{Link, Reader, on};
-use crate::store::statement::{Fixed, Value};
+use crate::store::statement::{Value, fixed};
 use crate::store::{StoreError, Tx};
 
 /// One thing that a load has stored.
@@ -25,10 +25,8 @@ impl Reader<'_> {
     /// The marks of a load.
     pub fn load_marks(&mut self, load: i64) -> Result<Vec<LoadMark>, StoreError> {
         let values = [Value::Integer(load)];
-        let select = Fixed::<(BigInt, BigInt, BigInt)>::new(
-            "SELECT place, part, content FROM load_mark WHERE load = ?",
-            &values,
-        );
+        let select =
+            fixed!((BigInt, BigInt, BigInt), "SELECT place, part, content FROM load_mark WHERE load = ?", &values);
         let rows: Vec<(i64, i64, i64)> = on!(self.link, connection => select.load(*connection))?;
         let mark = |(place, part, content)| LoadMark { place, part, content };
         Ok(rows.into_iter().map(mark).collect())
@@ -39,20 +37,25 @@ impl Tx<'_> {
     /// Takes away the marks of a load.
     pub fn forget_load(&mut self, load: i64) -> Result<(), StoreError> {
         let values = [Value::Integer(load)];
-        let delete = Fixed::<()>::new("DELETE FROM load_mark WHERE load = ?", &values);
+        let delete = fixed!((), "DELETE FROM load_mark WHERE load = ?", &values);
+        self.has_written = true;
         on!(self.reader.link, connection => delete.execute(*connection))?;
         Ok(())
     }
 
     /// Notes that `marks` are stored when this transaction is.
     pub fn mark_loaded(&mut self, load: i64, marks: &[LoadMark]) -> Result<(), StoreError> {
+        self.has_written = true;
         match &mut self.reader.link {
             Link::Sqlite(connection) => {
                 for mark in marks {
                     let values = [load, mark.place, mark.part, mark.content].map(Value::Integer);
-                    let text = "INSERT INTO load_mark (load, place, part, content) VALUES (?, ?, ?, ?) \
-                                ON CONFLICT DO NOTHING";
-                    Fixed::<()>::new(text, &values).execute(*connection)?;
+                    let insert = fixed!(
+                        (),
+                        "INSERT INTO load_mark (load, place, part, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                        &values,
+                    );
+                    insert.execute(*connection)?;
                 }
                 Ok(())
             }

@@ -27,3 +27,11 @@ fn every_migration_goes_up() {
         }
     }
 }
+
+#[test]
+fn no_two_migrations_have_the_same_number() {
+    let names = names("sqlite");
+    let numbers: BTreeSet<&str> = names.iter().filter_map(|name| name.split('_').next()).collect();
+
+    assert_eq!(numbers.len(), names.len());
+}
