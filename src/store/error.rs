@@ -54,7 +54,7 @@ impl From<DieselError> for StoreError {
             _ if message.contains("database or disk is full") || message.contains("No space left on device") => {
                 StoreError::DiskFull
             }
-            _ if message.contains("database is locked") => StoreError::Busy,
+            _ if message.contains("database is locked") || message.contains("lock timeout") => StoreError::Busy,
             _ if message.contains("statement timeout") || message == "interrupted" => StoreError::Timeout,
             _ => StoreError::Database(error),
         }

@@ -22,7 +22,7 @@ pub enum HistoryScope {
 #[derive(Clone, Debug)]
 pub struct HistoryRequest {
     pub scope: HistoryScope,
-    /// Only versions written at or after this instant, in microseconds.
+    /// Only versions written at or after this instant, in microseconds; to be asked of `Store::read_settled`.
     pub since_us: Option<i64>,
     /// Only versions that were current at some time in this span.
     pub at: Option<Interval>,

@@ -18,7 +18,7 @@ use crate::store::reader::{Link, Reader};
 use crate::store::statement::fixed;
 use crate::store::tx::{Numbers, Tx};
 use crate::store::writer::{Done, Job, Writer, panic_text};
-use crate::store::{Dialect, Hasher, StoreError, migrate, sqlite};
+use crate::store::{Dialect, Hasher, StoreError, migrate, postgres, sqlite};
 
 /// A request waits so long for a connection before it is turned away.
 const WAIT: Duration = Duration::from_secs(2);
@@ -91,7 +91,8 @@ impl Store {
         let dictionaries = Arc::new(Dictionaries::load(address, Link::Postgres(&mut connection))?);
         let pool = pool(PostgresServer { address: address.to_owned() }, connections)?;
         let numbers = Mutex::new(Numbers { next: 0, end: 0 });
-        let database = Database::Postgres { pool, numbers, last_us: AtomicI64::new(0) };
+        let last_us = AtomicI64::new(postgres::last_us(&mut connection)?);
+        let database = Database::Postgres { pool, numbers, last_us };
         Ok(Store { hasher, dictionaries, database })
     }
 
@@ -128,6 +129,40 @@ impl Store {
         self.read_between(true, work)
     }
 
+    /// Runs `work` on a snapshot of which holds: whatever is committed later carries a later instant. So that who asks for
+    /// what came since the last instant that it saw misses nothing.
+    ///
+    /// One writer on SQLite makes this so of all snapshots. On PostgreSQL this waits for the transactions under way, and
+    /// others wait to begin; `StoreError::Busy` when that takes too long.
+    pub fn read_settled<T, E: WorkError>(&self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>) -> Result<T, E> {
+        let Database::Postgres { pool, .. } = &self.database else {
+            return self.read(work);
+        };
+        let mut held = take(pool)?;
+        let held = &mut *held;
+        if let Err(error) = postgres::begin_settled(&mut held.connection) {
+            // Ends the session, and with it the lock that may be held.
+            held.is_broken = true;
+            return Err(error.into());
+        }
+        self.finish_read(held, work)
+    }
+
+    /// Runs `work` in the transaction that was begun on PostgreSQL, and ends that.
+    fn finish_read<T, E: WorkError>(
+        &self,
+        held: &mut Held<PgConnection>,
+        work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let done = guarded(|| work(&mut self.reader(Link::Postgres(&mut held.connection))));
+        held.note(&done);
+        if let Err(error) = execute(&mut held.connection, "COMMIT") {
+            held.is_broken = true;
+            return Err(error.into());
+        }
+        done
+    }
+
     /// Runs `work`, which must be a single statement: that is a snapshot by itself, and spares two round trips.
     pub fn read_one<T, E: WorkError>(&self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>) -> Result<T, E> {
         self.read_between(false, work)
@@ -158,16 +193,15 @@ impl Store {
                 let mut held = take(pool)?;
                 let held = &mut *held;
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                if is_transaction && let Err(error) = execute(&mut held.connection, begin) {
-                    held.is_broken = true;
-                    return Err(error.into());
+                if is_transaction {
+                    if let Err(error) = execute(&mut held.connection, begin) {
+                        held.is_broken = true;
+                        return Err(error.into());
+                    }
+                    return self.finish_read(held, work);
                 }
                 let done = guarded(|| work(&mut self.reader(Link::Postgres(&mut held.connection))));
                 held.note(&done);
-                if is_transaction && let Err(error) = execute(&mut held.connection, "COMMIT") {
-                    held.is_broken = true;
-                    return Err(error.into());
-                }
                 done
             }
         }
@@ -230,17 +264,21 @@ impl Store {
         let mut held = take(pool)?;
         let held = &mut *held;
         for _ in 0..TRIES {
-            let clock_us = clock::now_us();
-            let now_us = last_us.fetch_max(clock_us, Ordering::AcqRel).max(clock_us);
             // Numbers that a failed try took are lost: a gap harms nothing.
             let mut own = claim(numbers);
-            if let Err(error) = execute(&mut held.connection, "BEGIN") {
+            if let Err(error) = postgres::begin_write(&mut held.connection) {
                 held.is_broken = true;
                 return Err(error.into());
             }
+            // After the beginning: whoever waits for all writers must not find an older instant later.
+            let clock_us = clock::now_us();
+            let now_us = last_us.fetch_max(clock_us, Ordering::AcqRel).max(clock_us);
             let done = guarded(|| {
                 let reader = self.reader(Link::Postgres(&mut held.connection));
-                work(&mut Tx { reader, now_us, numbers: &mut own, has_written: false })
+                let mut tx = Tx { reader, now_us, numbers: &mut own, has_written: false };
+                let done = work(&mut tx);
+                last_us.fetch_max(tx.now_us, Ordering::AcqRel);
+                done
             });
             held.note(&done);
             give_back(numbers, own);

@@ -1,6 +1,7 @@
 //! What only PostgreSQL does: locks, blocks of numbers, and writing a whole set of versions in one round trip.
 
 use diesel::backend::Backend;
+use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Double, Nullable, SmallInt, Text};
@@ -13,6 +14,32 @@ use crate::store::tx::Numbered;
 
 /// How many numbers a server takes at a time; the increment of the sequence.
 pub(super) const BLOCK: i64 = 1000;
+
+/// The advisory lock that transactions that write hold together, and that one who waits for them all takes alone; any number
+/// that only this program uses.
+const WRITERS: &str = "4919131822";
+
+/// Begins a transaction that writes.
+pub(super) fn begin_write(connection: &mut PgConnection) -> Result<(), StoreError> {
+    // One text, one round trip.
+    Ok(connection.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock_shared({WRITERS})"))?)
+}
+
+/// Begins a snapshot at a moment when no transaction that writes is under way.
+pub(super) fn begin_settled(connection: &mut PgConnection) -> Result<(), StoreError> {
+    connection
+        .batch_execute(&format!("BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_lock({WRITERS}); COMMIT"))?;
+    // The first statement of a transaction takes its snapshot: this one does so before it lets others begin.
+    connection.batch_execute(&format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_advisory_unlock({WRITERS})"
+    ))?;
+    Ok(())
+}
+
+/// The instant of the newest version.
+pub(super) fn last_us(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    Ok(fixed!(BigInt, "SELECT COALESCE(MAX(updated_us), 0) FROM change", &[]).get_result(connection)?)
+}
 
 /// Holds the number `lock` until the transaction ends.
 pub(super) fn lock(connection: &mut PgConnection, lock: i64) -> Result<(), StoreError> {

@@ -27,9 +27,13 @@ pub(super) fn prepare_reader(connection: &mut SqliteConnection) -> Result<(), di
     connection.batch_execute(READER_SETTINGS)
 }
 
-/// The first number that no resource has.
-pub(super) fn next_rid(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
-    let select = fixed!(BigInt, "SELECT COALESCE(MAX(rid), 0) + 1 FROM resource", &[]);
+/// The first number that no resource has, and the instant of the newest version.
+pub(super) fn standing(connection: &mut SqliteConnection) -> Result<(i64, i64), StoreError> {
+    let select = fixed!(
+        (BigInt, BigInt),
+        "SELECT (SELECT COALESCE(MAX(rid), 0) + 1 FROM resource), (SELECT COALESCE(MAX(updated_us), 0) FROM change)",
+        &[],
+    );
     Ok(select.get_result(connection)?)
 }
 

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection as _, PgConnection};
+use diesel::{Connection as _, PgConnection, RunQueryDsl};
 
+use super::statement::fixed;
 use super::*;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 
@@ -131,6 +132,88 @@ fn a_dictionary_that_another_process_trained_is_found() {
     write(&one, 500..501);
 
     assert_eq!(stored(&other, 500), Some(tail(500)));
+}
+
+fn instants_follow_each_other(home: &Home) {
+    let store = home.open();
+    let updates = |number: usize, count: usize| {
+        (0..count).for_each(|_| write(&store, number..number + 1));
+    };
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let updates = &updates;
+            scope.spawn(move || updates(number, 50));
+        }
+    });
+    write(&store, 9..10);
+    let request = HistoryRequest { scope: HistoryScope::System, since_us: Some(0), at: None, before: None, limit: 500 };
+    let newest_first = store.read_settled(|reader| reader.history(&request)).unwrap();
+
+    assert_eq!(newest_first.len(), 4 * 50 + 1);
+    let newest = newest_first.iter().map(|version| version.row.updated_us).max().unwrap();
+    let last = newest_first.iter().find(|version| version.row.key == key(9)).unwrap();
+    assert_eq!(last.row.updated_us, newest, "what was written last is the newest");
+}
+
+#[test]
+fn what_is_written_later_has_a_later_instant_on_sqlite() {
+    instants_follow_each_other(&Home::sqlite());
+}
+
+#[test]
+fn what_is_written_later_has_a_later_instant_on_postgres() {
+    if let Some(home) = Home::postgres() {
+        instants_follow_each_other(&home);
+    }
+}
+
+/// Waits until another session of the database waits for a lock.
+fn wait_for_a_waiter(home: &Home) {
+    let mut connection = PgConnection::establish(&home.address).unwrap();
+    let waiting = || {
+        fixed!(
+            diesel::sql_types::BigInt,
+            "SELECT COUNT(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+         WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted",
+            &[],
+        )
+    };
+    loop {
+        let waiting: i64 = waiting().get_result(&mut connection).unwrap();
+        if waiting > 0 {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn who_asks_for_what_came_since_waits_for_what_is_being_written_on_postgres() {
+    let Some(home) = Home::postgres() else { return };
+    let store = home.open();
+    let (begun, has_begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let packed = store.pack(ResourceType::PATIENT, &tail(1));
+    let request = HistoryRequest { scope: HistoryScope::System, since_us: Some(0), at: None, before: None, limit: 9 };
+
+    let seen = std::thread::scope(|scope| {
+        let store = &store;
+        scope.spawn(move || {
+            store.write(move |tx| {
+                let written = put_packed(tx, 1, packed.clone());
+                begun.send(()).unwrap();
+                wait.recv().unwrap();
+                written.map(drop)
+            })
+        });
+        has_begun.recv().unwrap();
+        let history = scope.spawn(|| store.read_settled(|reader| reader.history(&request)));
+        wait_for_a_waiter(&home);
+        go.send(()).unwrap();
+        history.join().unwrap().unwrap()
+    });
+
+    assert_eq!(seen.len(), 1, "the version that was being written is seen");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::store::{StoreError, WorkError, postgres, sqlite};
 /// A write transaction. Dropped without success, nothing of it stays.
 pub struct Tx<'c> {
     pub(super) reader: Reader<'c>,
+    /// The instant of the next version; never before that of one that was written earlier.
     pub(super) now_us: i64,
     pub(super) numbers: &'c mut Numbers,
     /// Whether anything was asked of the database that would have to be undone.
@@ -98,11 +99,6 @@ impl<'c> DerefMut for Tx<'c> {
 }
 
 impl Tx<'_> {
-    /// The instant that this transaction's versions carry.
-    pub fn now_us(&self) -> i64 {
-        self.now_us
-    }
-
     /// The current version of `key`, held until the end; `None` when it never existed.
     pub fn lock(&mut self, key: &ResourceKey) -> Result<Option<Locked>, StoreError> {
         let values = [Value::Integer(self.hasher.key(key)), Value::Text(key.id.as_str())];
@@ -194,14 +190,15 @@ impl Tx<'_> {
             let gone = IndexRows::default();
             return Ok(Numbered { put, rid, key_hash, version, updated_us, added, gone, encoded_rows });
         };
+        // Two versions within a millisecond still differ in time, so that `_at` can tell them apart.
+        self.now_us = self.now_us.max(previous.updated_us + 1000);
         let standing = IndexRows::decode(&previous.index_rows)
             .ok_or_else(|| StoreError::Damaged(format!("index rows of resource {}", previous.rid)))?;
         Ok(Numbered {
             rid: previous.rid,
             key_hash,
             version: previous.version + 1,
-            // Two versions within a millisecond still differ in time, so that `_at` can tell them apart.
-            updated_us: self.now_us.max(previous.updated_us + 1000),
+            updated_us: self.now_us,
             added: put.rows.without(&standing),
             gone: standing.without(&put.rows),
             encoded_rows,

@@ -116,13 +116,10 @@ fn write_all(
     is_broken: &AtomicBool,
     commits: &AtomicU64,
 ) {
-    let mut now_us = 0;
     while let Ok(first) = queue.recv() {
-        // Instants never run backwards, even when the machine's clock does.
-        now_us = clock::now_us().max(now_us);
         let mut batch = Vec::with_capacity(16);
         batch.push(first);
-        let mut attempt = Attempt { connection: &mut connection, hasher, dictionaries, now_us, batch: &mut batch };
+        let mut attempt = Attempt { connection: &mut connection, hasher, dictionaries, now_us: 0, batch: &mut batch };
         let outcome = match attempt.together(queue) {
             Ok(true) => Ok(()),
             Ok(false) => attempt.one_by_one(),
@@ -206,8 +203,12 @@ impl Attempt<'_> {
         Ok(())
     }
 
+    /// The numbers for new resources; sets the instant.
     fn numbers(&mut self) -> Result<Numbers, StoreError> {
-        Ok(Numbers { next: sqlite::next_rid(self.connection)?, end: i64::MAX })
+        let (next, last_us) = sqlite::standing(self.connection)?;
+        // Instants never run backwards, even when the machine's clock does or another process has written.
+        self.now_us = clock::now_us().max(last_us);
+        Ok(Numbers { next, end: i64::MAX })
     }
 
     /// Runs one job; true when it failed after it had written.
@@ -221,6 +222,7 @@ impl Attempt<'_> {
             job.spoil(StoreError::Panicked);
             Done::Badly
         });
+        self.now_us = tx.now_us;
         match done {
             Done::Well => Ok(false),
             Done::Badly => Ok(tx.has_written),

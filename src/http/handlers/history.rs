@@ -14,7 +14,7 @@ use crate::http::wanted::Wanted;
 use crate::http::{App, HttpError};
 use crate::interactions;
 use crate::search::{Handling, MAX_COUNT, SearchError};
-use crate::store::{HistoryRequest, HistoryScope};
+use crate::store::{HistoryRequest, HistoryScope, Reader};
 
 /// Versions on a page when the client does not say.
 const DEFAULT_COUNT: i64 = 50;
@@ -56,7 +56,12 @@ async fn history(
     let subset = Subset::of_query(&wanted.query)?;
     let (request, links) = understood(scope, path, &wanted, app.engine.fhir.zone_minutes)?;
     let work = app.block(move |engine| {
-        let page = engine.store.read(|reader| interactions::history(reader, &caller, &request))?;
+        let history = |reader: &mut Reader<'_>| interactions::history(reader, &caller, &request);
+        // Who polls with `_since` must not miss what is still being written.
+        let page = match request.since_us {
+            Some(_) => engine.store.read_settled(history),
+            None => engine.store.read(history),
+        }?;
         Ok::<_, HttpError>(bundle_writer::history(&engine.fhir.base_url, &links, &page, &subset))
     });
     Ok(FhirResponse::ok(work.await?, wanted.format))

@@ -29,7 +29,7 @@ async fn an_address_that_is_not_there_is_not_found(server: &TestServer) {
     }
     let outside = server.get(&format!("{}/nowhere", server.url)).await;
     outside.refused(404);
-    server.get(&format!("Patient/{}", "a".repeat(65))).await.refused(400);
+    server.get(&format!("Patient/{}", "a".repeat(65))).await.refused(404);
 }
 
 async fn a_method_that_an_address_does_not_take_is_named_with_those_it_takes(server: &TestServer) {
