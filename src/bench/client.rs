@@ -1,8 +1,12 @@
 //! A minimal HTTP/1.1 client over one connection that is kept: it must cost little beside the server that it measures.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// An answer that takes longer than this means that something is broken.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,15 +28,14 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    pub(super) fn connect(address: SocketAddr) -> io::Result<Client> {
-        let stream = TcpStream::connect(address)?;
+    pub(super) async fn connect(address: SocketAddr) -> io::Result<Client> {
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
         Ok(Client { stream, host: address.to_string(), out: Vec::new(), input: vec![0; 64 * 1024], filled: 0 })
     }
 
     /// Sends one request and waits for its whole answer. An empty body is none.
-    pub(super) fn send(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+    pub(super) async fn send(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
         self.out.clear();
         write!(self.out, "{method} {path} HTTP/1.1\r\nhost: {}\r\naccept: application/fhir+json\r\n", self.host)?;
         if !body.is_empty() {
@@ -40,8 +43,8 @@ impl Client {
         }
         self.out.extend_from_slice(b"\r\n");
         self.out.extend_from_slice(body);
-        self.stream.write_all(&self.out)?;
-        self.answer()
+        self.stream.write_all(&self.out).await?;
+        timeout(TIMEOUT, self.answer()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// The body of the last answer, as far as it was read into memory: all of it.
@@ -49,16 +52,16 @@ impl Client {
         &self.input[self.filled - answer.body_bytes..self.filled]
     }
 
-    fn answer(&mut self) -> io::Result<Answer> {
+    async fn answer(&mut self) -> io::Result<Answer> {
         self.filled = 0;
         let (status, start, length) = loop {
-            self.read_more()?;
+            self.read_more().await?;
             if let Some(head) = head(&self.input[..self.filled])? {
                 break head;
             }
         };
         while self.filled < start + length {
-            self.read_more()?;
+            self.read_more().await?;
         }
         if self.filled > start + length {
             return Err(io::Error::other("the server sent more than its answer"));
@@ -66,11 +69,11 @@ impl Client {
         Ok(Answer { status, body_bytes: length })
     }
 
-    fn read_more(&mut self) -> io::Result<()> {
+    async fn read_more(&mut self) -> io::Result<()> {
         if self.filled == self.input.len() {
             self.input.resize(2 * self.filled, 0);
         }
-        match self.stream.read(&mut self.input[self.filled..])? {
+        match self.stream.read(&mut self.input[self.filled..]).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             read => {
                 self.filled += read;

@@ -1,9 +1,15 @@
 //! The load: clients that each send the next request when the answer to the last one is there.
+//!
+//! All clients are on one thread: on a machine of few cores a thread for each would measure how the system switches
+//! between them, and that comes out differently from run to run.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+use tokio::task::LocalSet;
 
 use crate::bench::client::Client;
 
@@ -41,16 +47,16 @@ pub(super) fn run(
     clients: usize,
     until: Until,
     first: u64,
-    make: &(impl Fn(u64) -> Request + Sync),
+    make: impl Fn(u64) -> Request + 'static,
 ) -> io::Result<Measured> {
-    let next = AtomicU64::new(first);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let start = Instant::now();
-    let each = std::thread::scope(|scope| {
-        let started: Vec<_> =
-            (0..clients).map(|_| scope.spawn(|| one_client(address, until, first, &next, start, make))).collect();
+    let run = Rc::new(Run { address, until, first, next: Cell::new(first), start, make });
+    let each = LocalSet::new().block_on(&runtime, async {
+        let started: Vec<_> = (0..clients).map(|_| tokio::task::spawn_local(one_client(Rc::clone(&run)))).collect();
         let mut each = Vec::with_capacity(clients);
-        for thread in started {
-            each.push(thread.join().unwrap_or_else(|_| Err(io::Error::other("a client panicked")))?);
+        for client in started {
+            each.push(client.await.unwrap_or_else(|error| Err(io::Error::other(error)))?);
         }
         Ok::<_, io::Error>(each)
     })?;
@@ -73,28 +79,31 @@ struct OfClient {
     answer_bytes: u64,
 }
 
-fn one_client(
+/// What the clients of a run share.
+struct Run<M> {
     address: SocketAddr,
     until: Until,
     first: u64,
-    next: &AtomicU64,
+    next: Cell<u64>,
     start: Instant,
-    make: &impl Fn(u64) -> Request,
-) -> io::Result<OfClient> {
-    let mut client = Client::connect(address)?;
+    make: M,
+}
+
+async fn one_client(run: Rc<Run<impl Fn(u64) -> Request>>) -> io::Result<OfClient> {
+    let mut client = Client::connect(run.address).await?;
     let mut done = OfClient { latencies_us: Vec::with_capacity(1 << 16), answer_bytes: 0 };
     loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        let is_over = match until {
-            Until::Elapsed(span) => start.elapsed() >= span,
-            Until::Sent(count) => number - first >= count,
+        let number = run.next.replace(run.next.get() + 1);
+        let is_over = match run.until {
+            Until::Elapsed(span) => run.start.elapsed() >= span,
+            Until::Sent(count) => number - run.first >= count,
         };
         if is_over {
             return Ok(done);
         }
-        let request = make(number);
+        let request = (run.make)(number);
         let sent = Instant::now();
-        let answer = client.send(request.method, &request.path, request.body.as_bytes())?;
+        let answer = client.send(request.method, &request.path, request.body.as_bytes()).await?;
         let latency_us = u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX);
         if !matches!(answer.status, 200 | 201) {
             let body = String::from_utf8_lossy(client.body(answer));

@@ -136,12 +136,12 @@ impl Bench<'_> {
         let server = self.start()?;
         (self.progress)("writing the resources that are read");
         let patients = data::READ_PATIENTS + data::WRITTEN_PATIENTS;
-        load::run(server.address, 8, Until::Sent(patients), 0, &|number| Request {
+        load::run(server.address, 8, Until::Sent(patients), 0, |number| Request {
             method: "PUT",
             path: format!("/fhir/Patient/{}", data::patient_id(number)),
             body: data::patient(number),
         })?;
-        load::run(server.address, 8, Until::Sent(data::SEEDED), 0, &|number| Request {
+        load::run(server.address, 8, Until::Sent(data::SEEDED), 0, |number| Request {
             method: "PUT",
             path: format!("/fhir/Observation/{}", data::observation_id(number)),
             body: data::seeded(number, 0),
@@ -179,7 +179,7 @@ impl Bench<'_> {
         (self.progress)(&format!("{} with {clients} clients", work.name()));
         let cpu_us = server.cpu_us()?;
         let until = Until::Elapsed(self.plan.span);
-        let measured = load::run(server.address, clients, until, self.next, &|number| work.request(number))?;
+        let measured = load::run(server.address, clients, until, self.next, move |number| work.request(number))?;
         let cpu_us = server.cpu_us()? - cpu_us;
         // Each client asks for one number more than it uses.
         self.next += measured.requests + clients as u64;
@@ -220,8 +220,8 @@ impl Bench<'_> {
     fn constant(&self, clients: usize, answer_bytes: u64) -> Result<f64, BenchError> {
         let bytes = answer_bytes.to_string();
         let server = Server::start(self.folder, &["bench-constant", "--listen", "127.0.0.1:0", "--bytes", &bytes])?;
-        let request = |_| Request { method: "GET", path: "/".to_owned(), body: String::new() };
-        let measured = load::run(server.address, clients, Until::Elapsed(self.plan.span), 0, &request)?;
+        let request = |_: u64| Request { method: "GET", path: "/".to_owned(), body: String::new() };
+        let measured = load::run(server.address, clients, Until::Elapsed(self.plan.span), 0, request)?;
         server.stop()?;
         Ok(measured.per_second)
     }
