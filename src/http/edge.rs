@@ -84,11 +84,11 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 
 /// A number that no other request of this or another run has. Nobody needs to be kept from guessing it.
 fn new_request_id() -> HeaderValue {
-    static RUN: OnceLock<u64> = OnceLock::new();
+    static RUN: OnceLock<String> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let run = RUN.get_or_init(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    let run = RUN.get_or_init(|| format!("{:016x}-", uuid::Uuid::new_v4().as_u64_pair().0));
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    HeaderValue::try_from(format!("{run:016x}-{count}")).expect("digits are fit for a header")
+    HeaderValue::try_from(run.clone() + &count.to_string()).expect("digits are fit for a header")
 }
 
 /// `Patient/` is taken for `Patient`.

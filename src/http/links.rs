@@ -4,12 +4,21 @@ use crate::fhir::ResourceKey;
 
 /// `[base]/[type]/[id]`
 pub fn resource_url(base: &str, key: &ResourceKey) -> String {
-    format!("{base}/{key}")
+    let (name, id) = (key.resource_type.name(), key.id.as_str());
+    // Room for a version behind it. Joined, not formatted: each answer has one of these, and a page many.
+    let mut url = String::with_capacity(base.len() + name.len() + id.len() + 32);
+    for part in [base, "/", name, "/", id] {
+        url.push_str(part);
+    }
+    url
 }
 
 /// `[base]/[type]/[id]/_history/[vid]`
 pub fn version_url(base: &str, key: &ResourceKey, version: i64) -> String {
-    format!("{base}/{key}/_history/{version}")
+    let mut url = resource_url(base, key);
+    url.push_str("/_history/");
+    url.push_str(&version.to_string());
+    url
 }
 
 /// The address `path` below the base, with `parameters` as its query.
