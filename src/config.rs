@@ -1,5 +1,7 @@
 //! Settings: one struct per concern, read once when the program starts.
 
+use std::path::PathBuf;
+
 /// How the FHIR interactions behave where the specification leaves a choice.
 #[derive(Clone, Debug)]
 pub struct FhirSettings {
@@ -49,6 +51,8 @@ impl Default for LimitSettings {
 pub struct ServerSettings {
     /// `HOST:PORT`; port 0 picks a free one.
     pub listen: String,
+    /// The folder of what is kept in files.
+    pub data: PathBuf,
     /// `sqlite:PATH` or `postgres://..`
     pub database: String,
     /// The FHIR base that clients see; `None` makes it from the address that the server listens on.
@@ -63,6 +67,7 @@ impl Default for ServerSettings {
     fn default() -> ServerSettings {
         ServerSettings {
             listen: "127.0.0.1:8080".to_owned(),
+            data: PathBuf::from("./emberwell-data"),
             database: "sqlite:./emberwell-data/emberwell.db".to_owned(),
             base_url: None,
             open: false,

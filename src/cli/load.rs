@@ -1,7 +1,7 @@
 //! `emberwell load`
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -59,8 +59,8 @@ pub(super) fn load(settings: &Settings, args: &LoadArgs) -> Result<(), Failure> 
             if address.is_readable_on_the_way() {
                 eprintln!("warning: {address} has no TLS: others on the way can read what is sent, and the token");
             }
-            let journals = data_folder(&settings.server.database);
-            run(&Destination::Server { address: &address, token: token.as_ref(), journals: &journals }, args)
+            let journals = &settings.server.data;
+            run(&Destination::Server { address: &address, token: token.as_ref(), journals }, args)
         }
         None => {
             let mut settings = settings.clone();
@@ -70,13 +70,6 @@ pub(super) fn load(settings: &Settings, args: &LoadArgs) -> Result<(), Failure> 
             run(&Destination::Database { engine: &engine, caller: &Caller::system("load") }, args)
         }
     }
-}
-
-/// The folder of the data: that of the SQLite file, or the usual one when the database is elsewhere.
-fn data_folder(database: &str) -> PathBuf {
-    let file = database.strip_prefix("sqlite:").map(Path::new);
-    let folder = file.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("./emberwell-data")).to_owned()
 }
 
 fn run(destination: &Destination<'_>, args: &LoadArgs) -> Result<(), Failure> {

@@ -10,7 +10,6 @@ use crate::config::{FhirSettings, LimitSettings, ServerSettings, Settings};
 
 /// The file that is read when no other is named.
 const FILE: &str = "emberwell.toml";
-const DATA: &str = "./emberwell-data";
 
 /// The flags that all commands take.
 #[derive(Debug, Default, Args)]
@@ -91,7 +90,7 @@ fn file(path: &Path) -> Result<File, Failure> {
 
 fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
     let defaults = ServerSettings::default();
-    let data = args.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from(DATA));
+    let data = args.data.clone().or(file.data).unwrap_or(defaults.data);
     let database = args.database.clone().or(file.database);
     let demo = args.demo.or(file.demo).unwrap_or(defaults.demo);
     let base_url = match args.base_url.clone().or(file.base_url) {
@@ -106,6 +105,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
         server: ServerSettings {
             listen: args.listen.clone().or(file.listen).unwrap_or(defaults.listen),
             database: database.unwrap_or_else(|| format!("sqlite:{}/emberwell.db", data.display())),
+            data,
             base_url,
             // There is nothing to sign in to yet, so that a closed demo could show nothing.
             open: args.open.or(file.open).unwrap_or(demo),
@@ -143,6 +143,7 @@ mod tests {
 
         assert_eq!(settings.server.listen, "127.0.0.1:1");
         assert_eq!(settings.server.database, "sqlite:/srv/x/emberwell.db");
+        assert_eq!(settings.server.data, Path::new("/srv/x"));
         assert!(settings.fhir.delete_multiple && settings.fhir.update_creates);
         assert!(!settings.server.open);
     }

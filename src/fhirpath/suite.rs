@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::Path;
 
 use quick_xml::Reader;
@@ -178,7 +178,8 @@ fn fault(case: &Case, files: &HashMap<String, Vec<u8>>) -> Option<String> {
 #[test]
 fn the_published_suite_passes_but_for_the_known_failures() {
     let Some(files) = archive(ARCHIVE) else {
-        eprintln!("SKIPPED: the FHIRPath suite is not at {ARCHIVE}");
+        // Past the test harness, which would keep what a passing test prints.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: the FHIRPath suite is not at {ARCHIVE}");
         return;
     };
     let cases = cases(&files["tests-fhir-r4.xml"]);

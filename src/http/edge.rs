@@ -21,6 +21,8 @@ use crate::http::outcome::Refusal;
 
 /// The longest path and query together.
 const ADDRESS_BYTES: usize = 16 * 1024;
+/// The most that all headers may come to.
+const HEAD_BYTES: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The outermost layer around all routes.
@@ -35,6 +37,9 @@ pub async fn edge<B: MessageBody + 'static>(
     let mut response = if address.len() > ADDRESS_BYTES {
         let error = HttpError::AddressTooLong { limit_bytes: ADDRESS_BYTES };
         request.error_response(error).map_into_right_body()
+    } else if head_bytes(request.headers()) > HEAD_BYTES {
+        let error = HttpError::HeadTooLong { limit_bytes: HEAD_BYTES };
+        request.error_response(error).map_into_right_body()
     } else {
         without_last_slash(&mut request);
         explained(caught(next.call(request)).await?)
@@ -48,6 +53,10 @@ pub async fn edge<B: MessageBody + 'static>(
     }
     log(&response, method.as_str(), &request_id, started);
     Ok(response)
+}
+
+fn head_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
 /// One line per request: no path, no query, no body, nothing that is about a person.

@@ -56,6 +56,8 @@ pub enum HttpError {
     BodyTooSlow,
     #[error("the address is longer than {limit_bytes} bytes: send a long search by POST to _search")]
     AddressTooLong { limit_bytes: usize },
+    #[error("the headers are longer than {limit_bytes} bytes together")]
+    HeadTooLong { limit_bytes: usize },
     #[error("this server needs a sign-in, and this release has none yet: start it with --open on loopback to try it")]
     SignInNeeded,
     #[error("too many requests are under way")]

@@ -96,6 +96,7 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::BodyNotPacked => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Structure, text()),
         E::BodyIncomplete => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Structure, text()).closing(),
         E::BodyTooSlow => Refusal::new(StatusCode::REQUEST_TIMEOUT, IssueCode::Timeout, text()).closing(),
+        E::HeadTooLong { .. } => Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, IssueCode::TooLong, text()),
         E::AddressTooLong { .. } => Refusal::new(StatusCode::URI_TOO_LONG, IssueCode::TooLong, text()),
         E::SignInNeeded => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
@@ -300,6 +301,7 @@ mod tests {
             (E::BodyIncomplete, 400, "structure"),
             (E::BodyTooSlow, 408, "timeout"),
             (E::AddressTooLong { limit_bytes: 1 }, 414, "too-long"),
+            (E::HeadTooLong { limit_bytes: 1 }, 431, "too-long"),
             (E::SignInNeeded, 401, "login"),
             (E::Overloaded, 503, "transient"),
             (E::BrokeOff, 500, "exception"),

@@ -7,7 +7,7 @@ mod xml;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::PathBuf;
 
 use emberwell::interactions::patch::{fhirpath_patch, json_patch};
@@ -27,7 +27,8 @@ fn suite() -> Option<BTreeMap<String, String>> {
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let archive = shared.join("suites/patch-r4.tar.gz");
     let Ok(file) = File::open(&archive) else {
-        eprintln!("SKIPPED: patch suite: {} is not there", archive.display());
+        // Past the test harness, which would keep what a passing test prints.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: patch suite: {} is not there", archive.display());
         return None;
     };
     let mut files = BTreeMap::new();

@@ -13,6 +13,7 @@ on_both!(
     a_media_type_that_cannot_be_read_is_refused,
     a_body_that_is_too_large_is_refused,
     an_address_that_is_too_long_is_refused,
+    headers_that_are_too_long_are_refused,
     a_missing_body_is_refused,
     an_id_that_none_can_be_is_named_as_such,
     a_method_that_nobody_knows_is_refused_everywhere,
@@ -69,6 +70,13 @@ async fn a_body_that_is_too_large_is_refused(server: &TestServer) {
 
 async fn an_address_that_is_too_long_is_refused(server: &TestServer) {
     server.get(&format!("Patient?_id={}", "a,".repeat(9000))).await.refused(414);
+}
+
+async fn headers_that_are_too_long_are_refused(server: &TestServer) {
+    let half = "a".repeat(40_000);
+    server.request(Method::GET, "Patient").header("X-One", &half).send().await.expect(200);
+    let both = server.request(Method::GET, "Patient").header("X-One", &half).header("X-Two", &half);
+    both.send().await.refused(431);
 }
 
 async fn a_missing_body_is_refused(server: &TestServer) {
