@@ -3,8 +3,9 @@
 use tracing_subscriber::EnvFilter;
 
 /// Each request has a line at `info` under the name `access`; those that went well are left out by default, because
-/// writing them would cost a good part of what a read costs. `EMBERWELL_LOG=info` shows them.
-const DEFAULT_FILTER: &str = "info,access=warn";
+/// writing them would cost a good part of what a read costs. What the HTTP library tells of its threads is left out, too.
+/// `EMBERWELL_LOG=info` shows both.
+const DEFAULT_FILTER: &str = "info,access=warn,actix_server=warn";
 
 /// Starts the log; `EMBERWELL_LOG` says what goes into it, such as `debug` or `warn,access=info`.
 pub(super) fn start(as_json: bool) {
