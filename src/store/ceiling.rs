@@ -174,7 +174,7 @@ pub fn sqlite_size(path: &str) -> Result<Size, StoreError> {
     let mut connection = sqlite::open_writer(path)?;
     connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
     let select =
-        fixed!((BigInt, BigInt), "SELECT COALESCE(SUM(current), 0), COALESCE(SUM(versions), 0) FROM type_count", &[],);
+        fixed!((BigInt, BigInt), "SELECT COALESCE(SUM(current), 0), COALESCE(SUM(versions), 0) FROM type_count", &[]);
     let (resources, versions): (i64, i64) = select.get_result(&mut connection)?;
     let file = std::fs::metadata(path).map_err(|error| StoreError::Unreachable(error.to_string()))?;
     Ok(Size { bytes: file.len(), resources, versions })

@@ -187,12 +187,17 @@ impl Dictionaries {
         alone: &str,
     ) -> Result<Option<i16>, StoreError> {
         let rtype = i64::from(resource_type.code());
-        let (count, _) = standing(&mut link, rtype)?;
+        // Before the work, which takes half a second: after a restart the dictionary that stands is mostly good enough.
+        let (count, trained_on) = standing(&mut link, rtype)?;
+        if !is_due(count, trained_on) {
+            return Ok(None);
+        }
         let samples = self.samples(&mut link, rtype)?;
         let Some(bytes) = trained(&samples) else { return Ok(None) };
         on!(link, connection => connection.batch_execute(alone))?;
+        // Another process may have trained one meanwhile.
         let (_, trained_on) = standing(&mut link, rtype)?;
-        if count < trained_on.saturating_mul(i64::from(GROWTH)) {
+        if !is_due(count, trained_on) {
             on!(link, connection => connection.batch_execute("ROLLBACK"))?;
             return Ok(None);
         }
@@ -231,6 +236,11 @@ impl Dictionaries {
         }
         Ok(samples)
     }
+}
+
+/// Whether there are enough resources for another dictionary than the one that was trained on `trained_on` of them.
+fn is_due(count: i64, trained_on: i64) -> bool {
+    count >= trained_on.saturating_mul(i64::from(GROWTH))
 }
 
 /// How many resources of a type there are, and how many there were for its newest dictionary; 0 without one.
