@@ -18,9 +18,9 @@ pub enum HttpError {
     Interaction(#[from] InteractionError),
     #[error(transparent)]
     UnknownType(#[from] UnknownType),
-    /// A change was asked for under it.
+    /// A change was asked for under it. No `From`: `paths::not_an_id` tells the two apart.
     #[error(transparent)]
-    NotAnId(#[from] NotAnId),
+    NotAnId(NotAnId),
     /// Something was asked for that can't be there.
     #[error("nothing is known under this id, for {0}")]
     NothingUnder(NotAnId),
