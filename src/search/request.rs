@@ -3,7 +3,7 @@
 //! Spec: R4 search.html
 
 use crate::fhir::{Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::Parameter;
+use crate::search::{Circle, Parameter};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -115,6 +115,8 @@ pub enum Subject {
     Id,
     /// `_lastUpdated`
     LastUpdated,
+    /// `near` of Location.
+    Near,
     /// A parameter with rows in the index.
     Index(&'static Parameter),
 }
@@ -147,6 +149,7 @@ pub enum Values {
     /// Numbers, too: they name no unit.
     Quantities(Vec<QuantityValue>),
     Uris(Vec<String>),
+    Near(Vec<Circle>),
 }
 
 /// `code`, `system|code`, `|code` or `system|`.

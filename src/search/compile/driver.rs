@@ -58,7 +58,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
         return None;
     }
     Some(match &criterion.values {
-        Values::Missing(true) | Values::Ids(_) => return None,
+        Values::Missing(true) | Values::Ids(_) | Values::Near(_) => return None,
         Values::Missing(false) => 9,
         Values::Tokens(tokens) => {
             let has_code = |token: &TokenValue| token.code.is_some();

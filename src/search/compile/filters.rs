@@ -4,7 +4,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::CompileContext;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{list, one_of, separated};
-use crate::search::{Criterion, Modifier, SearchRequest, Subject, Values, dialect};
+use crate::search::{Criterion, Modifier, SearchRequest, Subject, Values, dialect, near};
 use crate::store::Query;
 
 /// How many keys `_id` may stand for in a search over several types before ids are compared alone.
@@ -53,6 +53,7 @@ pub(super) fn criterion(
     let parameter = match criterion.subject {
         Subject::Id => return ids(request, &criterion.values, is_not, context, query),
         Subject::LastUpdated => return last_updated(&criterion.values, context, query),
+        Subject::Near => return located(&criterion.values, context, query),
         Subject::Index(parameter) => parameter,
     };
     let is_absent = criterion.values == Values::Missing(true);
@@ -108,6 +109,18 @@ fn ids(request: &SearchRequest, values: &Values, is_not: bool, context: &Compile
     one_of(query, &ids, |query, id| {
         query.text(id.as_str());
     });
+}
+
+/// `near`: the Locations within the circles, those that have a position, or those that have none.
+fn located(values: &Values, context: &CompileContext<'_>, query: &mut Query) {
+    let (circles, (open, close)) = match values {
+        Values::Near(circles) => (circles.as_slice(), (" AND r.rid IN (SELECT i.rid", ")")),
+        Values::Missing(true) => (&[][..], dialect::leave_out(context.dialect)),
+        _ => (&[][..], (" AND r.rid IN (SELECT i.rid", ")")),
+    };
+    query.sql(open);
+    near::rows(query, circles);
+    query.sql(close);
 }
 
 /// `_lastUpdated`: an instant of milliseconds is a span of one millisecond.

@@ -19,7 +19,7 @@ const MAX_PROBES: usize = 8;
 /// Writes ` FROM .. i WHERE ..`: the rows of `parameter` that `criterion` admits, whatever its negation.
 pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parameter, context: &CompileContext<'_>) {
     match &criterion.values {
-        Values::Missing(_) | Values::Ids(_) => from(query, parameter),
+        Values::Missing(_) | Values::Ids(_) | Values::Near(_) => from(query, parameter),
         Values::Tokens(tokens) => tokens_among(query, parameter, tokens, context),
         Values::Strings(texts) => match criterion.modifier {
             Some(Modifier::Exact) => strings_exact(query, parameter, texts, context),

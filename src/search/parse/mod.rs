@@ -160,6 +160,7 @@ fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, S
     match found {
         Some(parameter) => match parameter.kind {
             ParameterKind::Composite => unsupported("a composite search parameter"),
+            ParameterKind::Special if code == "near" => Ok(Subject::Near),
             ParameterKind::Special => unsupported("a special search parameter"),
             _ => Ok(Subject::Index(parameter)),
         },
@@ -183,7 +184,7 @@ fn read_modifier(subject: Subject, code: &str, modifier: &str) -> Result<Modifie
     let named = || format!("{code}:{}", modifier.chars().take(80).collect::<String>());
     let unsupported = |what| Err(SearchError::Unsupported { parameter: named(), what });
     let allowed = match subject {
-        Subject::LastUpdated => "':missing' only".to_owned(),
+        Subject::LastUpdated | Subject::Near => "':missing' only".to_owned(),
         Subject::Id => match modifier {
             "not" => return Ok(Modifier::Not),
             _ => "':missing' or ':not'".to_owned(),
