@@ -8,6 +8,7 @@ mod values;
 use std::fmt::Write as _;
 
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
+use crate::search::include;
 use crate::search::query_text::split;
 use crate::search::{
     Control, Criterion, Handling, Modifier, Parameter, ParameterKind, Registry, SearchError, SearchRequest, Sort,
@@ -49,6 +50,8 @@ pub fn parse(
         types: Vec::new(),
         criteria: Vec::new(),
         compartments: Vec::new(),
+        compartment: None,
+        includes: Vec::new(),
         control: Control {
             count: DEFAULT_COUNT,
             cursor: None,
@@ -78,6 +81,7 @@ pub fn parse(
             }
         }
     }
+    include::check(&request)?;
     Ok(request)
 }
 
@@ -229,7 +233,7 @@ fn reference_modifiers(parameter: &Parameter) -> String {
 }
 
 /// The parameters whose names are nearly `code`: at most two letters away, the nearest first.
-fn near(parameters: &[&Parameter], code: &str) -> Vec<&'static str> {
+pub(super) fn near(parameters: &[&Parameter], code: &str) -> Vec<&'static str> {
     if code.len() > 64 {
         return Vec::new();
     }
@@ -397,7 +401,6 @@ mod tests {
             ("Patient", "_count=1&_count=2", "'_count' may be given only once"),
             ("Patient", "_summary=yes", "give true, false, text, data or count"),
             ("Patient", "_sort=name", "sorting by anything but"),
-            ("Patient", "_include=Patient:organization", "is not supported by this server yet"),
             ("Patient", "_type=Patient", "leave it out"),
             ("", "_type=Teapot", "give names of resource types"),
         ];
