@@ -10,6 +10,7 @@ mod compile;
 mod dialect;
 mod error;
 mod extract;
+mod facet;
 mod fold;
 mod include;
 mod parse;
