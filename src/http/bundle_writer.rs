@@ -18,24 +18,24 @@ pub const CURSOR: &str = "_cursor";
 
 /// A searchset. `shape` is what of the query concerns the form of the answer and goes on to the next page.
 pub fn searchset(base: &str, request: &SearchRequest, page: &SearchPage, shape: &[(String, String)]) -> Vec<u8> {
-    let path = request.resource_type.map_or("", |resource_type| resource_type.name());
     let mut used = request.used.clone();
     used.extend_from_slice(shape);
-    let mut writer = Writer::new("searchset", page.rows.len());
+    let mut writer = Writer::new("searchset", page.rows.len() + page.included.len());
     writer.total(page.total);
-    writer.links(base, path, &used, request.control.cursor.as_deref(), page.next.as_deref());
+    writer.links(base, &request.path(), &used, request.control.cursor.as_deref(), page.next.as_deref());
     let subset = Subset::of_search(&request.control);
     for row in &page.rows {
-        writer.entry();
-        writer.full_url(base, &row.key);
-        writer.text(",\"resource\":");
-        write_resource(row, &subset, &mut writer.out);
-        writer.text(",\"search\":{\"mode\":\"match\"}}");
+        writer.found(base, row, &subset, "match");
     }
-    if !request.ignored.is_empty() {
+    let subset = subset.of_included();
+    for row in &page.included {
+        writer.found(base, row, &subset, "include");
+    }
+    let remarks = [request.ignored.as_slice(), &page.remarks].concat();
+    if !remarks.is_empty() {
         writer.entry();
         writer.text("\"resource\":");
-        json::write(&outcome(&request.ignored), &mut writer.out);
+        json::write(&outcome(&remarks), &mut writer.out);
         writer.text(",\"search\":{\"mode\":\"outcome\"}}");
     }
     writer.finish()
@@ -242,6 +242,17 @@ impl Writer {
     fn entry(&mut self) {
         self.text(if self.has_entries { ",{" } else { ",\"entry\":[{" });
         self.has_entries = true;
+    }
+
+    /// An entry of a searchset.
+    fn found(&mut self, base: &str, row: &ResourceRow, subset: &Subset, mode: &str) {
+        self.entry();
+        self.full_url(base, &row.key);
+        self.text(",\"resource\":");
+        write_resource(row, subset, &mut self.out);
+        self.text(",\"search\":{\"mode\":\"");
+        self.text(mode);
+        self.text("\"}}");
     }
 
     fn full_url(&mut self, base: &str, key: &ResourceKey) {

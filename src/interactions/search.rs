@@ -4,7 +4,9 @@
 
 use crate::access::Caller;
 use crate::clock;
+use crate::fhir::Issue;
 use crate::interactions::InteractionError;
+use crate::interactions::include::{Included, included};
 use crate::search::{CompileContext, Position, SearchError, SearchRequest, Total, count, page};
 use crate::store::{Reader, ResourceRow};
 
@@ -12,6 +14,10 @@ use crate::store::{Reader, ResourceRow};
 #[derive(Debug)]
 pub struct SearchPage {
     pub rows: Vec<ResourceRow>,
+    /// What `_include` and `_revinclude` brought along.
+    pub included: Vec<ResourceRow>,
+    /// What there is to say about the page.
+    pub remarks: Vec<Issue>,
     /// Cursor of the next page (`SearchRequest.control.cursor`); `None` on the last one.
     pub next: Option<String>,
     /// Number of all matches, when asked for or known for free.
@@ -29,7 +35,13 @@ pub fn search(
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
         let total = reader.number(&count(request, &context))?;
-        return Ok(SearchPage { rows: Vec::new(), next: None, total: Some(total) });
+        return Ok(SearchPage {
+            rows: Vec::new(),
+            included: Vec::new(),
+            remarks: Vec::new(),
+            next: None,
+            total: Some(total),
+        });
     }
     let sort = request.control.sort;
     let after = match &request.control.cursor {
@@ -54,5 +66,6 @@ pub fn search(
         None if after.is_none() && !has_more => Some(rows.len() as i64),
         None => None,
     };
-    Ok(SearchPage { rows, next, total })
+    let Included { rows: included, remark } = included(reader, &request.includes, &rows)?;
+    Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, total })
 }

@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use crate::fhir::ResourceType;
 use crate::fhir::definitions::{self, SearchParameterDefinition, TypeKind};
 use crate::search::extract::{Plan, Shape};
@@ -52,8 +54,8 @@ pub struct Parameter {
     pub definition: &'static SearchParameterDefinition,
     /// Resource types that a reference may point to; empty when any.
     pub targets: Vec<ResourceType>,
-    /// Whether a reference may be the canonical URL of its target.
-    pub has_canonicals: bool,
+    /// Where a reference parameter reads canonical URLs.
+    canonicals: Vec<Path>,
     pub(super) tokens: TokenNature,
 }
 
@@ -77,14 +79,17 @@ impl Parameter {
             (Some(expression), Ok(base)) => path::walks(expression, base),
             _ => Vec::new(),
         };
-        let (mut targets, mut tokens) = (Vec::new(), TokenNature::default());
+        let (mut targets, mut canonicals, mut tokens) = (Vec::new(), Vec::new(), TokenNature::default());
         match kind {
-            ParameterKind::Reference => targets = targets_of(definition, &walks),
+            ParameterKind::Reference => {
+                targets = targets_of(definition, &walks);
+                canonicals = walks;
+                canonicals.retain(|walk| matches!(walk.leaf, Shape::Canonical | Shape::Uri));
+            }
             ParameterKind::Token if !walks.is_empty() => tokens = TokenNature::of(&walks),
             _ => {}
         }
-        let has_canonicals = walks.iter().any(|walk| matches!(walk.leaf, Shape::Canonical | Shape::Uri));
-        Parameter { kind, definition, targets, has_canonicals, tokens }
+        Parameter { kind, definition, targets, canonicals, tokens }
     }
 
     /// The number that stands for it in index rows. A parameter of `Resource` has one number for all types.
@@ -95,6 +100,26 @@ impl Parameter {
     /// The name as a query writes it.
     pub fn code(&self) -> &'static str {
         &self.definition.code
+    }
+
+    /// Whether a reference may lead to a resource of this type.
+    pub fn points_to(&self, resource_type: ResourceType) -> bool {
+        self.targets.is_empty() || self.targets.contains(&resource_type)
+    }
+
+    /// Whether its references may be canonical URLs, which lead to what bears the URL and not to an id.
+    pub fn has_canonicals(&self) -> bool {
+        !self.canonicals.is_empty()
+    }
+
+    /// The canonical URLs, perhaps with `|version`, by which `resource` refers to others.
+    pub fn canonicals<'a>(&self, resource: &'a Value) -> Vec<&'a str> {
+        let mut urls = Vec::new();
+        for walk in &self.canonicals {
+            // Bases matter to walks that ask for a type of target, which no canonical has.
+            walk.each(resource, &[], &mut |value| urls.extend(value.as_str()));
+        }
+        urls
     }
 }
 
@@ -185,6 +210,13 @@ impl Registry {
     pub(super) fn components(&self, resource_type: ResourceType, parameter: &Parameter) -> Option<Vec<&Parameter>> {
         let named = |url: &str| self.by_code(resource_type).values().find(|known| *known.definition.url == *url);
         parameter.definition.components.iter().map(|component| named(&component.definition)).collect()
+    }
+
+    /// The parameters of `resource_type` that hold references, by name.
+    pub fn references(&self, resource_type: ResourceType) -> Vec<&Parameter> {
+        let mut parameters = self.parameters(resource_type);
+        parameters.retain(|parameter| parameter.kind == ParameterKind::Reference);
+        parameters
     }
 
     /// How the index rows of a resource of this type are made.

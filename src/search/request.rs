@@ -3,7 +3,7 @@
 //! Spec: R4 search.html
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::Parameter;
+use crate::search::{Compartment, Include, Parameter};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -27,6 +27,9 @@ pub struct SearchRequest {
     /// Each entry admits only what is in the compartment of one of its Patients. Compartment routes and access rules add
     /// to it; an empty entry admits nothing.
     pub compartments: Vec<Vec<ResourceKey>>,
+    /// The compartment that the address names.
+    pub compartment: Option<Compartment>,
+    pub includes: Vec<Include>,
     pub control: Control,
     /// The parameters that took effect, as the self link says them.
     pub used: Vec<(String, String)>,
@@ -279,9 +282,11 @@ impl SearchRequest {
         self.control.count == 0 || self.control.summary == Summary::Count
     }
 
-    /// True when the database is asked once: for the page or for the total, not for both.
+    /// True when the database is asked once: for the page or for the total, not for both, nor for
+    /// what is included.
     pub fn is_one_statement(&self) -> bool {
-        self.is_count_only() || matches!(self.control.total, None | Some(Total::None))
+        let is_total_free = matches!(self.control.total, None | Some(Total::None));
+        self.is_count_only() || (is_total_free && self.includes.is_empty())
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) enum Driver {
     Linked { place: usize },
     /// The only Patient of the compartments at `place`.
     Compartment { place: usize, resource_type: ResourceType },
+    /// The members of a compartment, as a set: those of the only Patient at `place`, of whatever type, or those of a
+    /// compartment that no table lists.
+    Members { place: Option<usize> },
 }
 
 impl Driver {
@@ -51,10 +54,13 @@ impl Driver {
             let is_stream = rows::exact_keys(criterion, parameter) == Some(1);
             Some((rank(criterion, parameter)?, Driver::Criterion { place, parameter, is_stream }))
         });
-        let compartments = request.compartments.iter().enumerate().filter_map(|(place, patients)| {
-            let resource_type = request.resource_type.filter(|_| patients.len() == 1)?;
-            Some((RANK_OF_COMPARTMENT, Driver::Compartment { place, resource_type }))
+        let patients = request.compartments.iter().enumerate().filter(|(_, patients)| patients.len() == 1);
+        let compartments = patients.map(|(place, _)| match request.resource_type {
+            Some(resource_type) => Driver::Compartment { place, resource_type },
+            None => Driver::Members { place: Some(place) },
         });
+        let unlisted = request.unlisted_compartment().map(|_| Driver::Members { place: None });
+        let compartments = compartments.chain(unlisted).map(|driver| (RANK_OF_COMPARTMENT, driver));
         let fewest = criteria.chain(compartments).min_by_key(|(rank, _)| *rank);
         fewest.map_or(Driver::Type, |(_, driver)| driver)
     }

@@ -2,9 +2,9 @@
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
-use crate::search::compile::write::{list, one_of, separated};
+use crate::search::compile::write::{Or, list, one_of, separated};
 use crate::search::compile::{CompileContext, linked};
-use crate::search::{Condition, Criterion, Modifier, SearchRequest, Subject, Values, dialect};
+use crate::search::{Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, dialect};
 use crate::store::Query;
 
 /// How many keys `_id` may stand for in a search over several types before ids are compared alone.
@@ -84,17 +84,59 @@ pub(super) fn scope(request: &SearchRequest, query: &mut Query) {
     }
 }
 
-/// One of the sets of compartments that bound the search.
-pub(super) fn compartment(patients: &[ResourceKey], context: &CompileContext<'_>, query: &mut Query) {
+/// One of the sets of compartments that bound the search. `is_driving` says that their members are few, so that they
+/// are gathered.
+pub(super) fn compartment(patients: &[ResourceKey], is_driving: bool, context: &CompileContext<'_>, query: &mut Query) {
     if patients.is_empty() {
         query.sql(" AND 1 = 0");
         return;
     }
-    query.sql(" AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient");
+    query.sql(match is_driving {
+        true => " AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient",
+        false => " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient",
+    });
     one_of(query, patients, |query, patient| {
         query.integer(context.hasher.key(patient));
     });
-    query.sql(" AND c.rtype = r.rtype AND c.rid = r.rid)");
+    query.sql(if is_driving { ")" } else { " AND c.rtype = r.rtype AND c.rid = r.rid)" });
+}
+
+/// A compartment of which no table lists the members: they are found by their references. A parameter's number belongs
+/// to one type, so that the numbers of all members can stand in one list.
+pub(super) fn unlisted(compartment: &Compartment, is_driving: bool, context: &CompileContext<'_>, query: &mut Query) {
+    let center = context.hasher.key(&compartment.center);
+    let referring = |query: &mut Query| {
+        query.sql(" FROM index_reference i WHERE i.param");
+        one_of(query, &compartment.parameters, |query, id| {
+            query.integer(i64::from(*id));
+        });
+        query.sql(" AND i.target = ").integer(center);
+    };
+    let has_members = !compartment.parameters.is_empty();
+    if is_driving {
+        query.sql(" AND r.rid IN (");
+        if has_members {
+            query.sql("SELECT i.rid");
+            referring(query);
+        }
+        if compartment.has_center {
+            query.sql(if has_members { " UNION " } else { "" });
+            query.sql("SELECT c.rid FROM resource c WHERE c.key = ").integer(center);
+        }
+        query.sql(")");
+        return;
+    }
+    let mut or = Or::default();
+    query.sql(if has_members && compartment.has_center { " AND (" } else { " AND " });
+    if has_members {
+        query.sql(or.next()).sql("EXISTS (SELECT 1");
+        referring(query);
+        query.sql(" AND i.rid = r.rid)");
+    }
+    if compartment.has_center {
+        query.sql(or.next()).sql("r.key = ").integer(center);
+    }
+    query.sql(if has_members && compartment.has_center { ")" } else { "" });
 }
 
 /// ` AND ..`: the condition that `criterion` stands for, where it does not drive the statement. `is_driven` says that another

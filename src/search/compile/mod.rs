@@ -12,9 +12,12 @@ mod boxes;
 mod composites;
 mod driver;
 mod filters;
+mod include;
 mod linked;
 mod rows;
 mod write;
+
+pub use include::{called, referred, referring};
 
 use crate::search::compile::driver::Driver;
 use crate::search::compile::filters::Row;
@@ -93,9 +96,16 @@ fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut
         filters::condition(row, &request.demands[place].condition, false, context, query);
     }
     for (place, patients) in request.compartments.iter().enumerate() {
-        if !matches!(driver, Driver::Compartment { place: driving, .. } if driving == place) {
-            filters::compartment(patients, context, query);
+        match driver {
+            Driver::Compartment { place: driving, .. } if driving == place => {}
+            Driver::Members { place: driving } => {
+                filters::compartment(patients, driving == Some(place), context, query)
+            }
+            _ => filters::compartment(patients, false, context, query),
         }
+    }
+    if let Some(compartment) = request.unlisted_compartment() {
+        filters::unlisted(compartment, matches!(driver, Driver::Members { place: None }), context, query);
     }
     for (place, demand) in request.demands.iter().enumerate() {
         let is_driver = matches!(driver, Driver::Criterion { place: driving, .. } | Driver::Linked { place: driving }
@@ -159,7 +169,7 @@ fn order(request: &SearchRequest, driver: Driver, after: Option<&Position>, quer
 mod tests {
     use super::*;
     use crate::fhir::{Id, ResourceKey, ResourceType};
-    use crate::search::{Handling, ParseContext, Sort, parse, parse_query_string};
+    use crate::search::{Compartment, Handling, ParseContext, Sort, parse, parse_query_string};
 
     /// 2013-01-01, 2014-01-01 and 2023-01-01.
     const Y2013: i64 = 1_356_998_400_000_000;
@@ -444,6 +454,35 @@ mod tests {
         assert!(several.ends_with(
             " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient IN (?, ?) AND c.rtype = r.rtype AND c.rid = r.rid) AND 1 = 0"
         ), "{several}");
+    }
+
+    #[test]
+    fn compartments_without_rows_of_their_own_are_found_by_references() {
+        let hasher = hasher();
+        let text_of = |center: &str, searched: &str, query: &str| {
+            let center =
+                ResourceKey { resource_type: ResourceType::parse(center).unwrap(), id: Id::parse("1").unwrap() };
+            let mut request = request(searched, query);
+            request.bound_by(Compartment::of(center, request.resource_type).unwrap());
+            written(&count(&request, &context(&hasher, Dialect::Sqlite))).0
+        };
+
+        let members = " AND r.rid IN (SELECT i.rid FROM index_reference i WHERE i.param IN (?, ?) AND i.target = ?)";
+        assert!(text_of("Device", "Observation", "").ends_with(members));
+        assert!(text_of("Device", "Observation", "identifier=s|1").ends_with(
+            " AND EXISTS (SELECT 1 FROM index_reference i WHERE i.param IN (?, ?) AND i.target = ? AND i.rid = r.rid)"
+        ));
+        assert!(
+            text_of("Encounter", "Encounter", "")
+                .ends_with(" AND r.rid IN (SELECT c.rid FROM resource c WHERE c.key = ?)")
+        );
+        assert!(
+            text_of("Device", "", "")
+                .ends_with(" AND i.target = ? UNION SELECT c.rid FROM resource c WHERE c.key = ?)")
+        );
+        assert!(
+            text_of("Patient", "", "").ends_with(" AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient = ?)")
+        );
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn is_common(name: &str) -> bool {
 /// The reference parameter `code`, through which a chain or `_has` goes.
 fn reference(of: Option<ResourceType>, code: &str, whole: &str) -> Result<&'static Parameter, SearchError> {
     let problem = match subject(of, code)? {
-        Subject::Index(parameter) if parameter.kind == ParameterKind::Reference && parameter.has_canonicals => {
+        Subject::Index(parameter) if parameter.kind == ParameterKind::Reference && parameter.has_canonicals() => {
             "refers to resources by their canonical URL, through which a search can't go yet"
         }
         Subject::Index(parameter) if parameter.kind == ParameterKind::Reference => return Ok(parameter),

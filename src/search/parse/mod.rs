@@ -8,6 +8,7 @@ mod modifiers;
 mod values;
 
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
+use crate::search::include;
 use crate::search::{Control, Handling, Parameter, SearchError, SearchRequest, Sort, Summary};
 
 /// The most matches that a page may hold; a larger `_count` is lowered to it.
@@ -45,6 +46,8 @@ pub fn parse(
         types: Vec::new(),
         demands: Vec::new(),
         compartments: Vec::new(),
+        compartment: None,
+        includes: Vec::new(),
         control: Control {
             count: DEFAULT_COUNT,
             cursor: None,
@@ -79,6 +82,7 @@ pub fn parse(
             }
         }
     }
+    include::check(&request)?;
     Ok(request)
 }
 
@@ -92,7 +96,7 @@ fn left_out(unknown: &SearchError) -> Issue {
 }
 
 /// The parameters whose names are nearly `code`: at most two letters away, the nearest first.
-fn near(parameters: &[&Parameter], code: &str) -> Vec<&'static str> {
+pub(super) fn near(parameters: &[&Parameter], code: &str) -> Vec<&'static str> {
     if code.len() > 64 {
         return Vec::new();
     }
@@ -272,7 +276,6 @@ mod tests {
             ("Patient", "_count=1&_count=2", "'_count' may be given only once"),
             ("Patient", "_summary=yes", "give true, false, text, data or count"),
             ("Patient", "_sort=name", "sorting by anything but"),
-            ("Patient", "_include=Patient:organization", "is not supported by this server yet"),
             ("Patient", "_type=Patient", "leave it out"),
             ("", "_type=Teapot", "give names of resource types"),
         ];

@@ -6,6 +6,8 @@ mod history;
 mod patch;
 mod races;
 mod search;
+mod search_compartments;
+mod search_includes;
 mod search_links;
 mod search_pages;
 mod single;
