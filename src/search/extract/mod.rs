@@ -232,6 +232,8 @@ pub(super) enum Shape {
     Identifier,
     ContactPoint,
     HumanName,
+    /// The family name of a HumanName: a string whose words are found as well.
+    Family,
     Address,
     Reference,
     Extension,
@@ -252,7 +254,7 @@ impl Shape {
                 Boolean | Code | Text | Uri | Canonical | Date | Coding | CodeableConcept | Identifier | ContactPoint
             ),
             ParameterKind::String => {
-                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Address | CodeableConcept)
+                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Family | Address | CodeableConcept)
             }
             ParameterKind::Date => matches!(self, Date | Period | Timing),
             ParameterKind::Number => matches!(self, Number | Range),
