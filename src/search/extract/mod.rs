@@ -232,8 +232,6 @@ pub(super) enum Shape {
     Identifier,
     ContactPoint,
     HumanName,
-    /// The family name of a HumanName: a string whose words are found as well.
-    Family,
     Address,
     Reference,
     Extension,
@@ -254,7 +252,7 @@ impl Shape {
                 Boolean | Code | Text | Uri | Canonical | Date | Coding | CodeableConcept | Identifier | ContactPoint
             ),
             ParameterKind::String => {
-                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Family | Address | CodeableConcept)
+                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Address | CodeableConcept)
             }
             ParameterKind::Date => matches!(self, Date | Period | Timing),
             ParameterKind::Number => matches!(self, Number | Range),

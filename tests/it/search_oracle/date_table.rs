@@ -99,7 +99,7 @@ async fn every_prefix_meets_every_stored_form(server: &TestServer) {
         resources.push(json!({ "resourceType": "Patient", "id": format!("p{number:04}"), "birthDate": text }));
     }
     fill(server, &resources).await;
-    let now = chrono::Utc::now().timestamp_micros();
+    let now = emberwell::clock::now_us();
     let mut differences = Vec::new();
 
     for (prefix, sought) in PREFIXES.iter().flat_map(|prefix| SOUGHT.iter().map(move |sought| (prefix, sought))) {

@@ -71,7 +71,7 @@ impl World {
             return is_there == (value == "true");
         }
         elements.iter().any(|(shape, element)| match shape {
-            Shape::Boolean => element.to_string() == value,
+            Shape::Boolean => element.as_bool() == Some(value == "true"),
             Shape::Code(_) | Shape::Concept | Shape::Coding | Shape::Identifier | Shape::Contact => {
                 tokens(*shape, element).iter().any(|stored| token_meets(stored, value))
             }

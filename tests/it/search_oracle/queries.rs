@@ -226,6 +226,10 @@ fn one_value(random: &mut Random, world: &World, (shape, element): (Shape, &Valu
             let start: String = text.chars().take(kept).collect();
             let start = cased(random, &start);
             let start = if random.percent(20) { fold(&start) } else { start };
+            // Whether `family` finds the later words of a family name, as `name` does, is not among the kinds.
+            if shape == Shape::Family && later_words(world).any(|word| fold(word).starts_with(&fold(&start))) {
+                return None;
+            }
             (!fold(&start).is_empty()).then(|| escaped(&start))?
         }
         Shape::Date => dated(random, world, element.as_str()?)?,
@@ -260,6 +264,13 @@ fn one_value(random: &mut Random, world: &World, (shape, element): (Shape, &Valu
             escaped(&if random.percent(20) { text.to_lowercase() } else { text.to_owned() })
         }
     })
+}
+
+/// The words of all family names after the first.
+fn later_words(world: &World) -> impl Iterator<Item = &str> {
+    let names = world.resources.iter().filter_map(|resource| resource["name"].as_array()).flatten();
+    let families = names.filter_map(|name| name["family"].as_str());
+    families.flat_map(|family| family.split([' ', '-']).skip(1)).filter(|word| !word.is_empty())
 }
 
 fn cased(random: &mut Random, text: &str) -> String {
