@@ -22,6 +22,11 @@ pub enum SearchError {
     EmptyValue { parameter: String },
     #[error("a value of '{parameter}' is not valid: {problem}")]
     BadValue { parameter: String, problem: String },
+    /// The name of a chain or of `_has` leads nowhere.
+    #[error("'{parameter}' can't be searched by: {problem}")]
+    BadName { parameter: String, problem: String },
+    #[error("'{parameter}' goes through more than {limit} references; ask for less at once")]
+    TooDeep { parameter: String, limit: usize },
     #[error("'{parameter}' may be given only once")]
     Repeated { parameter: String },
     #[error("'{parameter}' has more than {limit} values separated by commas; split the search")]

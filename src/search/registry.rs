@@ -52,6 +52,8 @@ pub struct Parameter {
     pub definition: &'static SearchParameterDefinition,
     /// Resource types that a reference may point to; empty when any.
     pub targets: Vec<ResourceType>,
+    /// Whether a reference may be the canonical URL of its target.
+    pub has_canonicals: bool,
     pub(super) tokens: TokenNature,
 }
 
@@ -62,6 +64,8 @@ pub(super) struct TokenNature {
     pub system: Option<&'static str>,
     /// Identifiers: few resources share one.
     pub are_identifiers: bool,
+    /// Some are identifiers.
+    pub may_be_identifiers: bool,
     /// Codes of a fixed list, or true and false: many resources share one.
     pub are_few: bool,
 }
@@ -79,7 +83,8 @@ impl Parameter {
             ParameterKind::Token if !walks.is_empty() => tokens = TokenNature::of(&walks),
             _ => {}
         }
-        Parameter { kind, definition, targets, tokens }
+        let has_canonicals = walks.iter().any(|walk| matches!(walk.leaf, Shape::Canonical | Shape::Uri));
+        Parameter { kind, definition, targets, has_canonicals, tokens }
     }
 
     /// The number that stands for it in index rows. A parameter of `Resource` has one number for all types.
@@ -104,6 +109,7 @@ impl TokenNature {
         TokenNature {
             system: first.filter(|first| systems.all(|next| next == Some(first))).map(|system| &**system),
             are_identifiers: are_all(&[Shape::Identifier]),
+            may_be_identifiers: walks.iter().any(|walk| walk.leaf == Shape::Identifier),
             are_few: are_all(&[Shape::Code, Shape::Boolean]),
         }
     }
@@ -173,6 +179,12 @@ impl Registry {
         let mut parameters: Vec<&Parameter> = self.by_code(resource_type).values().collect();
         parameters.sort_unstable_by_key(|parameter| parameter.code());
         parameters
+    }
+
+    /// The parameters that compare the components of the composite `parameter` of `resource_type`.
+    pub(super) fn components(&self, resource_type: ResourceType, parameter: &Parameter) -> Option<Vec<&Parameter>> {
+        let named = |url: &str| self.by_code(resource_type).values().find(|known| *known.definition.url == *url);
+        parameter.definition.components.iter().map(|component| named(&component.definition)).collect()
     }
 
     /// How the index rows of a resource of this type are made.

@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 search.html
 
-use crate::fhir::{Interval, Issue, PartialDate, ResourceKey, ResourceType};
+use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
 use crate::search::Parameter;
 
 /// What becomes of parameters that the server does not know.
@@ -16,14 +16,14 @@ pub enum Handling {
     Lenient,
 }
 
-/// A search: every criterion must hold.
+/// A search: every demand must be met.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
     /// `None` searches all types, or those of `types`.
     pub resource_type: Option<ResourceType>,
     /// The `_type` list of a search without a type; empty means all.
     pub types: Vec<ResourceType>,
-    pub criteria: Vec<Criterion>,
+    pub demands: Vec<Demand>,
     /// Each entry admits only what is in the compartment of one of its Patients. Compartment routes and access rules add
     /// to it; an empty entry admits nothing.
     pub compartments: Vec<Vec<ResourceKey>>,
@@ -97,15 +97,53 @@ pub struct Position {
     pub id: String,
 }
 
-/// One condition: `parameter[:modifier]=value,value`.
+/// One parameter of a query: `name=value,value`.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    pub condition: Condition,
+    /// Name, modifier and sorted values as text; equal demands have equal texts.
+    pub text: String,
+}
+
+/// What a resource must meet.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    Criterion(Criterion),
+    Chain(Chain),
+    Has(Has),
+    /// `_list`: one of these Lists has the resource among its entries.
+    Listed(Vec<Id>),
+    /// Of a search over several types, whose parameters of one name differ: what each of them must meet.
+    ByType(Vec<(ResourceType, Condition)>),
+}
+
+/// `parameter.rest=value`: a resource that is referred to meets the rest.
+///
+/// Spec: R4 search.html#chaining
+#[derive(Clone, Debug)]
+pub struct Chain {
+    pub by: &'static Parameter,
+    /// What a target must meet, by its type; targets of other types meet nothing.
+    pub targets: Vec<(ResourceType, Condition)>,
+}
+
+/// `_has:source:by:rest=value`: a resource that refers to the one searched meets the rest.
+///
+/// Spec: R4 search.html#has
+#[derive(Clone, Debug)]
+pub struct Has {
+    pub source: ResourceType,
+    pub by: &'static Parameter,
+    pub condition: Box<Condition>,
+}
+
+/// `parameter[:modifier]=value,value`.
 #[derive(Clone, Debug)]
 pub struct Criterion {
     pub subject: Subject,
     pub modifier: Option<Modifier>,
     /// One of them must match.
     pub values: Values,
-    /// Name, modifier and sorted values as text; equal criteria have equal texts.
-    pub text: String,
 }
 
 /// What a criterion is about.
@@ -131,6 +169,12 @@ pub enum Modifier {
     Below,
     Above,
     Type(ResourceType),
+    /// Of a token: what people read begins with the value.
+    Text,
+    /// Of an identifier: its type and its value.
+    OfType,
+    /// Of a reference: the identifier of its target.
+    Identifier,
 }
 
 /// The values of a criterion, of one kind.
@@ -147,6 +191,18 @@ pub enum Values {
     /// Numbers, too: they name no unit.
     Quantities(Vec<QuantityValue>),
     Uris(Vec<String>),
+    /// Each has a value for each component, in their order.
+    Composites(Vec<Vec<Values>>),
+    /// System and code of the type, and the value.
+    TypedIdentifiers(Vec<TypedIdentifier>),
+}
+
+/// `system|code|value` of `:of-type`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedIdentifier {
+    pub system: String,
+    pub code: String,
+    pub value: String,
 }
 
 /// `code`, `system|code`, `|code` or `system|`.
@@ -211,11 +267,11 @@ pub struct QuantityValue {
 impl SearchRequest {
     /// The same text for searches that ask for the same in any order of parameters and values; for locks on conditions.
     pub fn canonical(&self) -> String {
-        let mut criteria: Vec<&str> = self.criteria.iter().map(|criterion| &*criterion.text).collect();
-        criteria.sort_unstable();
-        criteria.dedup();
+        let mut demands: Vec<&str> = self.demands.iter().map(|demand| &*demand.text).collect();
+        demands.sort_unstable();
+        demands.dedup();
         let scope = self.resource_type.map_or("", ResourceType::name);
-        format!("{scope}?{}", criteria.join("&"))
+        format!("{scope}?{}", demands.join("&"))
     }
 
     /// True when only the number of matches is wanted.

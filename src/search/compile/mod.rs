@@ -9,13 +9,16 @@
 //! Spec: R4 search.html
 
 mod boxes;
+mod composites;
 mod driver;
 mod filters;
+mod linked;
 mod rows;
 mod write;
 
 use crate::search::compile::driver::Driver;
-use crate::search::{Position, SearchRequest, SortKey};
+use crate::search::compile::filters::Row;
+use crate::search::{Condition, Position, SearchRequest, SortKey};
 use crate::store::{Dialect, Hasher, Query};
 
 /// What the meaning of a request depends on besides itself.
@@ -65,10 +68,13 @@ pub fn matches(request: &SearchRequest, context: &CompileContext<'_>, limit: u32
 /// Writes ` FROM .. WHERE ..`.
 fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut Query) -> Driver {
     let driver = Driver::of(request);
+    let row = Row::searched(request);
     match driver {
         Driver::Criterion { place, parameter, is_stream: true } => {
             query.sql(" FROM (SELECT i.rid");
-            rows::write(query, &request.criteria[place], parameter, context);
+            if let Condition::Criterion(criterion) = &request.demands[place].condition {
+                rows::write(query, criterion, parameter, context);
+            }
             query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
         }
         Driver::Compartment { place, resource_type } => {
@@ -82,17 +88,20 @@ fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut
         }
     }
     filters::scope(request, query);
-    if let Driver::Criterion { place, is_stream: false, .. } = driver {
-        filters::criterion(request, &request.criteria[place], false, context, query);
+    // What drives but does not stream stands in front of the others.
+    if let Driver::Criterion { place, is_stream: false, .. } | Driver::Linked { place } = driver {
+        filters::condition(row, &request.demands[place].condition, false, context, query);
     }
     for (place, patients) in request.compartments.iter().enumerate() {
         if !matches!(driver, Driver::Compartment { place: driving, .. } if driving == place) {
             filters::compartment(patients, context, query);
         }
     }
-    for (place, criterion) in request.criteria.iter().enumerate() {
-        if !matches!(driver, Driver::Criterion { place: driving, .. } if driving == place) {
-            filters::criterion(request, criterion, driver.is_some(), context, query);
+    for (place, demand) in request.demands.iter().enumerate() {
+        let is_driver = matches!(driver, Driver::Criterion { place: driving, .. } | Driver::Linked { place: driving }
+            if driving == place);
+        if !is_driver {
+            filters::condition(row, &demand.condition, driver.is_some(), context, query);
         }
     }
     driver

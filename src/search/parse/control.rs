@@ -6,6 +6,11 @@ use crate::fhir::ResourceType;
 use crate::search::query_text::split;
 use crate::search::{MAX_COUNT, SearchError, SearchRequest, Sort, SortKey, Summary, Total};
 
+/// The types that `_type` names, as far as they are any.
+pub(super) fn types(value: &str) -> Vec<ResourceType> {
+    split(value, ',').filter_map(|name| ResourceType::parse(name).ok()).collect()
+}
+
 /// True when `name` selects nothing but shapes the answer.
 pub(super) fn is_control(name: &str) -> bool {
     let code = name.split_once(':').map_or(name, |(code, _)| code);

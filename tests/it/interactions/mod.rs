@@ -6,6 +6,7 @@ mod history;
 mod patch;
 mod races;
 mod search;
+mod search_links;
 mod search_pages;
 mod single;
 mod transaction;
