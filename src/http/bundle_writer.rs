@@ -22,7 +22,14 @@ pub fn searchset(base: &str, request: &SearchRequest, page: &SearchPage, shape: 
     used.extend_from_slice(shape);
     let mut writer = Writer::new("searchset", page.rows.len() + page.included.len());
     writer.total(page.total);
-    writer.links(base, &request.path(), &used, request.control.cursor.as_deref(), page.next.as_deref());
+    writer.links(
+        base,
+        &request.path(),
+        &used,
+        request.control.cursor.as_deref(),
+        page.previous.as_deref(),
+        page.next.as_deref(),
+    );
     let subset = Subset::of_search(&request.control);
     for row in &page.rows {
         writer.found(base, row, &subset, "match");
@@ -56,7 +63,7 @@ pub fn history(base: &str, links: &HistoryLinks, page: &HistoryPage, subset: &Su
     let mut writer = Writer::new("history", page.rows.len());
     writer.total(page.total);
     let next = page.next.map(|place| place.to_string());
-    writer.links(base, &links.path, &links.used, links.cursor.as_deref(), next.as_deref());
+    writer.links(base, &links.path, &links.used, links.cursor.as_deref(), None, next.as_deref());
     for version in &page.rows {
         let row = &version.row;
         writer.entry();
@@ -206,8 +213,16 @@ impl Writer {
         }
     }
 
-    /// The links of a page: what it shows, the first one and the next one.
-    fn links(&mut self, base: &str, path: &str, used: &[(String, String)], cursor: Option<&str>, next: Option<&str>) {
+    /// The links of a page: what it shows, the first one, the one before and the next one.
+    fn links(
+        &mut self,
+        base: &str,
+        path: &str,
+        used: &[(String, String)],
+        cursor: Option<&str>,
+        previous: Option<&str>,
+        next: Option<&str>,
+    ) {
         let at = |cursor: &str| {
             let mut parameters = used.to_vec();
             parameters.push((CURSOR.to_owned(), cursor.to_owned()));
@@ -223,9 +238,11 @@ impl Writer {
             }
             None => self.link("self", &first),
         }
-        if let Some(next) = next {
-            self.text(",");
-            self.link("next", &at(next));
+        for (relation, cursor) in [("previous", previous), ("next", next)] {
+            if let Some(cursor) = cursor {
+                self.text(",");
+                self.link(relation, &at(cursor));
+            }
         }
         self.text("]");
     }

@@ -92,12 +92,16 @@ pub enum SortKey {
     Id,
 }
 
-/// The last match of a page, in terms of its order: the next page begins after it.
+/// The match next to which a page begins, in terms of the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub rid: i64,
     pub updated_us: i64,
     pub id: String,
+    /// The page ends before the match instead of beginning after it; it comes in reverse.
+    pub is_backward: bool,
+    /// What was created after this snapshot (`Reader::mark`) is left out.
+    pub mark: String,
 }
 
 /// One parameter of a query: `name=value,value`.
@@ -290,60 +294,9 @@ impl SearchRequest {
     }
 }
 
-impl Position {
-    /// As text for a link; holds nothing but the row's number and what it is sorted by.
-    pub fn to_text(&self, sort: Sort) -> String {
-        match sort.key {
-            SortKey::Created => format!("{}", self.rid),
-            SortKey::LastUpdated => format!("{}_{}", self.rid, self.updated_us),
-            SortKey::Id => format!("{}_{}", self.rid, self.id),
-        }
-    }
-
-    /// Reads what `to_text` wrote for the same order.
-    pub fn parse(text: &str, sort: Sort) -> Option<Position> {
-        let (rid, rest) = text.split_once('_').map_or((text, None), |(rid, rest)| (rid, Some(rest)));
-        let rid = rid.parse().ok()?;
-        match (sort.key, rest) {
-            (SortKey::Created, None) => Some(Position { rid, updated_us: 0, id: String::new() }),
-            (SortKey::LastUpdated, Some(us)) => Some(Position { rid, updated_us: us.parse().ok()?, id: String::new() }),
-            (SortKey::Id, Some(id)) => {
-                crate::fhir::Id::parse(id).ok()?;
-                Some(Position { rid, updated_us: 0, id: id.to_owned() })
-            }
-            _ => None,
-        }
-    }
-}
-
 impl DateValue {
     /// The span that the text stands for; `zone_minutes` applies where it names no zone.
     pub fn interval(&self, zone_minutes: i16) -> Interval {
         self.date.interval(zone_minutes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_position_survives_its_link() {
-        let position = Position { rid: 17, updated_us: 1_700_000_000_000_000, id: "a-1.b".to_owned() };
-        let by = |key| Sort { key, is_descending: true };
-
-        assert_eq!(Position::parse("17", by(SortKey::Created)).unwrap().rid, 17);
-        let updated = Position::parse(&position.to_text(by(SortKey::LastUpdated)), by(SortKey::LastUpdated)).unwrap();
-        assert_eq!((updated.rid, updated.updated_us), (17, position.updated_us));
-        let id = Position::parse(&position.to_text(by(SortKey::Id)), by(SortKey::Id)).unwrap();
-        assert_eq!((id.rid, id.id), (17, position.id));
-    }
-
-    #[test]
-    fn a_position_of_another_order_is_refused() {
-        for text in ["", "x", "1_", "1_2_3", "99999999999999999999"] {
-            assert_eq!(Position::parse(text, Sort::default()), None, "{text}");
-        }
-        assert_eq!(Position::parse("5", Sort { key: SortKey::Id, is_descending: false }), None);
     }
 }

@@ -14,6 +14,7 @@ mod driver;
 mod filters;
 mod include;
 mod linked;
+mod order;
 mod rows;
 mod write;
 
@@ -21,7 +22,7 @@ pub use include::{called, referred, referring};
 
 use crate::search::compile::driver::Driver;
 use crate::search::compile::filters::Row;
-use crate::search::{Condition, Position, SearchRequest, SortKey};
+use crate::search::{Condition, Position, SearchRequest};
 use crate::store::{Dialect, Hasher, Query};
 
 /// What the meaning of a request depends on besides itself.
@@ -37,14 +38,14 @@ pub struct CompileContext<'a> {
 
 const COLUMNS: &str = "SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.method, r.codec, r.tail";
 
-/// The next `limit` matches after the position `after`, in the order of the request.
+/// The next `limit` matches from the position `at`, in the order of the request.
 ///
 /// Columns: rid, rtype, id, version, updated_us, method, codec, tail.
-pub fn page(request: &SearchRequest, context: &CompileContext<'_>, after: Option<&Position>, limit: u32) -> Query {
+pub fn page(request: &SearchRequest, context: &CompileContext<'_>, at: Option<&Position>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS);
     let driver = conditions(request, context, &mut query);
-    order(request, driver, after, &mut query);
+    order::write(request.control.sort, driver, context.dialect, at, &mut query);
     query.sql(" LIMIT ").integer(i64::from(limit));
     query
 }
@@ -115,54 +116,6 @@ fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut
         }
     }
     driver
-}
-
-fn order(request: &SearchRequest, driver: Driver, after: Option<&Position>, query: &mut Query) {
-    let sort = request.control.sort;
-    let text = match (sort.key, sort.is_descending) {
-        // Of the stream's own column SQLite knows that it comes sorted.
-        (SortKey::Created, _) if driver.is_stream() => {
-            if let Some(after) = after {
-                query.sql(" AND d.rid > ").integer(after.rid);
-            }
-            " ORDER BY d.rid"
-        }
-        (SortKey::Created, _) => {
-            if let Some(after) = after {
-                query.sql(" AND r.rid > ").integer(after.rid);
-            }
-            " ORDER BY r.rid"
-        }
-        (SortKey::LastUpdated, false) => {
-            if let Some(after) = after {
-                query.sql(" AND (r.updated_us, r.rid) > (").integer(after.updated_us);
-                query.sql(", ").integer(after.rid).sql(")");
-            }
-            " ORDER BY r.updated_us, r.rid"
-        }
-        (SortKey::LastUpdated, true) => {
-            if let Some(after) = after {
-                query.sql(" AND (r.updated_us, r.rid) < (").integer(after.updated_us);
-                query.sql(", ").integer(after.rid).sql(")");
-            }
-            " ORDER BY r.updated_us DESC, r.rid DESC"
-        }
-        (SortKey::Id, false) => {
-            if let Some(after) = after {
-                query.sql(" AND (r.id, r.rid) > (").text(&*after.id);
-                query.sql(", ").integer(after.rid).sql(")");
-            }
-            " ORDER BY r.id, r.rid"
-        }
-        (SortKey::Id, true) => {
-            if let Some(after) = after {
-                query.sql(" AND (r.id, r.rid) < (").text(&*after.id);
-                query.sql(", ").integer(after.rid).sql(")");
-            }
-            " ORDER BY r.id DESC, r.rid DESC"
-        }
-    };
-    query.sql(text);
 }
 
 #[cfg(test)]
@@ -488,12 +441,15 @@ mod tests {
     #[test]
     fn pages_go_on_after_the_last_match() {
         let hasher = hasher();
-        let after = Position { rid: 5, updated_us: 7, id: "x".to_owned() };
+        let after = Position { rid: 5, updated_us: 7, id: "x".to_owned(), is_backward: false, mark: "9".to_owned() };
+        let before = Position { is_backward: true, ..after.clone() };
+        const NEW: &str = " AND NOT EXISTS (SELECT 1 FROM change c WHERE c.rid = r.rid AND c.version = 1 AND c.seq > CAST(?'9' AS BIGINT))";
         let end = |sort: &str, after: Option<&Position>| {
             let query = page(&request("Patient", sort), &context(&hasher, Dialect::Sqlite), after, 10);
-            written(&query).0.split_once("r.rtype = ?").unwrap().1.to_owned()
+            written(&query).0.split_once("r.rtype = ?").unwrap().1.replace(NEW, "")
         };
 
+        assert_eq!(end("", Some(&before)), " AND r.rid < ? ORDER BY r.rid DESC LIMIT ?");
         assert_eq!(end("", None), " ORDER BY r.rid LIMIT ?");
         assert_eq!(end("organization=1", Some(&after)), " AND d.rid > ? ORDER BY d.rid LIMIT ?");
         assert_eq!(end("", Some(&after)), " AND r.rid > ? ORDER BY r.rid LIMIT ?");

@@ -27,11 +27,8 @@ async fn random_queries_find_what_the_oracle_finds(server: &TestServer) {
     let mut random = Random::new(seed);
     let made = resources(&mut random, &server.base);
     fill(server, &made).await;
-    let world = World {
-        resources: stored(server, &made).await,
-        base: server.base.clone(),
-        now: emberwell::clock::now_us(),
-    };
+    let world =
+        World { resources: stored(server, &made).await, base: server.base.clone(), now: emberwell::clock::now_us() };
     let mut failures = Vec::new();
     let mut finding = 0;
 
