@@ -32,6 +32,9 @@ pub fn expand_resource<S: Source>(value_set: &Value, source: &mut S) -> Result<C
     Expander::new(source).resource(value_set["url"].as_str().unwrap_or_default(), value_set)
 }
 
+/// URL of a code system, and its version where one is named.
+type SystemVersion = (Box<str>, Option<Box<str>>);
+
 struct Expander<'s, S> {
     source: &'s mut S,
     budget: Budget,
@@ -40,7 +43,7 @@ struct Expander<'s, S> {
     /// By canonical, so that a value set imported many times is expanded once.
     done: HashMap<Box<str>, Rc<CodeSet>>,
     /// By URL and version.
-    systems: HashMap<(Box<str>, Option<Box<str>>), Rc<Content>>,
+    systems: HashMap<SystemVersion, Rc<Content>>,
 }
 
 impl<'s, S: Source> Expander<'s, S> {
@@ -172,7 +175,7 @@ impl<'s, S: Source> Expander<'s, S> {
             }
         };
         let selectable =
-            codes.concepts.iter().map(|concept| !concept.is_abstract && !(active_only && concept.is_inactive));
+            codes.concepts.iter().map(|concept| !(concept.is_abstract || active_only && concept.is_inactive));
         let mut kept: Vec<bool> = selectable.collect();
         self.budget.spend(kept.len())?;
         for filter in filters.into_iter().flatten() {
