@@ -9,6 +9,9 @@ use crate::search_oracle::decimals::Decimal;
 use crate::search_oracle::{encoded, fill};
 use crate::support::{TestServer, on_both};
 
+/// System, code and unit of a stored quantity.
+type Unit<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
 on_both!(every_prefix_meets_numbers_around_its_edges, every_prefix_meets_quantities_by_their_units);
 
 const SOUGHT: &[&str] = &["5", "5.4", "5.40", "1e2", "-0.5", "0", "100", "0.0", "1.2e-3", "-5"];
@@ -89,16 +92,15 @@ async fn every_prefix_meets_quantities_by_their_units(server: &TestServer) {
     for prefix in PREFIXES {
         for (sought, (asked, system, code)) in SOUGHT.iter().flat_map(|sought| ASKED.iter().map(move |of| (sought, of)))
         {
-            let admits =
-                |(text, (of_system, of_code, of_unit)): &(&&str, &(Option<&str>, Option<&str>, Option<&str>))| {
-                    let has_unit = match (system, code) {
-                        (Some(_), _) => system == of_system && code == of_code,
-                        // "either the code or the stated human unit"
-                        (None, Some(_)) => code == of_code || code == of_unit,
-                        (None, None) => true,
-                    };
-                    has_unit && decimal(sought).admits(prefix, decimal(text))
+            let admits = |(text, (of_system, of_code, of_unit)): &(&&str, &Unit<'_>)| {
+                let has_unit = match (system, code) {
+                    (Some(_), _) => system == of_system && code == of_code,
+                    // "either the code or the stated human unit"
+                    (None, Some(_)) => code == of_code || code == of_unit,
+                    (None, None) => true,
                 };
+                has_unit && decimal(sought).admits(prefix, decimal(text))
+            };
             let admitted = stored.iter().enumerate().filter(|(_, stored)| admits(stored));
             let wanted: Vec<String> = admitted.map(|(number, _)| format!("q{number:04}")).collect();
             let search = format!("{prefix}{sought}{asked}");

@@ -30,8 +30,11 @@ impl Query {
     }
 }
 
+/// Makes a criterion of its kind for a resource type; `None` when the type has none.
+type Maker = fn(&mut Random, &World, &str) -> Option<Criterion>;
+
 /// What is asked for, by its name: each is generated, and must give what the oracle says.
-pub const KINDS: &[(&str, fn(&mut Random, &World, &str) -> Option<Criterion>)] = &[
+pub const KINDS: &[(&str, Maker)] = &[
     ("any value of a parameter", value),
     ("several values", alternatives),
     (":missing", missing),
@@ -54,7 +57,7 @@ pub fn query(random: &mut Random, world: &World) -> Query {
         let mut types = vec![type_name.to_owned(), random.pick(TYPES).0.to_owned()];
         types.sort();
         types.dedup();
-        let makers: [fn(&mut Random, &World, &str) -> Option<Criterion>; 3] = [common, id, last_updated];
+        let makers: [Maker; 3] = [common, id, last_updated];
         let criterion = made(random, |random| random.pick(&makers)(random, world, type_name));
         return Query { types, criteria: vec![criterion], page: 1000 };
     }
