@@ -112,6 +112,14 @@ async fn a_moved_or_deleted_location_is_found_where_it_is_now(server: &TestServe
     server.put("Location/van", &location("van", 20.0, 20.0)).await.expect(200);
 
     check(server, &[("near=10|10", &[]), ("near=20|20", &["van"])]).await;
+    let encounter = json!({
+        "resourceType": "Encounter", "id": "e", "status": "planned", "class": { "code": "AMB" },
+        "location": [{ "location": { "reference": "Location/van" } }]
+    });
+    server.put("Encounter/e", &encounter).await.expect(201);
+    assert_eq!(server.found("Encounter?location.near=20|20").await, ["e"]);
+    assert!(server.found("Encounter?location.near=10|10").await.is_empty());
+    server.delete("Encounter/e").await;
 
     server.delete("Location/van").await;
     check(server, &[("near=20|20", &[]), ("near:missing=false", &[])]).await;
