@@ -3,7 +3,7 @@
 //! Points are kept and compared as points of a sphere with the radius 1. Neither the poles nor the date line are special
 //! there, and a distance is the length of a chord, which both databases find with the four basic operations.
 //!
-//! Spec: R4 location.html#search (near), datatypes WGS84 in location.html
+//! Spec: R4 location.html#search (near), location-definitions.html#Location.position
 
 use serde_json::Value;
 
