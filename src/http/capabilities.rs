@@ -98,15 +98,15 @@ fn search_parameters(engine: &Engine, resource_type: Option<ResourceType>) -> Ve
         parse(resource_type, &query, &context).is_ok()
     };
     let taken = listed.into_iter().filter(|parameter| is_taken(parameter.code()));
-    taken
-        .map(|parameter| {
-            json!({
-                "name": parameter.code(),
-                "definition": parameter.definition.url,
-                "type": kind(parameter.kind),
-            })
+    let told = taken.map(|parameter| {
+        json!({
+            "name": parameter.code(),
+            "definition": parameter.definition.url,
+            "type": kind(parameter.kind),
         })
-        .collect()
+    });
+    // R4 defines no SearchParameter for it.
+    told.chain([json!({ "name": "_filter", "type": "special" })]).collect()
 }
 
 fn kind(kind: ParameterKind) -> &'static str {

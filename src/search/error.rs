@@ -30,6 +30,11 @@ pub enum SearchError {
     BadName { parameter: String, problem: String },
     #[error("'{parameter}' goes through more than {limit} references; ask for less at once")]
     TooDeep { parameter: String, limit: usize },
+    #[error(
+        "'{parameter}' comes to more than {limit} conditions, on all types that it may lead to: name types, as in \
+         subject:Patient, or ask for less at once"
+    )]
+    TooWide { parameter: String, limit: usize },
     #[error("'{parameter}' may be given only once")]
     Repeated { parameter: String },
     #[error("'{parameter}' has more than {limit} values separated by commas; split the search")]

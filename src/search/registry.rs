@@ -102,6 +102,11 @@ impl Parameter {
         &self.definition.code
     }
 
+    /// Whether several types have it under one number.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(&*self.definition.base, "Resource" | "DomainResource")
+    }
+
     /// Whether a reference may lead to a resource of this type.
     pub fn points_to(&self, resource_type: ResourceType) -> bool {
         self.targets.is_empty() || self.targets.contains(&resource_type)

@@ -120,6 +120,12 @@ pub enum Condition {
     Has(Has),
     /// `_list`: one of these Lists has the resource among its entries.
     Listed(Vec<Id>),
+    /// All of these.
+    And(Vec<Condition>),
+    /// One of these, at least.
+    Or(Vec<Condition>),
+    /// Whatever does not meet the condition: what lacks the element, too.
+    Not(Box<Condition>),
     /// Of a search over several types, whose parameters of one name differ: what each of them must meet.
     ByType(Vec<(ResourceType, Condition)>),
 }
@@ -184,6 +190,18 @@ pub enum Modifier {
     OfType,
     /// Of a reference: the identifier of its target.
     Identifier,
+    /// Of a string: all of it is the value, folded (`eq` of a filter).
+    Whole,
+    /// Of a string or token: one of them is another than the value (`ne` of a filter).
+    Unequal,
+    /// Of a string: it ends with the value, folded (`ew` of a filter).
+    Ending,
+    /// Of a string: its first character is compared with that of the value (`gt`, `lt`, `ge`, `le` of a filter).
+    Initial(Prefix),
+    /// Of a date: the span holds all of the value (`co` of a filter).
+    Covering,
+    /// Of a date: the span has something in common with the value (`po` of a filter).
+    Overlapping,
 }
 
 /// The values of a criterion, of one kind.

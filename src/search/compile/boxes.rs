@@ -44,6 +44,18 @@ pub(super) fn date_boxes(value: &DateValue, now_us: i64, zone_minutes: i16, boxe
     }
 }
 
+/// The box of rows that hold all of the span of `value`.
+pub(super) fn covering(value: &DateValue, zone_minutes: i16) -> DateBox {
+    let Interval { lo_us: lo, hi_us: hi } = value.interval(zone_minutes);
+    DateBox { lo_to: lo.saturating_add(1), hi_from: hi.saturating_sub(1), ..DateBox::ALL }
+}
+
+/// The box of rows that have an instant in common with the span of `value`.
+pub(super) fn overlapping(value: &DateValue, zone_minutes: i16) -> DateBox {
+    let Interval { lo_us: lo, hi_us: hi } = value.interval(zone_minutes);
+    DateBox { lo_to: hi, hi_from: lo, ..DateBox::ALL }
+}
+
 /// A range of values: `from <= value < to`; `None` asks for nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct ValueRange {

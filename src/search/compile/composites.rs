@@ -51,7 +51,7 @@ fn component(query: &mut Query, place: usize, values: &Values, context: &Compile
             let (from, to) = range_of_prefix(&fold(text));
             query.sql("i.text >= ").text(from).sql(" AND i.text < ").text(to);
         }),
-        Values::Dates(dates) => separated(query, &boxes_of(dates, context), " OR ", |query, bounds| {
+        Values::Dates(dates) => separated(query, &boxes_of(dates, None, context), " OR ", |query, bounds| {
             query.sql("i.low >= ").integer(bounds.lo_from).sql(" AND i.low < ").integer(bounds.lo_to);
             query.sql(" AND i.high > ").integer(bounds.hi_from).sql(" AND i.high <= ").integer(bounds.hi_to);
         }),

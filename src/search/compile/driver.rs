@@ -15,7 +15,7 @@ pub(super) enum Driver {
     Id,
     /// The criterion at `place`; a stream when it names one key of its table, whose resources come in order.
     Criterion { place: usize, parameter: &'static Parameter, is_stream: bool },
-    /// The chain, `_has` or `_list` at `place`, which leaves few.
+    /// The chain, `_has`, `_list` or alternatives at `place`, which leave few.
     Linked { place: usize },
     /// The only Patient of the compartments at `place`.
     Compartment { place: usize, resource_type: ResourceType },
@@ -82,6 +82,9 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
         Condition::Chain(chain) => chain.targets.iter().all(|(_, condition)| leaves_few(condition)),
         Condition::Has(has) => leaves_few(&has.condition),
         Condition::Listed(_) => true,
+        Condition::And(all) => all.iter().any(leaves_few),
+        Condition::Or(any) => any.iter().all(leaves_few),
+        Condition::Not(_) => false,
         Condition::ByType(types) => types.iter().all(|(_, condition)| leaves_few(condition)),
     }
 }
@@ -96,6 +99,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
         Values::Missing(true) | Values::Ids(_) | Values::Near(_) => return None,
         Values::Missing(false) => 9,
         Values::Tokens(_) if criterion.modifier == Some(Modifier::Identifier) => 1,
+        Values::Tokens(_) | Values::Strings(_) if criterion.modifier == Some(Modifier::Unequal) => 9,
         Values::Tokens(tokens) => {
             let has_code = |token: &TokenValue| token.code.is_some();
             match tokens.iter().all(has_code) {
@@ -110,15 +114,20 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
         Values::Composites(_) => 5,
         Values::Uris(_) if criterion.modifier.is_none() => 2,
         Values::Strings(_) if criterion.modifier == Some(Modifier::Text) => 6,
-        Values::Strings(_) if criterion.modifier == Some(Modifier::Exact) => 2,
-        Values::Strings(_) if criterion.modifier == Some(Modifier::Contains) => 8,
+        Values::Strings(_) if matches!(criterion.modifier, Some(Modifier::Exact | Modifier::Whole)) => 2,
+        Values::Strings(_)
+            if matches!(criterion.modifier, Some(Modifier::Contains | Modifier::Ending | Modifier::Initial(_))) =>
+        {
+            8
+        }
         Values::Strings(_) => 3,
         Values::Uris(_) => 4,
         Values::Dates(dates) => {
-            let is_narrow = dates.iter().all(|date| {
-                let span = date.interval(0);
-                date.prefix == Prefix::Eq && span.hi_us.saturating_sub(span.lo_us) <= DAYS_32_US
-            });
+            let is_narrow = criterion.modifier.is_none()
+                && dates.iter().all(|date| {
+                    let span = date.interval(0);
+                    date.prefix == Prefix::Eq && span.hi_us.saturating_sub(span.lo_us) <= DAYS_32_US
+                });
             if is_narrow { 4 } else { 8 }
         }
         Values::Quantities(amounts) => {

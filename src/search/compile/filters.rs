@@ -1,6 +1,7 @@
 //! One condition of the statement for each demand.
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::search::compile::driver::leaves_few;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
 use crate::search::compile::{CompileContext, linked};
@@ -55,16 +56,55 @@ pub(super) fn condition(
     query: &mut Query,
 ) {
     match condition {
-        Condition::Criterion(only) => criterion(row, only, is_driven, context, query),
+        Condition::Criterion(only) => criterion(row, only, false, is_driven, context, query),
         Condition::Chain(chain) => linked::chain(row, chain, context, query),
         Condition::Has(has) => linked::has(row, has, context, query),
         Condition::Listed(lists) => linked::listed(row, lists, context, query),
+        Condition::And(all) => {
+            let leading = if is_driven { None } else { all.iter().position(leaves_few) };
+            if let Some(leading) = leading {
+                self::condition(row, &all[leading], false, context, query);
+            }
+            for (_, other) in all.iter().enumerate().filter(|(place, _)| Some(*place) != leading) {
+                self::condition(row, other, is_driven || leading.is_some(), context, query);
+            }
+        }
+        Condition::Or(any) => alternatives(row, any, is_driven, context, query),
+        Condition::Not(negated) => match &**negated {
+            Condition::Criterion(only @ Criterion { subject: Subject::Index(_), .. }) => {
+                criterion(row, only, true, is_driven, context, query);
+            }
+            other => {
+                query.sql(" AND NOT (1 = 1");
+                self::condition(row, other, true, context, query);
+                query.sql(")");
+            }
+        },
         Condition::ByType(types) => {
             query.sql(" AND (");
             linked::by_type(row, types, context, query);
             query.sql(")");
         }
     }
+}
+
+/// ` AND ..`: one of the conditions is met. Where nothing leaves few resources yet, they are gathered as one set.
+fn alternatives(row: Row<'_>, any: &[Condition], is_driven: bool, context: &CompileContext<'_>, query: &mut Query) {
+    if !is_driven && any.iter().all(linked::can_gather) {
+        query.sql(" AND ").sql(row.alias()).sql(".rid IN (");
+        separated(query, any, " UNION ", |query, condition| {
+            linked::set(row.inner(), row.types, condition, context, query);
+        });
+        query.sql(")");
+        return;
+    }
+    query.sql(" AND (");
+    separated(query, any, " OR ", |query, condition| {
+        query.sql("(1 = 1");
+        self::condition(row, condition, true, context, query);
+        query.sql(")");
+    });
+    query.sql(")");
 }
 
 /// The types that are searched.
@@ -139,11 +179,12 @@ pub(super) fn unlisted(compartment: &Compartment, is_driving: bool, context: &Co
     query.sql(if has_members && compartment.has_center { ")" } else { "" });
 }
 
-/// ` AND ..`: the condition that `criterion` stands for, where it does not drive the statement. `is_driven` says that another
-/// condition leaves few resources, so that looking up each of them costs less than gathering all that match.
-pub(super) fn criterion(
+/// ` AND ..`: the condition that `criterion` stands for, or its opposite, where it does not drive the statement. `is_driven`
+/// says that another condition leaves few resources, so that looking up each of them costs less than gathering all that match.
+fn criterion(
     row: Row<'_>,
     criterion: &Criterion,
+    is_opposite: bool,
     is_driven: bool,
     context: &CompileContext<'_>,
     query: &mut Query,
@@ -151,13 +192,13 @@ pub(super) fn criterion(
     let is_not = criterion.modifier == Some(Modifier::Not);
     let parameter = match criterion.subject {
         Subject::Id => return ids(row, &criterion.values, is_not, context, query),
-        Subject::LastUpdated => return last_updated(row, &criterion.values, context, query),
+        Subject::LastUpdated => return last_updated(row, criterion, context, query),
         Subject::Near => return located(row, &criterion.values, context, query),
         Subject::Index(parameter) => parameter,
     };
     let is_absent = criterion.values == Values::Missing(true);
     let can_probe = rows::can_probe(criterion, parameter);
-    let is_negated = is_not || is_absent;
+    let is_negated = (is_not || is_absent) != is_opposite;
     let is_probe = match is_negated {
         true => can_probe || !dialect::fills_sets_to_leave_out(context.dialect),
         false => can_probe && is_driven,
@@ -235,8 +276,9 @@ fn located(row: Row<'_>, values: &Values, context: &CompileContext<'_>, query: &
 }
 
 /// `_lastUpdated`: an instant of milliseconds is a span of one millisecond.
-fn last_updated(row: Row<'_>, values: &Values, context: &CompileContext<'_>, query: &mut Query) {
-    let dates = match values {
+fn last_updated(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_>, query: &mut Query) {
+    let modifier = criterion.modifier;
+    let dates = match &criterion.values {
         Values::Dates(dates) => dates,
         Values::Missing(false) => return,
         _ => {
@@ -245,7 +287,7 @@ fn last_updated(row: Row<'_>, values: &Values, context: &CompileContext<'_>, que
         }
     };
     const WIDTH_US: i64 = 1_000;
-    let spans: Vec<(i64, i64)> = boxes_of(dates, context)
+    let spans: Vec<(i64, i64)> = boxes_of(dates, modifier, context)
         .iter()
         .map(|bounds| {
             let from = bounds.lo_from.max(bounds.hi_from.saturating_sub(WIDTH_US - 1));

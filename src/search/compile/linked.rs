@@ -38,7 +38,7 @@ pub(super) fn chain_rows(row: Row<'_>, chain: &Chain, context: &CompileContext<'
         let target = row.inner();
         query.sql("SELECT ").sql(target.alias()).sql(".key FROM resource ").sql(target.alias());
         query.sql(" WHERE ").sql(target.alias()).sql(".rid IN (");
-        set(target.inner(), *of, condition, context, query);
+        set(target.inner(), &[*of], condition, context, query);
         query.sql(")");
     });
     query.sql(")");
@@ -51,7 +51,7 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
     if leaves_few(&has.condition) {
         query.sql(" AND ").sql(row.alias()).sql(".key IN (SELECT i.target FROM index_reference i WHERE i.param = ");
         query.integer(by).sql(" AND i.rid IN (");
-        set(source, has.source, &has.condition, context, query);
+        set(source, &[has.source], &has.condition, context, query);
         query.sql("))");
         return;
     }
@@ -89,11 +89,34 @@ pub(super) fn by_type(
     });
 }
 
-/// `SELECT ..`: the numbers of all resources of the type that meet the condition; `row` is free to stand for them.
-fn set(row: Row<'_>, of: ResourceType, condition: &Condition, context: &CompileContext<'_>, query: &mut Query) {
+/// Whether [`set`] finds what meets the condition without asking each resource.
+pub(super) fn can_gather(condition: &Condition) -> bool {
     match condition {
+        Condition::Criterion(Criterion { subject: Subject::Index(_), modifier, values }) => {
+            *modifier != Some(Modifier::Not) && *values != Values::Missing(true)
+        }
+        Condition::Criterion(_) | Condition::Chain(_) | Condition::Has(_) | Condition::Listed(_) => {
+            leaves_few(condition)
+        }
+        Condition::And(all) => all.iter().any(leaves_few),
+        Condition::Or(any) => any.iter().all(can_gather),
+        Condition::Not(_) | Condition::ByType(_) => false,
+    }
+}
+
+/// `SELECT ..`: the numbers of all resources of the types (of any, when there are none) that meet the condition; `row` is
+/// free to stand for them.
+pub(super) fn set(
+    row: Row<'_>,
+    types: &[ResourceType],
+    condition: &Condition,
+    context: &CompileContext<'_>,
+    query: &mut Query,
+) {
+    match condition {
+        // The rows of a parameter that several types share are of all of them.
         Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. })
-            if criterion.modifier != Some(Modifier::Not) && criterion.values != Values::Missing(true) =>
+            if can_gather(condition) && (types.is_empty() || !parameter.is_shared()) =>
         {
             query.sql("SELECT i.rid");
             rows::write(query, criterion, parameter, context);
@@ -102,12 +125,19 @@ fn set(row: Row<'_>, of: ResourceType, condition: &Condition, context: &CompileC
             query.sql("SELECT i.rid");
             chain_rows(row, chain, context, query);
         }
+        Condition::Or(any) if any.iter().all(can_gather) => {
+            separated(query, any, " UNION ", |query, condition| set(row, types, condition, context, query));
+        }
         _ => {
-            let types = [of];
-            let row = row.of(&types);
+            let row = row.of(types);
             query.sql("SELECT ").sql(row.alias()).sql(".rid FROM resource ").sql(row.alias());
-            query.sql(" WHERE ").sql(row.alias()).sql(".method <> 2 AND ").sql(row.alias()).sql(".rtype = ");
-            query.integer(i64::from(of.code()));
+            query.sql(" WHERE ").sql(row.alias()).sql(".method <> 2");
+            if !types.is_empty() {
+                query.sql(" AND ").sql(row.alias()).sql(".rtype");
+                one_of(query, types, |query, of| {
+                    query.integer(i64::from(of.code()));
+                });
+            }
             filters::condition(row, condition, false, context, query);
         }
     }

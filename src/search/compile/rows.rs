@@ -1,12 +1,12 @@
 //! The rows of one index table that a criterion admits: what follows `SELECT i.rid`.
 
-use crate::search::compile::boxes::{DateBox, ValueRange, date_boxes, value_ranges};
+use crate::search::compile::boxes::{DateBox, ValueRange, covering, date_boxes, overlapping, value_ranges};
 use crate::search::compile::write::{And, Or, one_of, separated};
 use crate::search::compile::{CompileContext, composites};
 use crate::search::facet::{Facet, type_of_identifier};
 use crate::search::fold::{end_of_prefix, fold, fold_code};
 use crate::search::{
-    Criterion, DateValue, Modifier, Parameter, ParameterKind, QuantityValue, ReferenceValue, TokenValue,
+    Criterion, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, TokenValue,
     TypedIdentifier, Values, dialect,
 };
 use crate::store::Query;
@@ -24,6 +24,9 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
         Values::Tokens(tokens) if criterion.modifier == Some(Modifier::Identifier) => {
             identifiers_among(query, parameter, tokens, context);
         }
+        Values::Tokens(tokens) if criterion.modifier == Some(Modifier::Unequal) => {
+            tokens_unequal(query, parameter, tokens, context);
+        }
         Values::Tokens(tokens) => tokens_among(query, parameter, tokens, context),
         Values::TypedIdentifiers(identifiers) => typed_identifiers(query, parameter, identifiers, context),
         Values::Composites(composites) => composites::among(query, parameter, composites, context),
@@ -31,13 +34,16 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
             Some(Modifier::Text) => tokens_reading(query, parameter, texts),
             Some(Modifier::Exact) => strings_exact(query, parameter, texts, context),
             Some(Modifier::Contains) => strings_containing(query, parameter, texts, context),
+            Some(modifier @ (Modifier::Whole | Modifier::Unequal | Modifier::Ending | Modifier::Initial(_))) => {
+                whole_strings(query, parameter, texts, modifier);
+            }
             _ => {
                 let prefixes: Vec<String> = texts.iter().map(|text| fold(text)).collect();
                 beginning_with(query, parameter, &prefixes, "i.folded >= ", "i.folded < ");
             }
         },
         Values::References(targets) => references(query, parameter, targets, context),
-        Values::Dates(dates) => dates_among(query, parameter, dates, context),
+        Values::Dates(dates) => dates_among(query, parameter, &boxes_of(dates, criterion.modifier, context)),
         Values::Quantities(quantities) => quantities_among(query, parameter, quantities, context),
         Values::Uris(uris) => match criterion.modifier {
             Some(Modifier::Below) => beginning_with(query, parameter, uris, "i.value >= ", "i.value < "),
@@ -53,7 +59,7 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
 /// How many exact keys of the table the criterion names; `None` when it names a range of them.
 pub(super) fn exact_keys(criterion: &Criterion, parameter: &Parameter) -> Option<usize> {
     match (&criterion.values, criterion.modifier) {
-        (Values::Tokens(_), Some(Modifier::Identifier)) => None,
+        (Values::Tokens(_), Some(Modifier::Identifier | Modifier::Unequal)) => None,
         (Values::TypedIdentifiers(identifiers), _) => Some(identifiers.len()),
         (Values::Tokens(tokens), _) => {
             let is_whole = |token: &TokenValue| token.code.is_some() && system_of(token, parameter).is_some();
@@ -79,6 +85,7 @@ pub(super) fn can_probe(criterion: &Criterion, parameter: &Parameter) -> bool {
     match (parameter.kind, &criterion.values) {
         // `index_date_by_rid`
         (ParameterKind::Date, _) => true,
+        (_, Values::Tokens(_)) if criterion.modifier == Some(Modifier::Unequal) => false,
         // The few systems of one code are found first, see `tokens_among`.
         (ParameterKind::Token, Values::Tokens(tokens)) if matches!(tokens.as_slice(), [only] if only.code.is_some()) => {
             true
@@ -236,6 +243,22 @@ fn tokens_among(query: &mut Query, parameter: &Parameter, tokens: &[TokenValue],
     query.sql(")");
 }
 
+/// All tokens but these; each resource that has another is among them.
+fn tokens_unequal(query: &mut Query, parameter: &Parameter, tokens: &[TokenValue], context: &CompileContext<'_>) {
+    from(query, parameter);
+    for token in tokens {
+        let mut or = Or::default();
+        query.sql(" AND (");
+        if let Some(code) = &token.code {
+            query.sql(or.next()).sql("i.code <> ").integer(context.hasher.text(&fold_code(code)));
+        }
+        if let Some(system) = system_of(token, parameter) {
+            query.sql(or.next()).sql("i.system <> ").integer(hash_system(system, context));
+        }
+        query.sql(")");
+    }
+}
+
 /// One code in any system. Which systems it has is found by stepping from one to the next, a look-up each, so that
 /// the whole key is known and a single resource can be looked up by it.
 fn systems_of(query: &mut Query, parameter: &Parameter, code: i64) {
@@ -265,6 +288,28 @@ fn strings_exact(query: &mut Query, parameter: &Parameter, texts: &[String], con
         });
         query.sql("))");
     }
+}
+
+/// Comparisons with whole values. The words of a family name, which are rows by themselves, have no exact hash.
+fn whole_strings(query: &mut Query, parameter: &Parameter, texts: &[String], modifier: Modifier) {
+    from(query, parameter);
+    query.sql(" AND i.exact <> 0 AND (");
+    separated(query, texts, " OR ", |query, text| {
+        let text = fold(text);
+        let (first, end) =
+            range_of_prefix(text.get(..text.chars().next().map_or(0, char::len_utf8)).unwrap_or_default());
+        match modifier {
+            Modifier::Unequal => query.sql("i.folded <> ").text(text),
+            // No index can serve this: the rows of the parameter are read. Nothing folded has a sign that LIKE knows.
+            Modifier::Ending => query.sql("i.folded LIKE ").text(format!("%{text}")),
+            Modifier::Initial(Prefix::Gt) => query.sql("i.folded >= ").text(end),
+            Modifier::Initial(Prefix::Ge) => query.sql("i.folded >= ").text(first),
+            Modifier::Initial(Prefix::Lt) => query.sql("i.folded < ").text(first).sql(" AND i.folded <> ''"),
+            Modifier::Initial(Prefix::Le) => query.sql("i.folded < ").text(end).sql(" AND i.folded <> ''"),
+            _ => query.sql("i.folded = ").text(text),
+        };
+    });
+    query.sql(")");
 }
 
 /// No index can serve this: the rows of the parameter are read.
@@ -353,18 +398,22 @@ fn levels_of(url: &str) -> Vec<&str> {
     levels
 }
 
-pub(super) fn boxes_of(dates: &[DateValue], context: &CompileContext<'_>) -> Vec<DateBox> {
+/// Where the rows of these dates lie, compared by their prefixes unless `modifier` says how.
+pub(super) fn boxes_of(dates: &[DateValue], modifier: Option<Modifier>, context: &CompileContext<'_>) -> Vec<DateBox> {
     let mut boxes = Vec::with_capacity(dates.len());
     for date in dates {
-        date_boxes(date, context.now_us, context.zone_minutes, &mut boxes);
+        match modifier {
+            Some(Modifier::Covering) => boxes.push(covering(date, context.zone_minutes)),
+            Some(Modifier::Overlapping) => boxes.push(overlapping(date, context.zone_minutes)),
+            _ => date_boxes(date, context.now_us, context.zone_minutes, &mut boxes),
+        }
     }
     boxes
 }
 
-fn dates_among(query: &mut Query, parameter: &Parameter, dates: &[DateValue], context: &CompileContext<'_>) {
-    let boxes = boxes_of(dates, context);
+fn dates_among(query: &mut Query, parameter: &Parameter, boxes: &[DateBox]) {
     if boxes.len() > MAX_OR {
-        from_values(query, parameter, &boxes, |query, bounds| {
+        from_values(query, parameter, boxes, |query, bounds| {
             query.integer(bounds.lo_from).sql(", ").integer(bounds.lo_to).sql(", ");
             query.integer(bounds.hi_from).sql(", ").integer(bounds.hi_to);
         });
@@ -373,7 +422,7 @@ fn dates_among(query: &mut Query, parameter: &Parameter, dates: &[DateValue], co
     }
     from(query, parameter);
     query.sql(" AND (");
-    separated(query, &boxes, " OR ", |query, bounds| {
+    separated(query, boxes, " OR ", |query, bounds| {
         let mut and = And::default();
         if bounds.lo_from != i64::MIN {
             query.sql(and.next()).sql("i.lo_us >= ").integer(bounds.lo_from);

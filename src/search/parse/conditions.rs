@@ -15,6 +15,8 @@ use crate::search::{
 
 /// So many references may lie between a resource and what decides about it.
 const MAX_DEPTH: usize = 8;
+/// So many conditions may a search come to, each of at least one value of the statement.
+const MAX_CONDITIONS: usize = 2_000;
 /// A chain that names no type asks each that the reference may point to, so many at most.
 const MAX_TARGETS: usize = 16;
 
@@ -23,12 +25,15 @@ pub(super) struct Work<'a> {
     pub context: &'a ParseContext<'a>,
     /// Values of all parameters so far.
     pub values: usize,
+    /// Conditions on all types that chains may lead to, so far.
+    pub conditions: usize,
 }
 
 impl Work<'_> {
     /// What `name=value` demands of a resource of one of the types in `scope`; of any type when there is none.
     pub(super) fn demand(&mut self, scope: &[ResourceType], name: &str, value: &str) -> Result<Demand, SearchError> {
-        let mut parts = self.parts(name, value)?;
+        // A filter is one value, with escapes of its own.
+        let mut parts = if is_filter(name) { self.whole(name, value)? } else { self.parts(name, value)? };
         let condition = self.condition(scope, name, name, &parts, 0)?;
         parts.sort_unstable();
         parts.dedup();
@@ -56,6 +61,24 @@ impl Work<'_> {
         Ok(parts)
     }
 
+    /// The value as it is.
+    fn whole<'v>(&mut self, name: &str, value: &'v str) -> Result<Vec<&'v str>, SearchError> {
+        match value.len() {
+            _ if value.trim().is_empty() => Err(SearchError::EmptyValue { parameter: cut(name) }),
+            0..=MAX_VALUE_BYTES => Ok(vec![value]),
+            _ => Err(SearchError::TooLong { parameter: cut(name), limit: MAX_VALUE_BYTES }),
+        }
+    }
+
+    /// Counts one condition more. A chain that names no type is asked of many types, and each of these of many again.
+    pub(super) fn count_condition(&mut self, name: &str) -> Result<(), SearchError> {
+        self.conditions += 1;
+        if self.conditions > MAX_CONDITIONS {
+            return Err(SearchError::TooWide { parameter: cut(name), limit: MAX_CONDITIONS });
+        }
+        Ok(())
+    }
+
     /// `whole` is the name as the client wrote it, `name` what is left of it at this depth.
     fn condition(
         &mut self,
@@ -65,8 +88,8 @@ impl Work<'_> {
         parts: &[&str],
         depth: usize,
     ) -> Result<Condition, SearchError> {
-        if depth > MAX_DEPTH {
-            return Err(SearchError::TooDeep { parameter: cut(whole), limit: MAX_DEPTH });
+        if let ("_filter", [text]) = (name, parts) {
+            return self.filter(scope, whole, text, depth);
         }
         match scope {
             [] => self.condition_of(None, whole, name, parts, depth),
@@ -88,11 +111,16 @@ impl Work<'_> {
         depth: usize,
     ) -> Result<Condition, SearchError> {
         if let Some(rest) = name.strip_prefix("_has:") {
-            return self.has(of, whole, rest, parts, depth);
+            return self.has(of, whole, rest, depth, &mut |work, source, rest| {
+                work.condition(&[source], whole, rest, parts, depth + 1)
+            });
         }
         if let Some((head, rest)) = name.split_once('.') {
-            return self.chain(of, whole, head, rest, parts, depth);
+            return self.chain(of, whole, head, depth, &mut |work, target| {
+                work.condition(&[target], whole, rest, parts, depth + 1)
+            });
         }
+        self.count_condition(whole)?;
         let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
         if code == "_list" {
             return listed(modifier, parts);
@@ -104,17 +132,17 @@ impl Work<'_> {
         Ok(Condition::Criterion(Criterion { subject, modifier, values }))
     }
 
-    /// `Type:reference:rest`
-    fn has(
+    /// `_has:Type:reference:rest`; `inner` reads the rest, of resources of the type.
+    pub(super) fn has(
         &mut self,
         of: Option<ResourceType>,
         whole: &str,
-        rest: &str,
-        parts: &[&str],
+        name: &str,
         depth: usize,
+        inner: &mut dyn FnMut(&mut Self, ResourceType, &str) -> Result<Condition, SearchError>,
     ) -> Result<Condition, SearchError> {
         let malformed = |problem: String| SearchError::BadName { parameter: cut(whole), problem };
-        let mut pieces = rest.splitn(3, ':');
+        let mut pieces = name.splitn(3, ':');
         let (Some(source), Some(by), Some(rest)) = (pieces.next(), pieces.next(), pieces.next()) else {
             return Err(malformed("write _has:Type:reference:parameter".to_owned()));
         };
@@ -127,30 +155,31 @@ impl Work<'_> {
         {
             return Err(malformed(format!("'{}' of {source} does not refer to {of}", by.code())));
         }
-        let condition = Box::new(self.condition(&[source], whole, rest, parts, depth + 1)?);
+        too_deep(whole, depth)?;
+        let condition = Box::new(inner(self, source, rest)?);
         Ok(Condition::Has(Has { source, by, condition }))
     }
 
-    /// `reference.rest` or `reference:Type.rest`
-    fn chain(
+    /// `reference.rest` or `reference:Type.rest`; `head` is what stands before the dot, `inner` reads what follows it, of
+    /// resources of one type.
+    pub(super) fn chain(
         &mut self,
         of: Option<ResourceType>,
         whole: &str,
         head: &str,
-        rest: &str,
-        parts: &[&str],
         depth: usize,
+        inner: &mut dyn FnMut(&mut Self, ResourceType) -> Result<Condition, SearchError>,
     ) -> Result<Condition, SearchError> {
         let (code, named) = head.split_once(':').map_or((head, None), |(code, named)| (code, Some(named)));
         let by = reference(of, code, whole)?;
         let malformed = |problem: String| SearchError::BadName { parameter: cut(whole), problem };
+        too_deep(whole, depth)?;
         if let Some(named) = named {
             let target = ResourceType::parse(named).ok().filter(|of| by.targets.is_empty() || by.targets.contains(of));
             let Some(target) = target else {
-                return Err(malformed(format!("after '{code}:' comes a resource type that it refers to")));
+                return Err(malformed(format!("after '{}:' comes a resource type that it refers to", cut(code))));
             };
-            let condition = self.condition(&[target], whole, rest, parts, depth + 1)?;
-            return Ok(Condition::Chain(Chain { by, targets: vec![(target, condition)] }));
+            return Ok(Condition::Chain(Chain { by, targets: vec![(target, inner(self, target)?)] }));
         }
         if by.targets.is_empty() || by.targets.len() > MAX_TARGETS {
             return Err(malformed(format!("'{code}' refers to many types: name one, as {code}:Patient")));
@@ -158,7 +187,7 @@ impl Work<'_> {
         // Types that lack the parameter can't match; at least one must have it.
         let (mut targets, mut unknown) = (Vec::new(), None);
         for target in &by.targets {
-            match self.condition(&[*target], whole, rest, parts, depth + 1) {
+            match inner(self, *target) {
                 Ok(condition) => targets.push((*target, condition)),
                 Err(
                     error @ (SearchError::UnknownParameter { .. }
@@ -175,13 +204,22 @@ impl Work<'_> {
     }
 }
 
+/// Whether the value of the parameter is a filter, of whatever it is a filter.
+fn is_filter(name: &str) -> bool {
+    name.rsplit(['.', ':']).next() == Some("_filter")
+}
+
+fn too_deep(whole: &str, depth: usize) -> Result<(), SearchError> {
+    if depth >= MAX_DEPTH { Err(SearchError::TooDeep { parameter: cut(whole), limit: MAX_DEPTH }) } else { Ok(()) }
+}
+
 /// A parameter name as errors repeat it.
-fn cut(name: &str) -> String {
+pub(super) fn cut(name: &str) -> String {
     name.chars().take(80).collect()
 }
 
 /// Whether a parameter means the same for all types.
-fn is_common(name: &str) -> bool {
+pub(super) fn is_common(name: &str) -> bool {
     let code = name.split([':', '.']).next().unwrap_or(name);
     matches!(code, "_id" | "_lastUpdated" | "_list") || Registry::bundled().common_parameter(code).is_some()
 }
@@ -220,7 +258,7 @@ fn listed(modifier: Option<&str>, parts: &[&str]) -> Result<Condition, SearchErr
 }
 
 /// What `code` names; refuses what has no rows in the index.
-fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, SearchError> {
+pub(super) fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, SearchError> {
     match code {
         "_id" => return Ok(Subject::Id),
         "_lastUpdated" => return Ok(Subject::LastUpdated),
@@ -230,7 +268,12 @@ fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, S
     let unsupported = |what| Err(SearchError::Unsupported { parameter: code.chars().take(80).collect(), what });
     match code {
         "_text" | "_content" => return unsupported("full text search"),
-        "_filter" => return unsupported("searching by an expression"),
+        "_filter" => {
+            return Err(SearchError::BadName {
+                parameter: code.to_owned(),
+                problem: "it takes no modifier; '_filter=..' searches by an expression".to_owned(),
+            });
+        }
         "_query" => return unsupported("a named query"),
         _ => {}
     }

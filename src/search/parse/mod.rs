@@ -2,14 +2,17 @@
 //!
 //! Spec: R4 search.html#parameters, #errors
 
+mod comparisons;
 mod conditions;
 mod control;
+mod filter;
+mod filtered;
 mod modifiers;
 mod values;
 
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
 use crate::search::include;
-use crate::search::{Control, Handling, Parameter, SearchError, SearchRequest, Sort, Summary};
+use crate::search::{Condition, Control, Demand, Handling, Parameter, SearchError, SearchRequest, Sort, Summary};
 
 /// The most matches that a page may hold; a larger `_count` is lowered to it.
 pub const MAX_COUNT: u32 = 1000;
@@ -59,7 +62,7 @@ pub fn parse(
         used: Vec::with_capacity(query.len()),
         ignored: Vec::new(),
     };
-    let mut work = conditions::Work { context, values: 0 };
+    let mut work = conditions::Work { context, values: 0, conditions: 0 };
     let scope = match resource_type {
         Some(resource_type) => vec![resource_type],
         // Read in full below; what is wrong with it is told there.
@@ -71,6 +74,11 @@ pub fn parse(
             control::read(&mut request, &mut seen, name, value)?;
         } else {
             match work.demand(&scope, name, value) {
+                Ok(Demand { condition: Condition::And(all), text }) => {
+                    // Each by itself may lead the statement.
+                    request.demands.extend(all.into_iter().map(|condition| Demand { condition, text: text.clone() }));
+                    request.used.push((name.clone(), value.clone()));
+                }
                 Ok(demand) => {
                     request.demands.push(demand);
                     request.used.push((name.clone(), value.clone()));
@@ -136,7 +144,7 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::{Condition, ReferenceValue, Registry, SortKey, TokenValue, Total, Values, parse_query_string};
+    use crate::search::{ReferenceValue, Registry, SortKey, TokenValue, Total, Values, parse_query_string};
 
     const BASE: &str = "http://here/fhir";
 

@@ -32,7 +32,7 @@ pub(super) fn read(
     }
     let kind = match subject {
         Subject::Id => return Ok(Values::Ids(each(parts, plain)?)),
-        Subject::LastUpdated => return Ok(Values::Dates(each(parts, date)?)),
+        Subject::LastUpdated => return Ok(Values::Dates(each(parts, prefixed_date)?)),
         Subject::Near => return Ok(Values::Near(near::parse(parts)?)),
         Subject::Index(parameter) => parameter,
     };
@@ -46,9 +46,9 @@ pub(super) fn read(
         ParameterKind::Token => Values::Tokens(each(parts, token)?),
         ParameterKind::String => Values::Strings(each(parts, |part| text(part, modifier))?),
         ParameterKind::Reference => Values::References(each(parts, |part| reference(part, kind, modifier, bases))?),
-        ParameterKind::Date => Values::Dates(each(parts, date)?),
-        ParameterKind::Number => Values::Quantities(each(parts, number)?),
-        ParameterKind::Quantity => Values::Quantities(each(parts, quantity)?),
+        ParameterKind::Date => Values::Dates(each(parts, prefixed_date)?),
+        ParameterKind::Number => Values::Quantities(each(parts, |part| prefixed(part, number))?),
+        ParameterKind::Quantity => Values::Quantities(each(parts, |part| prefixed(part, quantity))?),
         ParameterKind::Uri => Values::Uris(each(parts, plain)?),
         ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, bases))?),
         ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
@@ -176,23 +176,33 @@ fn prefix(part: &str) -> (Prefix, &str) {
     (prefix, &part[2..])
 }
 
-fn date(part: &str) -> Result<DateValue, String> {
+/// Reads what follows the prefix, and names the prefixes where that is wrong.
+fn prefixed<T>(part: &str, read: impl Fn(Prefix, &str) -> Result<T, String>) -> Result<T, String> {
     let (prefix, rest) = prefix(part);
+    read(prefix, rest).map_err(|form| with_prefixes(&form))
+}
+
+fn prefixed_date(part: &str) -> Result<DateValue, String> {
     // The plus sign of a zone arrives as a space when the client forgot to write it as %2B.
-    let rest = rest.replace(' ', "+");
-    let date = PartialDate::parse_search(&rest).map_err(|error| with_prefixes(&error.to_string()))?;
+    prefixed(&part.replace(' ', "+"), date)
+}
+
+/// A date that is compared as `prefix` says.
+pub(super) fn date(prefix: Prefix, text: &str) -> Result<DateValue, String> {
+    let date = PartialDate::parse_search(text).map_err(|error| error.to_string())?;
     Ok(DateValue { prefix, date })
 }
 
-fn number(part: &str) -> Result<QuantityValue, String> {
-    let (prefix, rest) = prefix(part);
-    let decimal = Decimal::parse(rest).map_err(|error| with_prefixes(&error.to_string()))?;
+/// A number that is compared as `prefix` says.
+pub(super) fn number(prefix: Prefix, text: &str) -> Result<QuantityValue, String> {
+    let decimal = Decimal::parse(text).map_err(|error| error.to_string())?;
     Ok(QuantityValue { prefix, value: decimal.value(), implicit: decimal.implicit_range(), system: None, code: None })
 }
 
-fn quantity(part: &str) -> Result<QuantityValue, String> {
-    let mut pieces = split(part, '|');
-    let mut value = number(pieces.next().unwrap_or_default())?;
+/// A number, perhaps with its unit, that is compared as `prefix` says.
+pub(super) fn quantity(prefix: Prefix, text: &str) -> Result<QuantityValue, String> {
+    let mut pieces = split(text, '|');
+    let mut value = number(prefix, pieces.next().unwrap_or_default())?;
     match (pieces.next(), pieces.next(), pieces.next()) {
         (None, ..) => {}
         (Some(system), Some(code), None) => {

@@ -7,6 +7,7 @@ mod patch;
 mod races;
 mod search;
 mod search_compartments;
+mod search_filter;
 mod search_includes;
 mod search_links;
 mod search_near;

@@ -10,7 +10,7 @@ mod number_table;
 mod oracle;
 mod parameters;
 mod queries;
-mod random;
+pub(crate) mod random;
 mod resources;
 mod shrink;
 mod spans;
@@ -32,7 +32,7 @@ async fn fill(server: &TestServer, resources: &[Value]) {
 }
 
 /// A value as a query string holds it: all but letters and digits in percent signs.
-fn encoded(value: &str) -> String {
+pub(crate) fn encoded(value: &str) -> String {
     let mut text = String::new();
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {

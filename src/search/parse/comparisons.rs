@@ -1,0 +1,168 @@
+//! What an operator of `_filter` means for each kind of parameter.
+//!
+//! Spec: R4 search_filter.html#ops
+
+use crate::fhir::ResourceType;
+use crate::search::fold::fold;
+use crate::search::parse::filter::Operator;
+use crate::search::parse::values;
+use crate::search::query_text::split;
+use crate::search::{Criterion, Modifier, ParameterKind, Prefix, Subject, Values};
+
+/// "For convenience", what stands for the whole name of a code system.
+const NAMESPACES: [(&str, &str); 4] = [
+    ("loinc", "http://loinc.org"),
+    ("snomed", "http://snomed.info/sct"),
+    ("rxnorm", "http://www.nlm.nih.gov/research/umls/rxnorm"),
+    ("ucum", "http://unitsofmeasure.org"),
+];
+
+/// Why something can't be compared.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// The operator is not for this kind of parameter; tells which are.
+    Operator(String),
+    Value(String),
+    /// The specification has it, this server does not.
+    Unsupported(&'static str),
+}
+
+/// What `subject operator value` demands. `of` is the type whose parameter it is, `code` its name.
+pub(super) fn criterion(
+    of: Option<ResourceType>,
+    subject: Subject,
+    code: &str,
+    operator: Operator,
+    value: &str,
+    bases: &[String],
+) -> Result<Criterion, Misfit> {
+    let kind = match subject {
+        Subject::Id => ParameterKind::Token,
+        Subject::LastUpdated => ParameterKind::Date,
+        Subject::Near => ParameterKind::Special,
+        Subject::Index(parameter) => parameter.kind,
+    };
+    let (modifier, prefix) = match (kind, operator) {
+        (_, Operator::Pr) if operators(kind).contains(&Operator::Pr) => {
+            let values = match value.to_ascii_lowercase().as_str() {
+                "true" => Values::Missing(false),
+                "false" => Values::Missing(true),
+                _ => return Err(Misfit::Value("'pr' takes true or false".to_owned())),
+            };
+            return Ok(Criterion { subject, modifier: Some(Modifier::Missing), values });
+        }
+        (ParameterKind::Number, Operator::Co) => {
+            return Err(Misfit::Unsupported("comparing with the precision in which a number was given ('co')"));
+        }
+        (ParameterKind::Token, Operator::Ss | Operator::Sb | Operator::In | Operator::Ni) => {
+            return Err(Misfit::Unsupported(
+                "asking for concepts of a hierarchy or a value set ('ss', 'sb', 'in', 'ni')",
+            ));
+        }
+        _ if !operators(kind).contains(&operator) => return Err(unfit(kind, code, operator)),
+        (ParameterKind::String, Operator::Eq) => (Some(Modifier::Whole), None),
+        (ParameterKind::String, Operator::Co) => (Some(Modifier::Contains), None),
+        (ParameterKind::String, Operator::Ew) => (Some(Modifier::Ending), None),
+        (ParameterKind::String, Operator::Sw) => (None, None),
+        (ParameterKind::String, Operator::Gt) => (Some(Modifier::Initial(Prefix::Gt)), None),
+        (ParameterKind::String, Operator::Lt) => (Some(Modifier::Initial(Prefix::Lt)), None),
+        (ParameterKind::String, Operator::Ge) => (Some(Modifier::Initial(Prefix::Ge)), None),
+        (ParameterKind::String, Operator::Le) => (Some(Modifier::Initial(Prefix::Le)), None),
+        // Each resource has one id, so that an unequal one is no equal one.
+        (ParameterKind::Token, Operator::Ne) if matches!(subject, Subject::Id) => (Some(Modifier::Not), None),
+        (ParameterKind::Token | ParameterKind::String, Operator::Ne) => (Some(Modifier::Unequal), None),
+        (ParameterKind::Date, Operator::Co) => (Some(Modifier::Covering), Some(Prefix::Eq)),
+        (ParameterKind::Date, Operator::Po) => (Some(Modifier::Overlapping), Some(Prefix::Eq)),
+        (_, operator) => (None, prefix(operator)),
+    };
+    let values = match (kind, prefix) {
+        (ParameterKind::String, _) if fold(value).is_empty() => {
+            Err("it needs a letter or a digit: case, accents and punctuation are not compared".to_owned())
+        }
+        (ParameterKind::String, _) => Ok(Values::Strings(vec![value.to_owned()])),
+        (ParameterKind::Uri, _) => Ok(Values::Uris(vec![value.to_owned()])),
+        (ParameterKind::Date, Some(prefix)) => values::date(prefix, value).map(|date| Values::Dates(vec![date])),
+        _ if split(value, ',').nth(1).is_some() => {
+            Err("a comparison has one value: join two comparisons with 'or', or \
+             write '\\,' for a comma in the value"
+                .to_owned())
+        }
+        (ParameterKind::Number, Some(prefix)) => {
+            values::number(prefix, value).map(|number| Values::Quantities(vec![number]))
+        }
+        (ParameterKind::Quantity, Some(prefix)) => {
+            values::quantity(prefix, value).map(|quantity| Values::Quantities(vec![quantity]))
+        }
+        _ => values::read(of, subject, None, &[value], bases),
+    };
+    let mut values = values.map_err(Misfit::Value)?;
+    widen(&mut values);
+    Ok(Criterion { subject, modifier, values })
+}
+
+/// The operators that a parameter of this kind takes. The specification says nothing of uris and composites: they are
+/// what they are, or not there.
+fn operators(kind: ParameterKind) -> &'static [Operator] {
+    use Operator::*;
+    match kind {
+        ParameterKind::String => &[Eq, Ne, Co, Sw, Ew, Gt, Lt, Ge, Le, Pr],
+        ParameterKind::Number | ParameterKind::Quantity => &[Eq, Ne, Gt, Lt, Ge, Le, Ap, Sa, Eb, Pr],
+        ParameterKind::Date => &[Eq, Ne, Co, Gt, Lt, Ge, Le, Ap, Sa, Eb, Po, Pr],
+        ParameterKind::Token => &[Eq, Ne, Pr],
+        ParameterKind::Reference => &[Re, Pr],
+        ParameterKind::Uri | ParameterKind::Composite => &[Eq, Pr],
+        ParameterKind::Special => &[],
+    }
+}
+
+fn unfit(kind: ParameterKind, code: &str, operator: Operator) -> Misfit {
+    let (operator, names) =
+        (operator.name(), operators(kind).iter().map(|operator| operator.name()).collect::<Vec<_>>());
+    let kind = match kind {
+        ParameterKind::Token => "a token",
+        ParameterKind::String => "a string",
+        ParameterKind::Reference => "a reference",
+        ParameterKind::Date => "a date",
+        ParameterKind::Number => "a number",
+        ParameterKind::Quantity => "a quantity",
+        ParameterKind::Uri => "a uri",
+        ParameterKind::Composite => "a composite",
+        ParameterKind::Special => "special",
+    };
+    Misfit::Operator(match names.as_slice() {
+        [] => format!("'{code}' is {kind} and can't be part of a filter: give it as a parameter of its own"),
+        names => format!("'{operator}' does not compare '{code}', which is {kind}: it takes {}", names.join(", ")),
+    })
+}
+
+fn prefix(operator: Operator) -> Option<Prefix> {
+    Some(match operator {
+        Operator::Eq => Prefix::Eq,
+        Operator::Ne => Prefix::Ne,
+        Operator::Gt => Prefix::Gt,
+        Operator::Lt => Prefix::Lt,
+        Operator::Ge => Prefix::Ge,
+        Operator::Le => Prefix::Le,
+        Operator::Sa => Prefix::Sa,
+        Operator::Eb => Prefix::Eb,
+        Operator::Ap => Prefix::Ap,
+        _ => return None,
+    })
+}
+
+/// Puts the whole names of code systems where their short ones stand.
+fn widen(values: &mut Values) {
+    let widen_one = |system: &mut Option<String>| {
+        let known =
+            NAMESPACES.iter().find(|(short, _)| system.as_deref().is_some_and(|text| text.eq_ignore_ascii_case(short)));
+        if let Some((_, whole)) = known {
+            *system = Some((*whole).to_owned());
+        }
+    };
+    match values {
+        Values::Tokens(tokens) => tokens.iter_mut().for_each(|token| widen_one(&mut token.system)),
+        Values::Quantities(amounts) => amounts.iter_mut().for_each(|amount| widen_one(&mut amount.system)),
+        Values::Composites(composites) => composites.iter_mut().flatten().for_each(widen),
+        _ => {}
+    }
+}
