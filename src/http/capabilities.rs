@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::fhir::{self, ResourceType, format_instant};
 use crate::interactions::Engine;
-use crate::search::{Handling, ParameterKind, ParseContext, Registry, parse};
+use crate::search::{Handling, ParseContext, parse};
 
 /// The statement of a server that runs `engine`, as compact JSON.
 pub fn statement(engine: &Engine) -> Vec<u8> {
@@ -60,9 +60,10 @@ fn resource(engine: &Engine, resource_type: ResourceType) -> Value {
 
 /// The parameters that a search takes. The parser itself is asked, so that nothing is promised that it refuses.
 fn search_parameters(engine: &Engine, resource_type: Option<ResourceType>) -> Vec<Value> {
-    let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+    let registry = engine.registry();
+    let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
     // A type that has no parameters of its own, so that what is left are those of every type.
-    let listed = Registry::bundled().parameters(resource_type.unwrap_or(ResourceType::PARAMETERS));
+    let listed = registry.parameters(resource_type.unwrap_or(ResourceType::PARAMETERS));
     let is_taken = |code: &str| {
         let query = [(format!("{code}:missing"), "true".to_owned())];
         parse(resource_type, &query, &context).is_ok()
@@ -73,24 +74,10 @@ fn search_parameters(engine: &Engine, resource_type: Option<ResourceType>) -> Ve
             json!({
                 "name": parameter.code(),
                 "definition": parameter.definition.url,
-                "type": kind(parameter.kind),
+                "type": parameter.kind.name(),
             })
         })
         .collect()
-}
-
-fn kind(kind: ParameterKind) -> &'static str {
-    match kind {
-        ParameterKind::Token => "token",
-        ParameterKind::String => "string",
-        ParameterKind::Reference => "reference",
-        ParameterKind::Date => "date",
-        ParameterKind::Number => "number",
-        ParameterKind::Quantity => "quantity",
-        ParameterKind::Uri => "uri",
-        ParameterKind::Composite => "composite",
-        ParameterKind::Special => "special",
-    }
 }
 
 fn codes(codes: &[&str]) -> Vec<Value> {

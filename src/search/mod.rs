@@ -10,6 +10,7 @@ mod dialect;
 mod error;
 mod extract;
 mod fold;
+mod own;
 mod parse;
 mod path;
 mod query_text;
@@ -21,9 +22,10 @@ pub use compile::{CompileContext, count, matches, page};
 pub use error::SearchError;
 pub use extract::{ExtractContext, ExtractError, extract};
 pub use fold::{STRING_INDEX_CHARS, fold};
+pub use own::{FIRST_NUMBER, LAST_NUMBER, OwnParameter, read as read_own_parameter};
 pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
-pub use registry::{Parameter, ParameterKind, Registry};
+pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
     Control, Criterion, DateValue, Handling, Modifier, Position, Prefix, QuantityValue, ReferenceValue, SearchRequest,
     Sort, SortKey, Subject, Summary, TokenValue, Total, Values,

@@ -60,7 +60,8 @@ async fn search(
 ) -> Result<FhirResponse, HttpError> {
     let Wanted { format, prefer, query, .. } = wanted;
     let work = app.block(move |engine| {
-        let context = ParseContext { handling: prefer.handling, bases: &engine.bases };
+        let registry = engine.registry();
+        let context = ParseContext { handling: prefer.handling, bases: &engine.bases, registry: &registry };
         let request = parse(resource_type, &query, &context)?;
         let search =
             |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes);

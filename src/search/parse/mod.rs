@@ -31,6 +31,8 @@ pub struct ParseContext<'a> {
     pub handling: Handling,
     /// The server's own base URLs, without a slash at the end.
     pub bases: &'a [String],
+    /// The parameters that are in force.
+    pub registry: &'a Registry,
 }
 
 /// Understands the decoded pairs of a search of `resource_type`, or of all types when it is `None`.
@@ -105,10 +107,10 @@ fn criterion(
     let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
     if let Some((first, _)) = code.split_once('.').or_else(|| modifier?.split_once('.').map(|_| (code, ""))) {
         // Told apart from a misspelt name, so that a typing error is not answered with a promise.
-        subject(resource_type, first)?;
+        subject(resource_type, first, context.registry)?;
         return Err(unsupported("searching by the parameters of a referenced resource"));
     }
-    let subject = subject(resource_type, code)?;
+    let subject = subject(resource_type, code, context.registry)?;
     let modifier = match modifier {
         Some(modifier) => Some(read_modifier(subject, code, modifier)?),
         None => None,
@@ -138,13 +140,12 @@ fn criterion(
 }
 
 /// What `code` names; refuses what has no rows in the index.
-fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, SearchError> {
+fn subject(resource_type: Option<ResourceType>, code: &str, registry: &Registry) -> Result<Subject, SearchError> {
     match code {
         "_id" => return Ok(Subject::Id),
         "_lastUpdated" => return Ok(Subject::LastUpdated),
         _ => {}
     }
-    let registry = Registry::bundled();
     let unsupported = |what| Err(SearchError::Unsupported { parameter: code.chars().take(80).collect(), what });
     match code {
         "_text" | "_content" => return unsupported("full text search"),
@@ -276,7 +277,11 @@ mod tests {
     fn search(type_name: &str, query: &str, handling: Handling) -> Result<SearchRequest, SearchError> {
         let resource_type = (!type_name.is_empty()).then(|| ResourceType::parse(type_name).unwrap());
         let bases = [BASE.to_owned()];
-        parse(resource_type, &parse_query_string(query)?, &ParseContext { handling, bases: &bases })
+        parse(
+            resource_type,
+            &parse_query_string(query)?,
+            &ParseContext { handling, bases: &bases, registry: Registry::bundled() },
+        )
     }
 
     fn strict(type_name: &str, query: &str) -> Result<SearchRequest, SearchError> {
