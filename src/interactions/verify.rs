@@ -202,7 +202,8 @@ impl<'a> Check<'a> {
         let zone_minutes = engine.fhir.zone_minutes;
         let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry };
         let mut rows = extract(&resource, &context).map_err(|error| error.to_string())?;
-        rows.normalize();
+        // The database keeps the texts of tokens once, not with each resource.
+        rows.texts.clear();
         Ok(rows)
     }
 

@@ -9,6 +9,7 @@ mod compile;
 mod dialect;
 mod error;
 mod extract;
+mod facet;
 mod fold;
 mod own;
 mod parse;

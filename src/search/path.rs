@@ -127,6 +127,17 @@ pub(super) fn presence(expression: &str, resource_type: ResourceType) -> Option<
 }
 
 impl Path {
+    /// How many members lie between the root and the elements.
+    pub(super) fn depth(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The walk from where the first `depth` members lead.
+    pub(super) fn without_first(mut self, depth: usize) -> Path {
+        self.steps.drain(..depth.min(self.steps.len()));
+        self
+    }
+
     /// Calls `found` with each element of `root` that the walk leads to.
     pub(super) fn each<'a>(&self, root: &'a Value, bases: &[String], found: &mut dyn FnMut(&'a Value)) {
         walk(&self.steps, root, bases, found);

@@ -130,6 +130,13 @@ impl TokenNature {
     }
 }
 
+/// How the components of a composite parameter are compared; `None` when one names no parameter.
+pub(super) fn component_kinds(definition: &SearchParameterDefinition) -> Option<Vec<ParameterKind>> {
+    let named = |url: &str| definitions::search_parameters().iter().find(|definition| *definition.url == *url);
+    let kinds = definition.components.iter().map(|part| Some(ParameterKind::named(&named(&part.definition)?.kind)));
+    kinds.collect()
+}
+
 /// The types that both the definition and the elements that it reads admit: a definition that several resource types
 /// share lists the targets of all of them.
 fn targets_of(definition: &SearchParameterDefinition, walks: &[Path]) -> Vec<ResourceType> {

@@ -372,6 +372,7 @@ struct Statements<'b> {
     quantity_gone: Statement<'b>,
     reference: Statement<'b>,
     uri: Statement<'b>,
+    composite: Statement<'b>,
     compartment: Statement<'b>,
 }
 
@@ -394,15 +395,16 @@ impl<'b> Statements<'b> {
                 c"INSERT INTO type_count VALUES (?, 0, ?, 1) ON CONFLICT (rtype, slot) DO UPDATE \
                   SET current = current + excluded.current, versions = versions + 1",
             )?,
-            token: statement(c"INSERT INTO index_token VALUES (?, ?, ?, ?)")?,
-            string: statement(c"INSERT INTO index_string VALUES (?, ?, ?, ?)")?,
-            date: statement(c"INSERT INTO index_date VALUES (?, ?, ?, ?)")?,
-            quantity: statement(c"INSERT INTO index_quantity VALUES (?, ?, ?, ?, ?)")?,
+            token: statement(c"INSERT INTO index_token VALUES (?, ?, ?, ?, ?)")?,
+            string: statement(c"INSERT INTO index_string VALUES (?, ?, ?, ?, ?)")?,
+            date: statement(c"INSERT INTO index_date VALUES (?, ?, ?, ?, ?)")?,
+            quantity: statement(c"INSERT INTO index_quantity VALUES (?, ?, ?, ?, ?, ?)")?,
             quantity_gone: statement(
                 c"DELETE FROM index_quantity WHERE param = ? AND value = ? AND code = ? AND system = ? AND rid = ?",
             )?,
             reference: statement(c"INSERT INTO index_reference VALUES (?, ?, ?)")?,
-            uri: statement(c"INSERT INTO index_uri VALUES (?, ?, ?)")?,
+            uri: statement(c"INSERT INTO index_uri VALUES (?, ?, ?, ?)")?,
+            composite: statement(c"INSERT INTO index_composite VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             compartment: statement(c"INSERT INTO compartment VALUES (?, ?, ?)")?,
         })
     }
@@ -438,23 +440,43 @@ impl<'b> Statements<'b> {
     fn index(&mut self, rows: &IndexRows, rid: i64, rtype: i64) -> Result<(), StoreError> {
         let int = Value::Integer;
         for row in &rows.tokens {
-            self.token.run(&[int(row.param.into()), int(row.code), int(row.system), int(rid)])?;
+            self.token.run(&[int(row.param.into()), int(row.code), int(row.system), int(rid), int(row.edge as i64)])?;
         }
         for row in &rows.strings {
-            self.string.run(&[int(row.param.into()), Value::Text(&row.folded), int(row.exact), int(rid)])?;
+            self.string.run(&[
+                int(row.param.into()),
+                Value::Text(&row.folded),
+                int(row.exact),
+                int(rid),
+                int(row.edge as i64),
+            ])?;
         }
         for row in &rows.dates {
-            self.date.run(&[int(row.param.into()), int(row.lo_us), int(row.hi_us), int(rid)])?;
+            self.date.run(&[int(row.param.into()), int(row.lo_us), int(row.hi_us), int(rid), int(row.edge as i64)])?;
         }
         for row in &rows.quantities {
-            let values = [int(row.param.into()), Value::Real(row.value), int(row.code), int(row.system), int(rid)];
+            let values = [
+                int(row.param.into()),
+                Value::Real(row.value),
+                int(row.code),
+                int(row.system),
+                int(rid),
+                int(row.edge as i64),
+            ];
             self.quantity.run(&values)?;
         }
         for row in &rows.references {
             self.reference.run(&[int(row.param.into()), int(row.target), int(rid)])?;
         }
         for row in &rows.uris {
-            self.uri.run(&[int(row.param.into()), Value::Text(&row.value), int(rid)])?;
+            self.uri.run(&[int(row.param.into()), Value::Text(&row.value), int(rid), int(row.edge as i64)])?;
+        }
+        for row in &rows.composites {
+            let (head, text) = ([int(row.param.into()), int(row.code), int(row.system)], Value::Text(&row.text));
+            let [param, code, system] = head;
+            let (value, upper) = (Value::Real(row.value), Value::Real(row.upper));
+            let values = [param, code, system, text, value, upper, int(row.low), int(row.high), int(rid)];
+            self.composite.run(&values)?;
         }
         for patient in &rows.patients {
             self.compartment.run(&[int(*patient), int(rtype), int(rid)])?;
@@ -474,13 +496,13 @@ fn commit(statements: &mut Statements<'_>, batch: &[Numbered]) -> Result<(), Sto
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows::{QuantityRow, ReferenceRow, StringRow, TokenRow};
+    use crate::store::rows::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow};
 
     fn sample() -> Sample {
         let rows = IndexRows {
-            tokens: vec![TokenRow { param: 1, code: 2, system: 3 }],
-            strings: vec![StringRow { param: 2, folded: "blood".to_owned(), exact: 4 }],
-            quantities: vec![QuantityRow { param: 3, value: 1.0, code: 5, system: 6 }],
+            tokens: vec![TokenRow { param: 1, code: 2, system: 3, edge: Edge::Both }],
+            strings: vec![StringRow { param: 2, folded: "blood".to_owned(), exact: 4, edge: Edge::Both }],
+            quantities: vec![QuantityRow { param: 3, value: 1.0, code: 5, system: 6, edge: Edge::Both }],
             references: vec![ReferenceRow { param: 4, target: 7 }],
             patients: vec![7],
             ..IndexRows::default()

@@ -9,6 +9,7 @@ mod dictionaries;
 mod error;
 mod hasher;
 mod history;
+mod known_texts;
 mod load_mark;
 mod migrate;
 mod pool;
@@ -34,7 +35,10 @@ pub use load_mark::LoadMark;
 pub use pool::{Store, WorkError};
 pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
-pub use rows::{DateRow, IndexRows, Method, QuantityRow, ReferenceRow, ResourceRow, StringRow, TokenRow, UriRow};
+pub use rows::{
+    CompositeRow, DateRow, Edge, IndexRows, Method, QuantityRow, ReferenceRow, ResourceRow, StringRow, TokenRow,
+    TokenText, UriRow,
+};
 pub use shared_read::end_shared_read;
 pub use tx::{Locked, Put, Tx, Written};
 pub use verify::{Fingerprint, Span, StoredRow, TABLES, Table};

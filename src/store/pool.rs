@@ -14,6 +14,7 @@ use crate::clock;
 use crate::fhir::ResourceType;
 use crate::store::codec::Packed;
 use crate::store::dictionaries::Dictionaries;
+use crate::store::known_texts::KnownTexts;
 use crate::store::reader::{Link, Reader};
 use crate::store::statement::fixed;
 use crate::store::tx::{Numbers, Tx};
@@ -54,6 +55,7 @@ pub(super) enum Database {
         numbers: Mutex<Numbers>,
         /// Instants never run backwards, even when the machine's clock does.
         last_us: AtomicI64,
+        known_texts: KnownTexts,
     },
 }
 
@@ -92,7 +94,7 @@ impl Store {
         let pool = pool(PostgresServer { address: address.to_owned() }, connections)?;
         let numbers = Mutex::new(Numbers { next: 0, end: 0 });
         let last_us = AtomicI64::new(postgres::last_us(&mut connection)?);
-        let database = Database::Postgres { pool, numbers, last_us };
+        let database = Database::Postgres { pool, numbers, last_us, known_texts: KnownTexts::default() };
         Ok(Store { hasher, dictionaries, database })
     }
 
@@ -224,8 +226,8 @@ impl Store {
                     job.finish();
                 }
             }
-            Database::Postgres { pool, numbers, last_us } => {
-                done(self.write_postgres(pool, numbers, last_us, work));
+            Database::Postgres { pool, numbers, last_us, known_texts } => {
+                done(self.write_postgres(pool, numbers, last_us, known_texts, work));
             }
         }
     }
@@ -259,6 +261,7 @@ impl Store {
         pool: &Pool<PostgresServer>,
         numbers: &Mutex<Numbers>,
         last_us: &AtomicI64,
+        known_texts: &KnownTexts,
         mut work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut held = take(pool)?;
@@ -273,11 +276,14 @@ impl Store {
             // After the beginning: whoever waits for all writers must not find an older instant later.
             let clock_us = clock::now_us();
             let now_us = last_us.fetch_max(clock_us, Ordering::AcqRel).max(clock_us);
+            let mut told = Vec::new();
             let done = guarded(|| {
                 let reader = self.reader(Link::Postgres(&mut held.connection));
-                let mut tx = Tx { reader, now_us, numbers: &mut own, has_written: false };
+                let numbers = &mut own;
+                let mut tx = Tx { reader, now_us, numbers, has_written: false, known_texts, told_texts: Vec::new() };
                 let done = work(&mut tx);
                 last_us.fetch_max(tx.now_us, Ordering::AcqRel);
+                told = std::mem::take(&mut tx.told_texts);
                 done
             });
             held.note(&done);
@@ -290,7 +296,12 @@ impl Store {
                     return Err(error.into());
                 }
                 (Ok(()), Err(error)) if matches!(error.store_error(), Some(StoreError::Collision)) => {}
-                (Ok(()), _) => return done,
+                (Ok(()), _) => {
+                    if done.is_ok() {
+                        known_texts.learn(told);
+                    }
+                    return done;
+                }
             }
         }
         Err(StoreError::Busy.into())

@@ -1,5 +1,7 @@
 //! What only PostgreSQL does: locks, blocks of numbers, and writing a whole set of versions in one round trip.
 
+use std::collections::BTreeSet;
+
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
 use diesel::pg::Pg;
@@ -8,7 +10,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Double, Nullable, SmallInt, Text}
 use diesel::{PgConnection, QueryResult, RunQueryDsl};
 
 use crate::store::StoreError;
-use crate::store::rows::IndexRows;
+use crate::store::rows::{IndexRows, TokenText};
 use crate::store::statement::{Value, fixed};
 use crate::store::tx::Numbered;
 
@@ -71,6 +73,7 @@ struct Columns {
     counts: (Vec<i16>, Vec<i64>, Vec<i64>),
     added: RowColumns,
     gone: RowColumns,
+    texts: (Vec<i16>, Vec<i64>, Vec<String>),
 }
 
 #[derive(Default)]
@@ -87,17 +90,32 @@ struct ResourceColumns {
     index_rows: Vec<Vec<u8>>,
 }
 
-/// param, value, code, system, rid
-type QuantityColumns = (Vec<i16>, Vec<f64>, Vec<i64>, Vec<i64>, Vec<i64>);
+/// param, value, code, system, rid, edge
+type QuantityColumns = (Vec<i16>, Vec<f64>, Vec<i64>, Vec<i64>, Vec<i64>, Vec<i16>);
+
+/// In the order of the table's columns.
+#[derive(Default)]
+struct CompositeColumns {
+    param: Vec<i16>,
+    code: Vec<i64>,
+    system: Vec<i64>,
+    text: Vec<String>,
+    value: Vec<f64>,
+    upper: Vec<f64>,
+    low: Vec<i64>,
+    high: Vec<i64>,
+    rid: Vec<i64>,
+}
 
 #[derive(Default)]
 struct RowColumns {
-    token: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>),
-    string: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i64>),
-    date: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>),
+    token: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>, Vec<i16>),
+    string: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i64>, Vec<i16>),
+    date: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>, Vec<i16>),
     quantity: QuantityColumns,
     reference: (Vec<i16>, Vec<i64>, Vec<i64>),
-    uri: (Vec<i16>, Vec<String>, Vec<i64>),
+    uri: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i16>),
+    composite: CompositeColumns,
     compartment: (Vec<i64>, Vec<i16>, Vec<i64>),
 }
 
@@ -117,6 +135,13 @@ impl Columns {
             columns.count(rtype, write.current_delta());
             columns.added.push(&write.added, write.rid, rtype);
             columns.gone.push(&write.gone, write.rid, rtype);
+        }
+        // In one order everywhere, so that two transactions never wait for each other in a ring.
+        let texts: BTreeSet<&TokenText> = writes.iter().flat_map(|write| &write.added.texts).collect();
+        for row in texts {
+            columns.texts.0.push(row.param);
+            columns.texts.1.push(row.code);
+            columns.texts.2.push(row.text.clone());
         }
         columns
     }
@@ -161,18 +186,21 @@ impl RowColumns {
             self.token.1.push(row.code);
             self.token.2.push(row.system);
             self.token.3.push(rid);
+            self.token.4.push(row.edge as i16);
         }
         for row in &rows.strings {
             self.string.0.push(row.param);
             self.string.1.push(row.folded.clone());
             self.string.2.push(row.exact);
             self.string.3.push(rid);
+            self.string.4.push(row.edge as i16);
         }
         for row in &rows.dates {
             self.date.0.push(row.param);
             self.date.1.push(row.lo_us);
             self.date.2.push(row.hi_us);
             self.date.3.push(rid);
+            self.date.4.push(row.edge as i16);
         }
         for row in &rows.quantities {
             self.quantity.0.push(row.param);
@@ -180,6 +208,7 @@ impl RowColumns {
             self.quantity.2.push(row.code);
             self.quantity.3.push(row.system);
             self.quantity.4.push(rid);
+            self.quantity.5.push(row.edge as i16);
         }
         for row in &rows.references {
             self.reference.0.push(row.param);
@@ -190,6 +219,18 @@ impl RowColumns {
             self.uri.0.push(row.param);
             self.uri.1.push(row.value.clone());
             self.uri.2.push(rid);
+            self.uri.3.push(row.edge as i16);
+        }
+        for row in &rows.composites {
+            self.composite.param.push(row.param);
+            self.composite.code.push(row.code);
+            self.composite.system.push(row.system);
+            self.composite.text.push(row.text.clone());
+            self.composite.value.push(row.value);
+            self.composite.upper.push(row.upper);
+            self.composite.low.push(row.low);
+            self.composite.high.push(row.high);
+            self.composite.rid.push(rid);
         }
         for patient in &rows.patients {
             self.compartment.0.push(*patient);
@@ -243,6 +284,13 @@ impl QueryFragment<Pg> for Apply {
         }
         index_deletes(&mut out, &columns.gone)?;
         index_inserts(&mut out, &columns.added)?;
+        if !columns.texts.0.is_empty() {
+            out.push_sql("x AS (INSERT INTO token_text (param, code, text) SELECT * FROM unnest(");
+            out.push_bind_param::<Array<SmallInt>, _>(&columns.texts.0)?;
+            array::<BigInt, _>(&mut out, &columns.texts.1)?;
+            array::<Text, _>(&mut out, &columns.texts.2)?;
+            out.push_sql(") ON CONFLICT DO NOTHING), ");
+        }
         out.push_sql(
             "t AS (INSERT INTO type_count AS s (rtype, slot, current, versions) \
              SELECT c.rtype, pg_backend_pid() % 16, c.current, c.versions FROM unnest(",
@@ -290,22 +338,22 @@ fn resource_columns<'b>(out: &mut AstPass<'_, 'b, Pg>, columns: &'b ResourceColu
 
 fn index_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
     if !rows.token.0.is_empty() {
-        out.push_sql("a1 AS (INSERT INTO index_token (param, code, system, rid) SELECT * FROM unnest(");
+        out.push_sql("a1 AS (INSERT INTO index_token (param, code, system, rid, edge) SELECT * FROM unnest(");
         token(out, rows)?;
         out.push_sql(")), ");
     }
     if !rows.string.0.is_empty() {
-        out.push_sql("a2 AS (INSERT INTO index_string (param, folded, exact, rid) SELECT * FROM unnest(");
+        out.push_sql("a2 AS (INSERT INTO index_string (param, folded, exact, rid, edge) SELECT * FROM unnest(");
         string(out, rows)?;
         out.push_sql(")), ");
     }
     if !rows.date.0.is_empty() {
-        out.push_sql("a3 AS (INSERT INTO index_date (param, lo_us, hi_us, rid) SELECT * FROM unnest(");
+        out.push_sql("a3 AS (INSERT INTO index_date (param, lo_us, hi_us, rid, edge) SELECT * FROM unnest(");
         date(out, rows)?;
         out.push_sql(")), ");
     }
     if !rows.quantity.0.is_empty() {
-        out.push_sql("a4 AS (INSERT INTO index_quantity (param, value, code, system, rid) SELECT * FROM unnest(");
+        out.push_sql("a4 AS (INSERT INTO index_quantity (param, value, code, system, rid, edge) SELECT * FROM unnest(");
         quantity(out, rows)?;
         out.push_sql(")), ");
     }
@@ -315,8 +363,16 @@ fn index_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql(")), ");
     }
     if !rows.uri.0.is_empty() {
-        out.push_sql("a6 AS (INSERT INTO index_uri (param, value, rid) SELECT * FROM unnest(");
+        out.push_sql("a6 AS (INSERT INTO index_uri (param, value, rid, edge) SELECT * FROM unnest(");
         uri(out, rows)?;
+        out.push_sql(")), ");
+    }
+    if !rows.composite.param.is_empty() {
+        out.push_sql(
+            "a8 AS (INSERT INTO index_composite (param, code, system, text, value, upper, low, high, rid) \
+             SELECT * FROM unnest(",
+        );
+        composite(out, &rows.composite)?;
         out.push_sql(")), ");
     }
     if !rows.compartment.0.is_empty() {
@@ -332,7 +388,7 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql("d1 AS (DELETE FROM index_token i USING unnest(");
         token(out, rows)?;
         out.push_sql(
-            ") AS g (param, code, system, rid) WHERE i.param = g.param AND i.code = g.code \
+            ") AS g (param, code, system, rid, edge) WHERE i.param = g.param AND i.code = g.code \
              AND i.system = g.system AND i.rid = g.rid), ",
         );
     }
@@ -340,7 +396,7 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql("d2 AS (DELETE FROM index_string i USING unnest(");
         string(out, rows)?;
         out.push_sql(
-            ") AS g (param, folded, exact, rid) WHERE i.param = g.param AND i.folded = g.folded COLLATE \"C\" \
+            ") AS g (param, folded, exact, rid, edge) WHERE i.param = g.param AND i.folded = g.folded COLLATE \"C\" \
              AND i.exact = g.exact AND i.rid = g.rid), ",
         );
     }
@@ -348,7 +404,7 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql("d3 AS (DELETE FROM index_date i USING unnest(");
         date(out, rows)?;
         out.push_sql(
-            ") AS g (param, lo_us, hi_us, rid) WHERE i.param = g.param AND i.lo_us = g.lo_us \
+            ") AS g (param, lo_us, hi_us, rid, edge) WHERE i.param = g.param AND i.lo_us = g.lo_us \
              AND i.hi_us = g.hi_us AND i.rid = g.rid), ",
         );
     }
@@ -356,7 +412,7 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql("d4 AS (DELETE FROM index_quantity i USING unnest(");
         quantity(out, rows)?;
         out.push_sql(
-            ") AS g (param, value, code, system, rid) WHERE i.param = g.param AND i.value = g.value \
+            ") AS g (param, value, code, system, rid, edge) WHERE i.param = g.param AND i.value = g.value \
              AND i.code = g.code AND i.system = g.system AND i.rid = g.rid), ",
         );
     }
@@ -371,8 +427,17 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql("d6 AS (DELETE FROM index_uri i USING unnest(");
         uri(out, rows)?;
         out.push_sql(
-            ") AS g (param, value, rid) WHERE i.param = g.param AND i.value = g.value COLLATE \"C\" \
+            ") AS g (param, value, rid, edge) WHERE i.param = g.param AND i.value = g.value COLLATE \"C\" \
              AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.composite.param.is_empty() {
+        out.push_sql("d8 AS (DELETE FROM index_composite i USING unnest(");
+        composite(out, &rows.composite)?;
+        out.push_sql(
+            ") AS g (param, code, system, text, value, upper, low, high, rid) WHERE i.param = g.param \
+             AND i.code = g.code AND i.system = g.system AND i.text = g.text COLLATE \"C\" AND i.value = g.value \
+             AND i.upper = g.upper AND i.low = g.low AND i.high = g.high AND i.rid = g.rid), ",
         );
     }
     if !rows.compartment.0.is_empty() {
@@ -389,21 +454,24 @@ fn token<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult
     out.push_bind_param::<Array<SmallInt>, _>(&rows.token.0)?;
     array::<BigInt, _>(out, &rows.token.1)?;
     array::<BigInt, _>(out, &rows.token.2)?;
-    array::<BigInt, _>(out, &rows.token.3)
+    array::<BigInt, _>(out, &rows.token.3)?;
+    array::<SmallInt, _>(out, &rows.token.4)
 }
 
 fn string<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
     out.push_bind_param::<Array<SmallInt>, _>(&rows.string.0)?;
     array::<Text, _>(out, &rows.string.1)?;
     array::<BigInt, _>(out, &rows.string.2)?;
-    array::<BigInt, _>(out, &rows.string.3)
+    array::<BigInt, _>(out, &rows.string.3)?;
+    array::<SmallInt, _>(out, &rows.string.4)
 }
 
 fn date<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
     out.push_bind_param::<Array<SmallInt>, _>(&rows.date.0)?;
     array::<BigInt, _>(out, &rows.date.1)?;
     array::<BigInt, _>(out, &rows.date.2)?;
-    array::<BigInt, _>(out, &rows.date.3)
+    array::<BigInt, _>(out, &rows.date.3)?;
+    array::<SmallInt, _>(out, &rows.date.4)
 }
 
 fn quantity<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
@@ -411,7 +479,8 @@ fn quantity<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryRes
     array::<Double, _>(out, &rows.quantity.1)?;
     array::<BigInt, _>(out, &rows.quantity.2)?;
     array::<BigInt, _>(out, &rows.quantity.3)?;
-    array::<BigInt, _>(out, &rows.quantity.4)
+    array::<BigInt, _>(out, &rows.quantity.4)?;
+    array::<SmallInt, _>(out, &rows.quantity.5)
 }
 
 fn reference<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
@@ -423,7 +492,20 @@ fn reference<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryRe
 fn uri<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
     out.push_bind_param::<Array<SmallInt>, _>(&rows.uri.0)?;
     array::<Text, _>(out, &rows.uri.1)?;
-    array::<BigInt, _>(out, &rows.uri.2)
+    array::<BigInt, _>(out, &rows.uri.2)?;
+    array::<SmallInt, _>(out, &rows.uri.3)
+}
+
+fn composite<'b>(out: &mut AstPass<'_, 'b, Pg>, columns: &'b CompositeColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<SmallInt>, _>(&columns.param)?;
+    array::<BigInt, _>(out, &columns.code)?;
+    array::<BigInt, _>(out, &columns.system)?;
+    array::<Text, _>(out, &columns.text)?;
+    array::<Double, _>(out, &columns.value)?;
+    array::<Double, _>(out, &columns.upper)?;
+    array::<BigInt, _>(out, &columns.low)?;
+    array::<BigInt, _>(out, &columns.high)?;
+    array::<BigInt, _>(out, &columns.rid)
 }
 
 fn compartment<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {

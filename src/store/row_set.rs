@@ -3,7 +3,9 @@
 //! An update compares the rows that stand in the index with those it wants, and touches only what differs; a deletion
 //! knows what to take away. No second index by resource is needed for that, which would cost more than the rows.
 
-use crate::store::rows::{DateRow, IndexRows, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
+use crate::store::rows::{
+    CompositeRow, DateRow, Edge, IndexRows, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
+};
 
 impl IndexRows {
     /// Sorts each kind and drops repeats, so that equal sets are equal values.
@@ -20,6 +22,10 @@ impl IndexRows {
         self.references.dedup();
         self.uris.sort_unstable();
         self.uris.dedup();
+        self.composites.sort_unstable_by(|left, right| left.order().cmp(&right.order()));
+        self.composites.dedup();
+        self.texts.sort_unstable();
+        self.texts.dedup();
         self.patients.sort_unstable();
         self.patients.dedup();
     }
@@ -32,25 +38,29 @@ impl IndexRows {
             small(row.param, &mut out);
             number(row.code, &mut out);
             number(row.system, &mut out);
+            out.push(row.edge as u8);
         }
         count(self.strings.len(), &mut out);
         for row in &self.strings {
             small(row.param, &mut out);
             text(&row.folded, &mut out);
             number(row.exact, &mut out);
+            out.push(row.edge as u8);
         }
         count(self.dates.len(), &mut out);
         for row in &self.dates {
             small(row.param, &mut out);
             number(row.lo_us, &mut out);
             number(row.hi_us, &mut out);
+            out.push(row.edge as u8);
         }
         count(self.quantities.len(), &mut out);
         for row in &self.quantities {
             small(row.param, &mut out);
-            number(row.value.to_bits() as i64, &mut out);
+            number(bits(row.value), &mut out);
             number(row.code, &mut out);
             number(row.system, &mut out);
+            out.push(row.edge as u8);
         }
         count(self.references.len(), &mut out);
         for row in &self.references {
@@ -61,6 +71,15 @@ impl IndexRows {
         for row in &self.uris {
             small(row.param, &mut out);
             text(&row.value, &mut out);
+            out.push(row.edge as u8);
+        }
+        count(self.composites.len(), &mut out);
+        for row in &self.composites {
+            small(row.param, &mut out);
+            text(&row.text, &mut out);
+            for part in [row.code, row.system, bits(row.value), bits(row.upper), row.low, row.high] {
+                number(part, &mut out);
+            }
         }
         count(self.patients.len(), &mut out);
         for patient in &self.patients {
@@ -73,22 +92,39 @@ impl IndexRows {
     pub(super) fn decode(bytes: &[u8]) -> Option<IndexRows> {
         let mut input = Input(bytes);
         let rows = IndexRows {
-            tokens: input
-                .list(|row| Some(TokenRow { param: row.small()?, code: row.number()?, system: row.number()? }))?,
-            strings: input
-                .list(|row| Some(StringRow { param: row.small()?, folded: row.text()?, exact: row.number()? }))?,
-            dates: input
-                .list(|row| Some(DateRow { param: row.small()?, lo_us: row.number()?, hi_us: row.number()? }))?,
+            tokens: input.list(|row| {
+                Some(TokenRow { param: row.small()?, code: row.number()?, system: row.number()?, edge: row.edge()? })
+            })?,
+            strings: input.list(|row| {
+                Some(StringRow { param: row.small()?, folded: row.text()?, exact: row.number()?, edge: row.edge()? })
+            })?,
+            dates: input.list(|row| {
+                Some(DateRow { param: row.small()?, lo_us: row.number()?, hi_us: row.number()?, edge: row.edge()? })
+            })?,
             quantities: input.list(|row| {
                 Some(QuantityRow {
                     param: row.small()?,
-                    value: f64::from_bits(row.number()? as u64),
+                    value: row.real()?,
                     code: row.number()?,
                     system: row.number()?,
+                    edge: row.edge()?,
                 })
             })?,
             references: input.list(|row| Some(ReferenceRow { param: row.small()?, target: row.number()? }))?,
-            uris: input.list(|row| Some(UriRow { param: row.small()?, value: row.text()? }))?,
+            uris: input.list(|row| Some(UriRow { param: row.small()?, value: row.text()?, edge: row.edge()? }))?,
+            composites: input.list(|row| {
+                Some(CompositeRow {
+                    param: row.small()?,
+                    text: row.text()?,
+                    code: row.number()?,
+                    system: row.number()?,
+                    value: row.real()?,
+                    upper: row.real()?,
+                    low: row.number()?,
+                    high: row.number()?,
+                })
+            })?,
+            texts: Vec::new(),
             patients: input.list(|row| row.number())?,
         };
         input.0.is_empty().then_some(rows)
@@ -103,6 +139,8 @@ impl IndexRows {
             quantities: self.quantities.iter().filter(|row| !other.quantities.contains(row)).copied().collect(),
             references: difference(&self.references, &other.references),
             uris: difference(&self.uris, &other.uris),
+            composites: self.composites.iter().filter(|row| !other.composites.contains(row)).cloned().collect(),
+            texts: self.texts.clone(),
             patients: difference(&self.patients, &other.patients),
         }
     }
@@ -110,9 +148,20 @@ impl IndexRows {
 
 impl QuantityRow {
     /// A total order; the value by its bits, for rows only need *some* order.
-    pub(super) fn order(&self) -> (i16, u64, i64, i64) {
-        (self.param, self.value.to_bits(), self.code, self.system)
+    pub(super) fn order(&self) -> (i16, u64, i64, i64, Edge) {
+        (self.param, self.value.to_bits(), self.code, self.system, self.edge)
     }
+}
+
+impl CompositeRow {
+    /// A total order, as that of a quantity.
+    fn order(&self) -> (i16, &str, [i64; 6]) {
+        (self.param, &self.text, [self.code, self.system, bits(self.value), bits(self.upper), self.low, self.high])
+    }
+}
+
+fn bits(value: f64) -> i64 {
+    value.to_bits() as i64
 }
 
 fn difference<T: Ord + Clone>(wanted: &[T], present: &[T]) -> Vec<T> {
@@ -174,6 +223,14 @@ impl Input<'_> {
         Some(i16::from_le_bytes(*bytes))
     }
 
+    fn edge(&mut self) -> Option<Edge> {
+        Edge::from_number(self.byte()?)
+    }
+
+    fn real(&mut self) -> Option<f64> {
+        Some(f64::from_bits(self.number()? as u64))
+    }
+
     fn number(&mut self) -> Option<i64> {
         if self.byte()? == 0 {
             return Some(0);
@@ -207,12 +264,17 @@ mod tests {
 
     fn sample() -> IndexRows {
         let mut rows = IndexRows {
-            tokens: vec![TokenRow { param: 7, code: -5, system: 0 }, TokenRow { param: 7, code: i64::MAX, system: 9 }],
-            strings: vec![StringRow { param: 1, folded: "müller".to_owned(), exact: 3 }],
-            dates: vec![DateRow { param: 2, lo_us: i64::MIN, hi_us: i64::MAX }],
-            quantities: vec![QuantityRow { param: 3, value: -1.5, code: 0, system: 4 }],
+            tokens: vec![
+                TokenRow { param: 7, code: -5, system: 0, edge: Edge::Lowest },
+                TokenRow { param: 7, code: i64::MAX, system: 9, edge: Edge::Highest },
+            ],
+            strings: vec![StringRow { param: 1, folded: "müller".to_owned(), exact: 3, edge: Edge::Both }],
+            dates: vec![DateRow { param: 2, lo_us: i64::MIN, hi_us: i64::MAX, edge: Edge::Both }],
+            quantities: vec![QuantityRow { param: 3, value: -1.5, code: 0, system: 4, edge: Edge::Both }],
             references: vec![ReferenceRow { param: 4, target: 11 }],
-            uris: vec![UriRow { param: 5, value: "http://example.org/a".to_owned() }],
+            uris: vec![UriRow { param: 5, value: "http://example.org/a".to_owned(), edge: Edge::Neither }],
+            composites: vec![CompositeRow { param: 6, code: 1, value: 2.5, low: -3, ..CompositeRow::default() }],
+            texts: Vec::new(),
             patients: vec![11, -12],
         };
         rows.normalize();
@@ -238,7 +300,7 @@ mod tests {
     fn only_what_differs_is_left() {
         let old = sample();
         let mut new = sample();
-        new.tokens.push(TokenRow { param: 8, code: 1, system: 1 });
+        new.tokens.push(TokenRow { param: 8, code: 1, system: 1, edge: Edge::Both });
         new.quantities.clear();
         new.normalize();
 
@@ -247,7 +309,10 @@ mod tests {
 
         assert_eq!(
             added,
-            IndexRows { tokens: vec![TokenRow { param: 8, code: 1, system: 1 }], ..IndexRows::default() }
+            IndexRows {
+                tokens: vec![TokenRow { param: 8, code: 1, system: 1, edge: Edge::Both }],
+                ..IndexRows::default()
+            }
         );
         assert_eq!(gone, IndexRows { quantities: old.quantities.clone(), ..IndexRows::default() });
     }

@@ -37,6 +37,9 @@ pub struct IndexRows {
     pub quantities: Vec<QuantityRow>,
     pub references: Vec<ReferenceRow>,
     pub uris: Vec<UriRow>,
+    pub composites: Vec<CompositeRow>,
+    /// What the codes of `tokens` stand for. Not part of the rows that are kept and compared: a text is told once.
+    pub texts: Vec<TokenText>,
     /// The Patients in whose compartment the resource is, as reference targets.
     pub patients: Vec<i64>,
 }
@@ -47,6 +50,8 @@ pub struct TokenRow {
     pub code: i64,
     /// 0 when the token has no system.
     pub system: i64,
+    /// Whether the resource is sorted by this row.
+    pub edge: Edge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +61,8 @@ pub struct StringRow {
     pub folded: String,
     /// Hash of the text as written, for `:exact`.
     pub exact: i64,
+    /// Whether the resource is sorted by this row.
+    pub edge: Edge,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +72,8 @@ pub struct DateRow {
     pub lo_us: i64,
     /// First moment after; `i64::MAX` when open.
     pub hi_us: i64,
+    /// Whether the resource is sorted by this row.
+    pub edge: Edge,
 }
 
 /// A quantity or a number; a number has no code and no system.
@@ -76,6 +85,8 @@ pub struct QuantityRow {
     pub code: i64,
     /// 0 when absent.
     pub system: i64,
+    /// Whether the resource is sorted by this row.
+    pub edge: Edge,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +100,55 @@ pub struct ReferenceRow {
 pub struct UriRow {
     pub param: i16,
     pub value: String,
+    /// Whether the resource is sorted by this row.
+    pub edge: Edge,
+}
+
+/// The components of a composite parameter within one repetition.
+///
+/// The first is a token or a reference; what the others are decides which fields they use, 0 and "" stand elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, PartialOrd)]
+pub struct CompositeRow {
+    pub param: i16,
+    /// Code of the token, or target of the reference.
+    pub code: i64,
+    pub system: i64,
+    /// Of a string: folded.
+    pub text: String,
+    /// Of a quantity or number.
+    pub value: f64,
+    /// Number of a third component.
+    pub upper: f64,
+    /// First moment of a date; code of a token or quantity.
+    pub low: i64,
+    /// First moment after a date; system of a token or quantity.
+    pub high: i64,
+}
+
+/// What the hash of a code stands for among the tokens of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TokenText {
+    pub param: i16,
+    pub code: i64,
+    pub text: String,
+}
+
+/// Whether a row holds the lowest or the highest value that its resource has for the parameter: ascending sorts read the
+/// lowest, descending ones the highest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Edge {
+    #[default]
+    Both = 0,
+    Lowest = 1,
+    Highest = 2,
+    /// A value in between, or one that nothing is sorted by.
+    Neither = 3,
+}
+
+impl Edge {
+    pub(super) fn from_number(number: u8) -> Option<Edge> {
+        [Edge::Both, Edge::Lowest, Edge::Highest, Edge::Neither].get(usize::from(number)).copied()
+    }
 }
 
 /// A key from its parts as the database holds them; `None` when a row was damaged.

@@ -5,7 +5,7 @@ use diesel::sql_types::BigInt;
 use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
 
 use crate::store::StoreError;
-use crate::store::rows::IndexRows;
+use crate::store::rows::{Edge, IndexRows};
 use crate::store::statement::{Fixed, Statement, Value, fixed};
 use crate::store::tx::Numbered;
 
@@ -65,6 +65,11 @@ pub(super) fn apply(connection: &mut SqliteConnection, writes: &[Numbered]) -> R
         .execute(connection)?;
         each_row::<false>(connection, &write.gone, write.rid, rtype)?;
         each_row::<true>(connection, &write.added, write.rid, rtype)?;
+        for row in &write.added.texts {
+            let values = [Value::Integer(i64::from(row.param)), Value::Integer(row.code), Value::Text(&row.text)];
+            fixed!((), "INSERT INTO token_text (param, code, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", &values)
+                .execute(connection)?;
+        }
     }
     Ok(())
 }
@@ -133,20 +138,29 @@ macro_rules! row_statements {
 }
 
 row_statements! {
-    Token: "INSERT INTO index_token (param, code, system, rid) VALUES (?, ?, ?, ?)",
+    Token: "INSERT INTO index_token (param, code, system, rid, edge) VALUES (?, ?, ?, ?, ?)",
         "DELETE FROM index_token WHERE param = ? AND code = ? AND system = ? AND rid = ?";
-    Text: "INSERT INTO index_string (param, folded, exact, rid) VALUES (?, ?, ?, ?)",
+    Text: "INSERT INTO index_string (param, folded, exact, rid, edge) VALUES (?, ?, ?, ?, ?)",
         "DELETE FROM index_string WHERE param = ? AND folded = ? AND exact = ? AND rid = ?";
-    Date: "INSERT INTO index_date (param, lo_us, hi_us, rid) VALUES (?, ?, ?, ?)",
+    Date: "INSERT INTO index_date (param, lo_us, hi_us, rid, edge) VALUES (?, ?, ?, ?, ?)",
         "DELETE FROM index_date WHERE param = ? AND lo_us = ? AND hi_us = ? AND rid = ?";
-    Quantity: "INSERT INTO index_quantity (param, value, code, system, rid) VALUES (?, ?, ?, ?, ?)",
+    Quantity: "INSERT INTO index_quantity (param, value, code, system, rid, edge) VALUES (?, ?, ?, ?, ?, ?)",
         "DELETE FROM index_quantity WHERE param = ? AND value = ? AND code = ? AND system = ? AND rid = ?";
     Reference: "INSERT INTO index_reference (param, target, rid) VALUES (?, ?, ?)",
         "DELETE FROM index_reference WHERE param = ? AND target = ? AND rid = ?";
-    Uri: "INSERT INTO index_uri (param, value, rid) VALUES (?, ?, ?)",
+    Uri: "INSERT INTO index_uri (param, value, rid, edge) VALUES (?, ?, ?, ?)",
         "DELETE FROM index_uri WHERE param = ? AND value = ? AND rid = ?";
+    Composite: "INSERT INTO index_composite (param, code, system, text, value, upper, low, high, rid) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "DELETE FROM index_composite WHERE param = ? AND code = ? AND system = ? AND text = ? AND value = ? \
+        AND upper = ? AND low = ? AND high = ? AND rid = ?";
     Compartment: "INSERT INTO compartment (patient, rtype, rid) VALUES (?, ?, ?)",
         "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ?";
+}
+
+/// What a statement binds of a row whose last value is its edge: taking it away does without.
+fn bound<'a, 'v, const ADD: bool>(values: &'a [Value<'v>]) -> &'a [Value<'v>] {
+    if ADD { values } else { &values[..values.len() - 1] }
 }
 
 /// Adds the rows, or takes them away.
@@ -158,30 +172,51 @@ fn each_row<const ADD: bool>(
 ) -> Result<(), StoreError> {
     let rid = || Value::Integer(rid);
     let param = |number: i16| Value::Integer(i64::from(number));
+    let edge = |edge: Edge| Value::Integer(edge as i64);
     for row in &rows.tokens {
-        let values = [param(row.param), Value::Integer(row.code), Value::Integer(row.system), rid()];
-        Fixed::<Token<ADD>>::new(&values).execute(connection)?;
+        let values = [param(row.param), Value::Integer(row.code), Value::Integer(row.system), rid(), edge(row.edge)];
+        Fixed::<Token<ADD>>::new(bound::<ADD>(&values)).execute(connection)?;
     }
     for row in &rows.strings {
-        let values = [param(row.param), Value::Text(&row.folded), Value::Integer(row.exact), rid()];
-        Fixed::<Text<ADD>>::new(&values).execute(connection)?;
+        let values = [param(row.param), Value::Text(&row.folded), Value::Integer(row.exact), rid(), edge(row.edge)];
+        Fixed::<Text<ADD>>::new(bound::<ADD>(&values)).execute(connection)?;
     }
     for row in &rows.dates {
-        let values = [param(row.param), Value::Integer(row.lo_us), Value::Integer(row.hi_us), rid()];
-        Fixed::<Date<ADD>>::new(&values).execute(connection)?;
+        let values = [param(row.param), Value::Integer(row.lo_us), Value::Integer(row.hi_us), rid(), edge(row.edge)];
+        Fixed::<Date<ADD>>::new(bound::<ADD>(&values)).execute(connection)?;
     }
     for row in &rows.quantities {
-        let values =
-            [param(row.param), Value::Real(row.value), Value::Integer(row.code), Value::Integer(row.system), rid()];
-        Fixed::<Quantity<ADD>>::new(&values).execute(connection)?;
+        let values = [
+            param(row.param),
+            Value::Real(row.value),
+            Value::Integer(row.code),
+            Value::Integer(row.system),
+            rid(),
+            edge(row.edge),
+        ];
+        Fixed::<Quantity<ADD>>::new(bound::<ADD>(&values)).execute(connection)?;
     }
     for row in &rows.references {
         let values = [param(row.param), Value::Integer(row.target), rid()];
         Fixed::<Reference<ADD>>::new(&values).execute(connection)?;
     }
     for row in &rows.uris {
-        let values = [param(row.param), Value::Text(&row.value), rid()];
-        Fixed::<Uri<ADD>>::new(&values).execute(connection)?;
+        let values = [param(row.param), Value::Text(&row.value), rid(), edge(row.edge)];
+        Fixed::<Uri<ADD>>::new(bound::<ADD>(&values)).execute(connection)?;
+    }
+    for row in &rows.composites {
+        let values = [
+            param(row.param),
+            Value::Integer(row.code),
+            Value::Integer(row.system),
+            Value::Text(&row.text),
+            Value::Real(row.value),
+            Value::Real(row.upper),
+            Value::Integer(row.low),
+            Value::Integer(row.high),
+            rid(),
+        ];
+        Fixed::<Composite<ADD>>::new(&values).execute(connection)?;
     }
     for patient in &rows.patients {
         let values = [Value::Integer(*patient), Value::Integer(rtype), rid()];

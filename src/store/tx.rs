@@ -8,6 +8,7 @@ use diesel::sql_types::{BigInt, Binary, SmallInt};
 
 use crate::fhir::ResourceKey;
 use crate::store::codec::Packed;
+use crate::store::known_texts::KnownTexts;
 use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{IndexRows, Method};
 use crate::store::statement::{Value, fixed};
@@ -21,6 +22,9 @@ pub struct Tx<'c> {
     pub(super) numbers: &'c mut Numbers,
     /// Whether anything was asked of the database that would have to be undone.
     pub(super) has_written: bool,
+    pub(super) known_texts: &'c KnownTexts,
+    /// Texts of tokens that this transaction told the database.
+    pub(super) told_texts: Vec<(i16, i64)>,
 }
 
 /// Hands out numbers for new resources.
@@ -158,7 +162,9 @@ impl Tx<'_> {
         self.has_written = true;
         let mut numbered = Vec::with_capacity(puts.len());
         for put in puts {
-            numbered.push(self.numbered(put)?);
+            let mut write = self.numbered(put)?;
+            self.known_texts.keep_unknown(&mut write.added.texts, &mut self.told_texts);
+            numbered.push(write);
         }
         match &mut self.reader.link {
             Link::Sqlite(connection) => sqlite::apply(connection, &numbered)?,

@@ -11,7 +11,7 @@ use crate::fhir::ResourceKey;
 use crate::store::StoreError;
 use crate::store::codec;
 use crate::store::reader::{Link, Reader, on};
-use crate::store::rows::{IndexRows, ResourceRow, key_from};
+use crate::store::rows::{CompositeRow, IndexRows, ResourceRow, key_from};
 use crate::store::statement::{Fixed, Statement, Value, fixed};
 
 /// A resource with all that stands beside it.
@@ -46,12 +46,21 @@ pub enum Table {
     Quantity,
     Reference,
     Uri,
+    Composite,
     Compartment,
 }
 
 /// All tables of the index.
-pub const TABLES: [Table; 7] =
-    [Table::Token, Table::String, Table::Date, Table::Quantity, Table::Reference, Table::Uri, Table::Compartment];
+pub const TABLES: [Table; 8] = [
+    Table::Token,
+    Table::String,
+    Table::Date,
+    Table::Quantity,
+    Table::Reference,
+    Table::Uri,
+    Table::Composite,
+    Table::Compartment,
+];
 
 impl Table {
     /// The name in the database.
@@ -63,6 +72,7 @@ impl Table {
             Table::Quantity => "index_quantity",
             Table::Reference => "index_reference",
             Table::Uri => "index_uri",
+            Table::Composite => "index_composite",
             Table::Compartment => "compartment",
         }
     }
@@ -191,37 +201,37 @@ impl Reader<'_> {
         match table {
             Table::Token => stream!(
                 self,
-                (SmallInt, BigInt, BigInt, BigInt),
-                (i16, i64, i64, i64),
-                "SELECT param, code, system, rid FROM index_token",
+                (SmallInt, BigInt, BigInt, BigInt, SmallInt),
+                (i16, i64, i64, i64, i16),
+                "SELECT param, code, system, rid, edge FROM index_token",
                 &[],
-                |(param, code, system, rid)| each(rid, numbers(&[i64::from(param), code, system, rid]))
+                |(param, code, system, rid, edge)| each(rid, token(param, code, system, rid, edge))
             ),
             Table::String => stream!(
                 self,
-                (SmallInt, Text, BigInt, BigInt),
-                (i16, String, i64, i64),
-                "SELECT param, folded, exact, rid FROM index_string",
+                (SmallInt, Text, BigInt, BigInt, SmallInt),
+                (i16, String, i64, i64, i16),
+                "SELECT param, folded, exact, rid, edge FROM index_string",
                 &[],
-                |(param, folded, exact, rid): (i16, String, i64, i64)| {
-                    each(rid, text(&folded, &[i64::from(param), exact, rid]));
+                |(param, folded, exact, rid, edge): (i16, String, i64, i64, i16)| {
+                    each(rid, text(&folded, &[i64::from(param), exact, rid, i64::from(edge)]));
                 }
             ),
             Table::Date => stream!(
                 self,
-                (SmallInt, BigInt, BigInt, BigInt),
-                (i16, i64, i64, i64),
-                "SELECT param, lo_us, hi_us, rid FROM index_date",
+                (SmallInt, BigInt, BigInt, BigInt, SmallInt),
+                (i16, i64, i64, i64, i16),
+                "SELECT param, lo_us, hi_us, rid, edge FROM index_date",
                 &[],
-                |(param, lo_us, hi_us, rid)| each(rid, numbers(&[i64::from(param), lo_us, hi_us, rid]))
+                |(param, lo_us, hi_us, rid, edge)| each(rid, token(param, lo_us, hi_us, rid, edge))
             ),
             Table::Quantity => stream!(
                 self,
-                (SmallInt, Double, BigInt, BigInt, BigInt),
-                (i16, f64, i64, i64, i64),
-                "SELECT param, value, code, system, rid FROM index_quantity",
+                (SmallInt, Double, BigInt, BigInt, BigInt, SmallInt),
+                (i16, f64, i64, i64, i64, i16),
+                "SELECT param, value, code, system, rid, edge FROM index_quantity",
                 &[],
-                |(param, value, code, system, rid)| each(rid, quantity(param, value, code, system, rid))
+                |(param, value, code, system, rid, edge)| each(rid, quantity(param, value, code, system, rid, edge))
             ),
             Table::Reference => stream!(
                 self,
@@ -233,11 +243,23 @@ impl Reader<'_> {
             ),
             Table::Uri => stream!(
                 self,
-                (SmallInt, Text, BigInt),
-                (i16, String, i64),
-                "SELECT param, value, rid FROM index_uri",
+                (SmallInt, Text, BigInt, SmallInt),
+                (i16, String, i64, i16),
+                "SELECT param, value, rid, edge FROM index_uri",
                 &[],
-                |(param, value, rid): (i16, String, i64)| each(rid, text(&value, &[i64::from(param), rid]))
+                |(param, value, rid, edge): (i16, String, i64, i16)| {
+                    each(rid, text(&value, &[i64::from(param), rid, i64::from(edge)]));
+                }
+            ),
+            Table::Composite => stream!(
+                self,
+                (SmallInt, BigInt, BigInt, Text, Double, Double, BigInt, BigInt, BigInt),
+                (i16, i64, i64, String, f64, f64, i64, i64, i64),
+                "SELECT param, code, system, text, value, upper, low, high, rid FROM index_composite",
+                &[],
+                |(param, code, system, text, value, upper, low, high, rid)| {
+                    each(rid, composite(&CompositeRow { param, code, system, text, value, upper, low, high }, rid));
+                }
             ),
             Table::Compartment => stream!(
                 self,
@@ -256,22 +278,25 @@ impl IndexRows {
     /// Hands the hash of each row that the resource `rid`, whose type has the number `rtype`, has in the index.
     pub fn each_hash(&self, rtype: i16, rid: i64, mut each: impl FnMut(Table, u64)) {
         for row in &self.tokens {
-            each(Table::Token, numbers(&[i64::from(row.param), row.code, row.system, rid]));
+            each(Table::Token, token(row.param, row.code, row.system, rid, row.edge as i16));
         }
         for row in &self.strings {
-            each(Table::String, text(&row.folded, &[i64::from(row.param), row.exact, rid]));
+            each(Table::String, text(&row.folded, &[i64::from(row.param), row.exact, rid, row.edge as i64]));
         }
         for row in &self.dates {
-            each(Table::Date, numbers(&[i64::from(row.param), row.lo_us, row.hi_us, rid]));
+            each(Table::Date, token(row.param, row.lo_us, row.hi_us, rid, row.edge as i16));
         }
         for row in &self.quantities {
-            each(Table::Quantity, quantity(row.param, row.value, row.code, row.system, rid));
+            each(Table::Quantity, quantity(row.param, row.value, row.code, row.system, rid, row.edge as i16));
         }
         for row in &self.references {
             each(Table::Reference, numbers(&[i64::from(row.param), row.target, rid]));
         }
         for row in &self.uris {
-            each(Table::Uri, text(&row.value, &[i64::from(row.param), rid]));
+            each(Table::Uri, text(&row.value, &[i64::from(row.param), rid, row.edge as i64]));
+        }
+        for row in &self.composites {
+            each(Table::Composite, composite(row, rid));
         }
         for patient in &self.patients {
             each(Table::Compartment, numbers(&[*patient, i64::from(rtype), rid]));
@@ -279,9 +304,23 @@ impl IndexRows {
     }
 }
 
-fn quantity(param: i16, value: f64, code: i64, system: i64, rid: i64) -> u64 {
-    // The databases hold minus zero and zero as one.
-    numbers(&[i64::from(param), (value + 0.0).to_bits() as i64, code, system, rid])
+/// Of a token or a date: both are two numbers.
+fn token(param: i16, first: i64, second: i64, rid: i64, edge: i16) -> u64 {
+    numbers(&[i64::from(param), first, second, rid, i64::from(edge)])
+}
+
+fn quantity(param: i16, value: f64, code: i64, system: i64, rid: i64, edge: i16) -> u64 {
+    numbers(&[i64::from(param), bits(value), code, system, rid, i64::from(edge)])
+}
+
+fn composite(row: &CompositeRow, rid: i64) -> u64 {
+    let CompositeRow { param, code, system, text: written, value, upper, low, high } = row;
+    text(written, &[i64::from(*param), *code, *system, bits(*value), bits(*upper), *low, *high, rid])
+}
+
+/// The databases hold minus zero and zero as one.
+fn bits(value: f64) -> i64 {
+    (value + 0.0).to_bits() as i64
 }
 
 fn numbers(values: &[i64]) -> u64 {

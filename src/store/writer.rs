@@ -17,6 +17,7 @@ use diesel::connection::SimpleConnection;
 
 use crate::clock;
 use crate::store::dictionaries::Dictionaries;
+use crate::store::known_texts::KnownTexts;
 use crate::store::reader::{Link, Reader};
 use crate::store::tx::{Numbers, Tx};
 use crate::store::{Hasher, StoreError, sqlite};
@@ -116,10 +117,19 @@ fn write_all(
     is_broken: &AtomicBool,
     commits: &AtomicU64,
 ) {
+    let known_texts = KnownTexts::default();
     while let Ok(first) = queue.recv() {
         let mut batch = Vec::with_capacity(16);
         batch.push(first);
-        let mut attempt = Attempt { connection: &mut connection, hasher, dictionaries, now_us: 0, batch: &mut batch };
+        let mut attempt = Attempt {
+            connection: &mut connection,
+            hasher,
+            dictionaries,
+            now_us: 0,
+            batch: &mut batch,
+            known_texts: &known_texts,
+            told_texts: Vec::new(),
+        };
         let outcome = match attempt.together(queue) {
             Ok(true) => Ok(()),
             Ok(false) => attempt.one_by_one(),
@@ -161,6 +171,8 @@ struct Attempt<'a> {
     dictionaries: &'a Dictionaries,
     now_us: i64,
     batch: &'a mut Vec<Box<dyn Job>>,
+    known_texts: &'a KnownTexts,
+    told_texts: Vec<(i16, i64)>,
 }
 
 impl Attempt<'_> {
@@ -183,12 +195,14 @@ impl Attempt<'_> {
             }
         }
         self.connection.batch_execute("COMMIT")?;
+        self.known_texts.learn(std::mem::take(&mut self.told_texts));
         Ok(true)
     }
 
     /// Runs the batch in one transaction with a savepoint for each, and commits it.
     fn one_by_one(&mut self) -> Result<(), StoreError> {
         self.connection.batch_execute("BEGIN IMMEDIATE")?;
+        self.told_texts.clear();
         let mut numbers = self.numbers()?;
         for place in 0..self.batch.len() {
             self.connection.batch_execute("SAVEPOINT request")?;
@@ -200,6 +214,7 @@ impl Attempt<'_> {
             self.connection.batch_execute("RELEASE request")?;
         }
         self.connection.batch_execute("COMMIT")?;
+        self.known_texts.learn(std::mem::take(&mut self.told_texts));
         Ok(())
     }
 
@@ -216,7 +231,8 @@ impl Attempt<'_> {
         let job = &mut self.batch[place];
         let link = Link::Sqlite(&mut *self.connection);
         let reader = Reader { link, hasher: self.hasher, dictionaries: self.dictionaries };
-        let mut tx = Tx { reader, now_us: self.now_us, numbers, has_written: false };
+        let (now_us, known_texts) = (self.now_us, self.known_texts);
+        let mut tx = Tx { reader, now_us, numbers, has_written: false, known_texts, told_texts: Vec::new() };
         let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))).unwrap_or_else(|panic| {
             tracing::error!(panic = panic_text(&panic), "A write panicked");
             job.spoil(StoreError::Panicked);
@@ -224,7 +240,10 @@ impl Attempt<'_> {
         });
         self.now_us = tx.now_us;
         match done {
-            Done::Well => Ok(false),
+            Done::Well => {
+                self.told_texts.append(&mut tx.told_texts);
+                Ok(false)
+            }
             Done::Badly => Ok(tx.has_written),
             Done::OutOfDisk => Err(StoreError::DiskFull),
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::fhir::{Interval, PartialDate};
 use crate::search::ExtractContext;
 use crate::search::extract::{Element, Shape};
-use crate::store::DateRow;
+use crate::store::{DateRow, Edge};
 
 const OPEN_LO: i64 = i64::MIN;
 const OPEN_HI: i64 = i64::MAX;
@@ -21,7 +21,7 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
         _ => None,
     };
     if let Some(Interval { lo_us, hi_us }) = interval {
-        rows.push(DateRow { param, lo_us, hi_us });
+        rows.push(DateRow { param, lo_us, hi_us, edge: Edge::Both });
     }
 }
 

@@ -5,8 +5,10 @@
 //!
 //! Spec: R4 search.html#ptypes
 
+mod composites;
 mod computed;
 mod dates;
+mod edges;
 mod quantities;
 mod references;
 mod texts;
@@ -20,6 +22,7 @@ use thiserror::Error;
 use crate::fhir::definitions;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::fhirpath::Expression;
+use crate::search::extract::composites::Composite;
 use crate::search::path::{self, Path};
 use crate::search::{Parameter, ParameterKind, Registry};
 use crate::store::{Hasher, IndexRows};
@@ -48,7 +51,7 @@ pub enum ExtractError {
 
 /// The rows of all parameters of the resource's type, without duplicates and sorted.
 ///
-/// Composite and special parameters, `_id` and `_lastUpdated` have no rows.
+/// Special parameters, `_id` and `_lastUpdated` have no rows.
 pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexRows, ExtractError> {
     let mut rows = IndexRows::default();
     if resource.resource_type == ResourceType::PATIENT
@@ -63,19 +66,25 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         for path in &presence.paths {
             path.each(&resource.value, context.bases, &mut |value| is_present |= *value != Value::Bool(false));
         }
-        tokens::index_truth(presence.id, is_present, context, &mut rows.tokens);
+        tokens::index_truth(presence.id, is_present, context, &mut rows);
     }
     for entry in &plan.entries {
         for path in &entry.paths {
             path.each(&resource.value, context.bases, &mut |value| {
                 let element = Element { shape: path.leaf, value_set: path.value_set, value };
-                entry.index(&element, context, &mut rows);
+                index_value(entry.id, entry.kind, &element, context, &mut rows);
+                if entry.makes_compartment {
+                    references::index_compartment(&element, context, &mut rows.patients);
+                }
             });
         }
         for expression in &entry.computed {
             computed::each(expression, resource, context, entry.id, &mut |element| {
                 if element.shape.is_read_by(entry.kind) {
-                    entry.index(element, context, &mut rows);
+                    index_value(entry.id, entry.kind, element, context, &mut rows);
+                    if entry.makes_compartment {
+                        references::index_compartment(element, context, &mut rows.patients);
+                    }
                 }
             });
         }
@@ -83,29 +92,23 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
             return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
         }
     }
-    sort(&mut rows.tokens);
-    sort(&mut rows.strings);
-    sort(&mut rows.dates);
-    sort(&mut rows.references);
-    sort(&mut rows.uris);
-    sort(&mut rows.patients);
-    let order = |row: &crate::store::QuantityRow| (row.param, row.code, row.system);
-    rows.quantities.sort_unstable_by(|left, right| {
-        order(left).cmp(&order(right)).then_with(|| left.value.total_cmp(&right.value))
-    });
-    rows.quantities.dedup();
+    for composite in &plan.composites {
+        composite.index(&resource.value, context, &mut rows);
+        if row_count(&rows) > MAX_ROWS {
+            return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
+        }
+    }
+    rows.normalize();
+    edges::mark(&mut rows);
+    // The marks are part of the order.
+    rows.normalize();
     Ok(rows)
 }
 
 fn row_count(rows: &IndexRows) -> usize {
-    let IndexRows { tokens, strings, dates, quantities, references, uris, patients } = rows;
+    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients } = rows;
     let exact = tokens.len() + quantities.len() + dates.len() + references.len() + patients.len();
-    exact + strings.len() + uris.len()
-}
-
-fn sort<T: Ord>(rows: &mut Vec<T>) {
-    rows.sort_unstable();
-    rows.dedup();
+    exact + strings.len() + uris.len() + composites.len()
 }
 
 /// How the rows of one resource type are made; compiled when the first resource of the type is written.
@@ -113,6 +116,7 @@ fn sort<T: Ord>(rows: &mut Vec<T>) {
 pub(super) struct Plan {
     entries: Vec<Entry>,
     presences: Vec<Presence>,
+    composites: Vec<Composite>,
 }
 
 /// A parameter that is true where an element is there and not false, and false elsewhere: `Patient.deceased`.
@@ -138,10 +142,14 @@ struct Entry {
 impl Plan {
     pub(super) fn new(resource_type: ResourceType, parameters: &[&Parameter]) -> Plan {
         let compartment = definitions::compartment("Patient", resource_type.name());
-        let mut plan = Plan { entries: Vec::new(), presences: Vec::new() };
+        let mut plan = Plan { entries: Vec::new(), presences: Vec::new(), composites: Vec::new() };
         for parameter in parameters {
             let is_column = matches!(parameter.code(), "_id" | "_lastUpdated");
-            let has_rows = !matches!(parameter.kind, ParameterKind::Composite | ParameterKind::Special);
+            if parameter.kind == ParameterKind::Composite {
+                plan.composites.extend(Composite::new(parameter.definition, resource_type));
+                continue;
+            }
+            let has_rows = parameter.kind != ParameterKind::Special;
             let Some(expression) = parameter.definition.expression.as_deref().filter(|_| has_rows && !is_column) else {
                 continue;
             };
@@ -180,22 +188,24 @@ fn terms(expression: &str, resource_type: ResourceType) -> (Vec<Path>, Vec<Expre
     (paths, compiled)
 }
 
-impl Entry {
-    fn index(&self, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut IndexRows) {
-        match self.kind {
-            ParameterKind::Token => tokens::index(self.id, element, context, &mut rows.tokens),
-            ParameterKind::String => texts::index_string(self.id, element, context, &mut rows.strings),
-            ParameterKind::Uri => texts::index_uri(self.id, element, &mut rows.uris),
-            ParameterKind::Date => dates::index(self.id, element, context, &mut rows.dates),
-            ParameterKind::Number | ParameterKind::Quantity => {
-                quantities::index(self.id, element, context, &mut rows.quantities);
-            }
-            ParameterKind::Reference => {
-                let patients = self.makes_compartment.then_some(&mut rows.patients);
-                references::index(self.id, element, context, &mut rows.references, patients);
-            }
-            ParameterKind::Composite | ParameterKind::Special => {}
+/// The rows that `element` has under the number `param` as a value of this kind.
+fn index_value(
+    param: i16,
+    kind: ParameterKind,
+    element: &Element<'_>,
+    context: &ExtractContext<'_>,
+    rows: &mut IndexRows,
+) {
+    match kind {
+        ParameterKind::Token => tokens::index(param, element, context, rows),
+        ParameterKind::String => texts::index_string(param, element, context, &mut rows.strings),
+        ParameterKind::Uri => texts::index_uri(param, element, &mut rows.uris),
+        ParameterKind::Date => dates::index(param, element, context, &mut rows.dates),
+        ParameterKind::Number | ParameterKind::Quantity => {
+            quantities::index(param, element, context, &mut rows.quantities);
         }
+        ParameterKind::Reference => references::index(param, element, context, rows),
+        ParameterKind::Composite | ParameterKind::Special => {}
     }
 }
 
@@ -324,7 +334,7 @@ mod tests {
 
     use super::*;
     use crate::search::{OwnDefinition, read_own_parameter};
-    use crate::store::{QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
+    use crate::store::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
 
     const DAY_US: i64 = 86_400_000_000;
     /// 2013-01-01
@@ -402,10 +412,14 @@ mod tests {
         assert_eq!(folded(&rows, id("address")), ["1 main st", "ulm"]);
         assert_eq!(dates(&rows, id("birthdate")), [(Y2013, Y2013 + 31 * DAY_US)]);
         assert_eq!(targets(&rows, id("general-practitioner")), [hash("Practitioner/9")]);
-        let uri = |value: &str, code| UriRow { param: id(code), value: value.to_owned() };
+        let uri = |value: &str, code, edge| UriRow { param: id(code), value: value.to_owned(), edge };
         assert_eq!(
             rows.uris,
-            [uri("http://p/x", "_profile"), uri("http://p/x|2", "_profile"), uri("urn:s", "_source")]
+            [
+                uri("http://p/x", "_profile", Edge::Neither),
+                uri("http://p/x|2", "_profile", Edge::Both),
+                uri("urn:s", "_source", Edge::Both)
+            ]
         );
         assert_eq!(rows.patients, [hash("Patient/p1")]);
         assert!(tokens(&rows, id("_id")).is_empty());
@@ -420,8 +434,8 @@ mod tests {
         assert_eq!(
             of,
             [
-                StringRow { param, folded: "dyck".to_owned(), exact: 0 },
-                StringRow { param, folded: "van dyck".to_owned(), exact: hash("Van Dyck") },
+                StringRow { param, folded: "dyck".to_owned(), exact: 0, edge: Edge::Neither },
+                StringRow { param, folded: "van dyck".to_owned(), exact: hash("Van Dyck"), edge: Edge::Both },
             ]
         );
     }
@@ -451,10 +465,17 @@ mod tests {
         assert_eq!(dates(&rows, id("date")), [(Y2013, i64::MAX)]);
         let param = id("value-quantity");
         let mut amounts = vec![
-            QuantityRow { param, value: 5.4, code: hash("/min"), system: hash("http://unitsofmeasure.org") },
-            QuantityRow { param, value: 5.4, code: hash("beats"), system: 0 },
+            QuantityRow {
+                param,
+                value: 5.4,
+                code: hash("/min"),
+                system: hash("http://unitsofmeasure.org"),
+                edge: Edge::Both,
+            },
+            QuantityRow { param, value: 5.4, code: hash("beats"), system: 0, edge: Edge::Both },
         ];
         amounts.sort_by_key(|row| row.code);
+        (amounts[0].edge, amounts[1].edge) = (Edge::Lowest, Edge::Highest);
         assert_eq!(rows.quantities.iter().filter(|row| row.param == param).copied().collect::<Vec<_>>(), amounts);
         let mut patients = vec![hash("Patient/1"), hash("Patient/3")];
         patients.sort_unstable();
@@ -537,8 +558,9 @@ mod tests {
             "meta": { "tag": {} }
         }));
 
-        let alive = TokenRow { param: id("Patient", "deceased"), code: hash("false"), system: 0 };
-        assert_eq!(rows, IndexRows { tokens: vec![alive], ..IndexRows::default() });
+        let alive = TokenRow { param: id("Patient", "deceased"), code: hash("false"), system: 0, edge: Edge::Both };
+        assert_eq!(rows.tokens, [alive]);
+        assert_eq!(IndexRows { tokens: Vec::new(), texts: Vec::new(), ..rows }, IndexRows::default());
     }
 
     #[test]
@@ -570,7 +592,8 @@ mod tests {
         assert!(rows.tokens.contains(&TokenRow {
             param: id("Observation", "code"),
             code: hash("a"),
-            system: hash("s")
+            system: hash("s"),
+            edge: Edge::Lowest,
         }));
     }
 
@@ -637,7 +660,11 @@ mod tests {
     fn every_term_of_every_parameter_is_understood() {
         for resource_type in ResourceType::all() {
             for parameter in Registry::bundled().parameters(resource_type) {
-                let has_rows = !matches!(parameter.kind, ParameterKind::Composite | ParameterKind::Special);
+                if parameter.kind == ParameterKind::Composite {
+                    assert!(Composite::new(parameter.definition, resource_type).is_some(), "{}", parameter.code());
+                    continue;
+                }
+                let has_rows = parameter.kind != ParameterKind::Special;
                 let Some(expression) = parameter.definition.expression.as_deref().filter(|_| has_rows) else {
                     continue;
                 };

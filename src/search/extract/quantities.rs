@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::search::ExtractContext;
 use crate::search::extract::{Element, Shape};
-use crate::store::QuantityRow;
+use crate::store::{Edge, QuantityRow};
 
 /// The system of currency codes, implied by Money.
 const CURRENCIES: &str = "urn:iso:std:iso:4217";
@@ -93,6 +93,7 @@ impl Writer<'_> {
         let hash = |text: Option<&str>| text.map_or(0, |text| self.context.hasher.text(text));
         // Adding 0 turns -0 into 0, so that the two are one key.
         let Some(value) = value.filter(|value| !value.is_nan()).map(|value| value + 0.0) else { return };
-        self.rows.push(QuantityRow { param: self.param, value, code: hash(code), system: hash(system) });
+        let (code, system) = (hash(code), hash(system));
+        self.rows.push(QuantityRow { param: self.param, value, code, system, edge: Edge::Both });
     }
 }

@@ -4,31 +4,21 @@
 
 use crate::fhir::{Id, Reference, ResourceKey, ResourceType};
 use crate::search::ExtractContext;
-use crate::search::extract::{Element, Shape};
-use crate::store::ReferenceRow;
+use crate::search::extract::{Element, Shape, tokens};
+use crate::search::facet::Facet;
+use crate::store::{IndexRows, ReferenceRow};
 
-pub(super) fn index(
-    param: i16,
-    element: &Element<'_>,
-    context: &ExtractContext<'_>,
-    rows: &mut Vec<ReferenceRow>,
-    patients: Option<&mut Vec<i64>>,
-) {
+pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut IndexRows) {
     let Some(element) = element.unwrapped() else { return };
-    let mut push = |target| rows.push(ReferenceRow { param, target });
+    if let (Shape::Reference, Some(identifier)) = (element.shape, element.value.get("identifier")) {
+        tokens::index_identifier(Facet::Identifier.of(param), identifier, context, rows);
+    }
+    let mut push = |target| rows.references.push(ReferenceRow { param, target });
     match element.shape {
         Shape::Reference => {
             let Some(text) = element.text("reference") else { return };
             match Reference::parse(text, context.bases) {
-                Reference::Local { key, .. } => {
-                    let target = context.hasher.key(&key);
-                    push(target);
-                    if key.resource_type == ResourceType::PATIENT
-                        && let Some(patients) = patients
-                    {
-                        patients.push(target);
-                    }
-                }
+                Reference::Local { key, .. } => push(context.hasher.key(&key)),
                 Reference::Absolute(url) => push(context.hasher.text(without_version(url))),
                 // Neither a contained resource nor a placeholder can be searched for.
                 Reference::Contained(_) | Reference::Urn(_) | Reference::Conditional { .. } | Reference::Malformed => {}
@@ -49,6 +39,18 @@ pub(super) fn index(
             }
         }
         _ => {}
+    }
+}
+
+/// The Patient that a reference points to, in whose compartment the resource is.
+pub(super) fn index_compartment(element: &Element<'_>, context: &ExtractContext<'_>, patients: &mut Vec<i64>) {
+    let Some(element) = element.unwrapped() else { return };
+    if element.shape == Shape::Reference
+        && let Some(Reference::Local { key, .. }) =
+            element.text("reference").map(|text| Reference::parse(text, context.bases))
+        && key.resource_type == ResourceType::PATIENT
+    {
+        patients.push(context.hasher.key(&key));
     }
 }
 

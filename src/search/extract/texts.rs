@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::search::ExtractContext;
 use crate::search::extract::{Element, Shape};
 use crate::search::fold::fold;
-use crate::store::{StringRow, UriRow};
+use crate::store::{Edge, StringRow, UriRow};
 
 pub(super) fn index_string(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut Vec<StringRow>) {
     let Some(element) = element.unwrapped() else { return };
@@ -16,7 +16,7 @@ pub(super) fn index_string(param: i16, element: &Element<'_>, context: &ExtractC
     }
     let mut whole = |text: &str| {
         if !text.is_empty() {
-            rows.push(StringRow { param, folded: fold(text), exact: context.hasher.text(text) });
+            rows.push(StringRow { param, folded: fold(text), exact: context.hasher.text(text), edge: Edge::Both });
         }
     };
     match element.shape {
@@ -45,7 +45,7 @@ fn family_parts(param: i16, family: &str, rows: &mut Vec<StringRow>) {
     let is_gap = |letter: char| letter.is_whitespace() || matches!(letter, '-' | '\u{2010}' | '\u{2011}');
     // Names have a few words; what has more is no name.
     for part in family.split(is_gap).filter(|part| !part.is_empty()).skip(1).take(16) {
-        rows.push(StringRow { param, folded: fold(part), exact: 0 });
+        rows.push(StringRow { param, folded: fold(part), exact: 0, edge: Edge::Neither });
     }
 }
 
@@ -53,12 +53,12 @@ pub(super) fn index_uri(param: i16, element: &Element<'_>, rows: &mut Vec<UriRow
     let Some(element) = element.unwrapped() else { return };
     let Some(text) = element.value.as_str() else { return };
     match element.shape {
-        Shape::Uri | Shape::Text | Shape::Code => rows.push(UriRow { param, value: text.to_owned() }),
+        Shape::Uri | Shape::Text | Shape::Code => rows.push(UriRow { param, value: text.to_owned(), edge: Edge::Both }),
         // Found with its version and without.
         Shape::Canonical => {
-            rows.push(UriRow { param, value: text.to_owned() });
+            rows.push(UriRow { param, value: text.to_owned(), edge: Edge::Both });
             if let Some((url, _)) = text.split_once('|') {
-                rows.push(UriRow { param, value: url.to_owned() });
+                rows.push(UriRow { param, value: url.to_owned(), edge: Edge::Neither });
             }
         }
         _ => {}

@@ -1,0 +1,16 @@
+DROP TABLE index_composite;
+DROP TABLE token_text;
+DROP INDEX index_reference_by_rid;
+ALTER TABLE index_uri DROP COLUMN edge;
+ALTER TABLE index_quantity DROP COLUMN edge;
+ALTER TABLE index_date DROP COLUMN edge;
+ALTER TABLE index_string DROP COLUMN edge;
+ALTER TABLE index_token DROP COLUMN edge;
+DELETE FROM index_token;
+DELETE FROM index_string;
+DELETE FROM index_date;
+DELETE FROM index_quantity;
+DELETE FROM index_reference;
+DELETE FROM index_uri;
+DELETE FROM compartment;
+UPDATE resource SET index_rows = x'00000000000000';
