@@ -6,7 +6,9 @@
 //! Spec: R4 searchparameter-registry.html
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
 
 use crate::fhir::ResourceType;
 use crate::fhir::definitions::{self, SearchParameterDefinition, TypeKind};
@@ -68,6 +70,8 @@ pub struct Parameter {
     pub definition: &'static SearchParameterDefinition,
     /// Resource types that a reference may point to; empty when any.
     pub targets: Vec<ResourceType>,
+    /// Where a reference parameter reads canonical URLs.
+    canonicals: Vec<Path>,
     pub(super) tokens: TokenNature,
 }
 
@@ -78,6 +82,8 @@ pub(super) struct TokenNature {
     pub system: Option<&'static str>,
     /// Identifiers: few resources share one.
     pub are_identifiers: bool,
+    /// Some are identifiers.
+    pub may_be_identifiers: bool,
     /// Codes of a fixed list, or true and false: many resources share one.
     pub are_few: bool,
 }
@@ -89,13 +95,17 @@ impl Parameter {
             (Some(expression), Ok(base)) => path::walks(expression, base),
             _ => Vec::new(),
         };
-        let (mut targets, mut tokens) = (Vec::new(), TokenNature::default());
+        let (mut targets, mut canonicals, mut tokens) = (Vec::new(), Vec::new(), TokenNature::default());
         match kind {
-            ParameterKind::Reference => targets = targets_of(definition, &walks),
+            ParameterKind::Reference => {
+                targets = targets_of(definition, &walks);
+                canonicals = walks;
+                canonicals.retain(|walk| matches!(walk.leaf, Shape::Canonical | Shape::Uri));
+            }
             ParameterKind::Token if !walks.is_empty() => tokens = TokenNature::of(&walks),
             _ => {}
         }
-        Parameter { kind, definition, targets, tokens }
+        Parameter { kind, definition, targets, canonicals, tokens }
     }
 
     /// The number that stands for it in index rows. A parameter of `Resource` has one number for all types.
@@ -112,6 +122,26 @@ impl Parameter {
     pub fn code(&self) -> &'static str {
         &self.definition.code
     }
+
+    /// Whether a reference may lead to a resource of this type.
+    pub fn points_to(&self, resource_type: ResourceType) -> bool {
+        self.targets.is_empty() || self.targets.contains(&resource_type)
+    }
+
+    /// Whether its references may be canonical URLs, which lead to what bears the URL and not to an id.
+    pub fn has_canonicals(&self) -> bool {
+        !self.canonicals.is_empty()
+    }
+
+    /// The canonical URLs, perhaps with `|version`, by which `resource` refers to others.
+    pub fn canonicals<'a>(&self, resource: &'a Value) -> Vec<&'a str> {
+        let mut urls = Vec::new();
+        for walk in &self.canonicals {
+            // Bases matter to walks that ask for a type of target, which no canonical has.
+            walk.each(resource, &[], &mut |value| urls.extend(value.as_str()));
+        }
+        urls
+    }
 }
 
 impl TokenNature {
@@ -125,6 +155,7 @@ impl TokenNature {
         TokenNature {
             system: first.filter(|first| systems.all(|next| next == Some(first))).map(|system| &**system),
             are_identifiers: are_all(&[Shape::Identifier]),
+            may_be_identifiers: walks.iter().any(|walk| walk.leaf == Shape::Identifier),
             are_few: are_all(&[Shape::Code, Shape::Boolean]),
         }
     }
@@ -174,8 +205,8 @@ struct TypeParameters {
 
 impl Registry {
     /// The parameters that the specification defines.
-    pub fn bundled() -> &'static Registry {
-        static BUNDLED: OnceLock<Registry> = OnceLock::new();
+    pub fn bundled() -> &'static Arc<Registry> {
+        static BUNDLED: OnceLock<Arc<Registry>> = OnceLock::new();
         BUNDLED.get_or_init(|| {
             let mut bases: HashMap<&'static str, Vec<_>> = HashMap::new();
             for definition in definitions::search_parameters() {
@@ -183,7 +214,7 @@ impl Registry {
             }
             let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
             let own = ResourceType::all().map(|_| HashMap::new()).collect();
-            Registry { bases, types, any: OnceLock::new(), own, own_of_all: HashMap::new() }
+            Arc::new(Registry { bases, types, any: OnceLock::new(), own, own_of_all: HashMap::new() })
         })
     }
 
@@ -230,6 +261,24 @@ impl Registry {
         let bundled = definitions::search_parameters().iter().find(|definition| *definition.url == *url);
         let own = || self.own.iter().flat_map(HashMap::values).find(|own| *own.definition.url == *url);
         bundled.map(|definition| ParameterKind::named(&definition.kind)).or_else(|| own().map(|own| own.kind))
+    }
+
+    /// The parameters that compare the components of the composite `parameter` of `resource_type`.
+    pub(super) fn components(
+        &self,
+        resource_type: ResourceType,
+        parameter: &Parameter,
+    ) -> Option<Vec<&'static Parameter>> {
+        let known = self.parameters(resource_type);
+        let named = |url: &str| known.iter().copied().find(|known| *known.definition.url == *url);
+        parameter.definition.components.iter().map(|component| named(&component.definition)).collect()
+    }
+
+    /// The parameters of `resource_type` that hold references, by name.
+    pub fn references(&self, resource_type: ResourceType) -> Vec<&'static Parameter> {
+        let mut parameters = self.parameters(resource_type);
+        parameters.retain(|parameter| parameter.kind == ParameterKind::Reference);
+        parameters
     }
 
     /// How the index rows of a resource of this type are made.

@@ -5,7 +5,7 @@ use crate::fhir::{Issue, IssueCode, PartialDate};
 use crate::interactions::bundle::EntryAnswer;
 use crate::interactions::bundle::plan::{ReadConditions, Target};
 use crate::interactions::{Engine, InteractionError, history, read, search, vread};
-use crate::search::{Handling, ParseContext, SearchRequest, parse, parse_query_string};
+use crate::search::{Compartment, Handling, ParseContext, SearchRequest, parse, parse_query_string};
 use crate::store::{HistoryRequest, HistoryScope, Reader};
 
 /// How many versions a history inside a Bundle gives when it does not say, and at most.
@@ -39,6 +39,13 @@ impl Get {
                 let registry = engine.registry();
                 let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
                 let request = parse(*resource_type, &parse_query_string(query)?, &context)?;
+                What::Search(Box::new(request), engine.fhir.zone_minutes)
+            }
+            Target::Compartment { center, resource_type, query } => {
+                let registry = engine.registry();
+                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
+                let mut request = parse(*resource_type, &parse_query_string(query)?, &context)?;
+                request.bound_by(Compartment::of(center.clone(), *resource_type)?);
                 What::Search(Box::new(request), engine.fhir.zone_minutes)
             }
             Target::History { key, resource_type, query } => {

@@ -99,9 +99,10 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         }
     }
     rows.normalize();
+    // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
+    rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
+    // No two rows differ by their marks alone, so that they stay in order.
     edges::mark(&mut rows);
-    // The marks are part of the order.
-    rows.normalize();
     Ok(rows)
 }
 
@@ -423,6 +424,14 @@ mod tests {
         );
         assert_eq!(rows.patients, [hash("Patient/p1")]);
         assert!(tokens(&rows, id("_id")).is_empty());
+    }
+
+    #[test]
+    fn a_canonical_with_a_version_and_the_same_without_share_a_row() {
+        let rows = rows(json!({ "resourceType": "Patient", "meta": { "profile": ["http://p/x", "http://p/x|2"] } }));
+
+        let uris: Vec<(&str, Edge)> = rows.uris.iter().map(|row| (row.value.as_str(), row.edge)).collect();
+        assert_eq!(uris, [("http://p/x", Edge::Lowest), ("http://p/x|2", Edge::Highest)]);
     }
 
     #[test]

@@ -3,8 +3,14 @@
 //! Spec: R4 search.html#return
 
 use crate::fhir::ResourceType;
+use crate::search::parse::ParseContext;
 use crate::search::query_text::split;
-use crate::search::{MAX_COUNT, SearchError, SearchRequest, Sort, SortKey, Summary, Total};
+use crate::search::{Include, MAX_COUNT, SearchError, SearchRequest, Sort, SortKey, Summary, Total};
+
+/// The types that `_type` names, as far as they are any.
+pub(super) fn types(value: &str) -> Vec<ResourceType> {
+    split(value, ',').filter_map(|name| ResourceType::parse(name).ok()).collect()
+}
 
 /// True when `name` selects nothing but shapes the answer.
 pub(super) fn is_control(name: &str) -> bool {
@@ -33,6 +39,7 @@ pub(super) fn read<'a>(
     seen: &mut Vec<&'a str>,
     name: &'a str,
     value: &str,
+    context: &ParseContext<'_>,
 ) -> Result<(), SearchError> {
     if matches!(name, "_format" | "_pretty") {
         return Ok(());
@@ -40,8 +47,10 @@ pub(super) fn read<'a>(
     let parameter = || name.chars().take(80).collect::<String>();
     let bad = |problem: &str| SearchError::BadValue { parameter: parameter(), problem: problem.to_owned() };
     let unsupported = |what| SearchError::Unsupported { parameter: parameter(), what };
-    if name.starts_with("_include") || name.starts_with("_revinclude") {
-        return Err(unsupported("including other resources"));
+    if let Some(include) = Include::read(name, value, context.registry) {
+        request.includes.push(include?);
+        request.used.push((name.to_owned(), value.to_owned()));
+        return Ok(());
     }
     if let Some((code, modifier)) = name.split_once(':') {
         return Err(SearchError::UnknownModifier {

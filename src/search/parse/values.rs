@@ -4,19 +4,24 @@
 
 use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType};
 use crate::search::fold::fold;
+use crate::search::parse::ParseContext;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
-    DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject, TokenValue, Values,
+    DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject, TokenValue,
+    TypedIdentifier, Values,
 };
 
 const ESCAPES: &str = "a backslash stands only before ',', '|', '$' or another backslash";
 
 /// Reads the parts of a value, which are still escaped and not empty.
+///
+/// `of` is the type that the parameter is of.
 pub(super) fn read(
+    of: Option<ResourceType>,
     subject: Subject,
     modifier: Option<Modifier>,
     parts: &[&str],
-    bases: &[String],
+    context: &ParseContext<'_>,
 ) -> Result<Values, String> {
     if modifier == Some(Modifier::Missing) {
         return match parts {
@@ -30,15 +35,24 @@ pub(super) fn read(
         Subject::LastUpdated => return Ok(Values::Dates(each(parts, date)?)),
         Subject::Index(parameter) => parameter,
     };
+    match modifier {
+        Some(Modifier::Text) => return Ok(Values::Strings(each(parts, |part| text(part, modifier))?)),
+        Some(Modifier::OfType) => return Ok(Values::TypedIdentifiers(each(parts, typed_identifier)?)),
+        Some(Modifier::Identifier) => return Ok(Values::Tokens(each(parts, token)?)),
+        _ => {}
+    }
     Ok(match kind.kind {
         ParameterKind::Token => Values::Tokens(each(parts, token)?),
         ParameterKind::String => Values::Strings(each(parts, |part| text(part, modifier))?),
-        ParameterKind::Reference => Values::References(each(parts, |part| reference(part, kind, modifier, bases))?),
+        ParameterKind::Reference => {
+            Values::References(each(parts, |part| reference(part, kind, modifier, context.bases))?)
+        }
         ParameterKind::Date => Values::Dates(each(parts, date)?),
         ParameterKind::Number => Values::Quantities(each(parts, number)?),
         ParameterKind::Quantity => Values::Quantities(each(parts, quantity)?),
         ParameterKind::Uri => Values::Uris(each(parts, plain)?),
-        ParameterKind::Composite | ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
+        ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, context))?),
+        ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
     })
 }
 
@@ -62,6 +76,40 @@ fn token(part: &str) -> Result<TokenValue, String> {
         return Err("give a code, a system, or both as system|code".to_owned());
     }
     Ok(TokenValue { system: Some(plain(system)?), code: filled(code)? })
+}
+
+/// `system|code|value`
+fn typed_identifier(part: &str) -> Result<TypedIdentifier, String> {
+    let mut pieces = split(part, '|');
+    match (pieces.next(), pieces.next(), pieces.next(), pieces.next()) {
+        (Some(system), Some(code), Some(value), None) if !code.is_empty() && !value.is_empty() => {
+            Ok(TypedIdentifier { system: plain(system)?, code: plain(code)?, value: plain(value)? })
+        }
+        _ => Err("give system|code|value: the type of the identifier, and what it is".to_owned()),
+    }
+}
+
+/// `first$second`: a value for each component.
+///
+/// Spec: R4 search.html#composite
+fn composite(
+    of: Option<ResourceType>,
+    parameter: &'static Parameter,
+    part: &str,
+    context: &ParseContext<'_>,
+) -> Result<Vec<Values>, String> {
+    let components = of.and_then(|of| context.registry.components(of, parameter));
+    let components = components.ok_or("its components can't be compared here")?;
+    let pieces: Vec<&str> = split(part, '$').collect();
+    if pieces.len() != components.len() || pieces.iter().any(|piece| piece.trim().is_empty()) {
+        let names: Vec<&str> = components.iter().map(|component| component.code()).collect();
+        return Err(format!("give a value for each of its components, as {}", names.join("$")));
+    }
+    let value = |(component, piece): (&&'static Parameter, &&str)| {
+        read(of, Subject::Index(component), None, &[piece], context)
+            .map_err(|problem| format!("'{}' in it: {problem}", component.code()))
+    };
+    components.iter().zip(&pieces).map(value).collect()
 }
 
 fn text(part: &str, modifier: Option<Modifier>) -> Result<String, String> {
