@@ -23,6 +23,7 @@ use crate::fhir::definitions;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::fhirpath::Expression;
 use crate::search::extract::composites::Composite;
+use crate::search::near;
 use crate::search::path::{self, Path};
 use crate::search::{Parameter, ParameterKind, Registry};
 use crate::store::{Hasher, IndexRows};
@@ -60,6 +61,7 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         let key = ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() };
         rows.patients.push(context.hasher.key(&key));
     }
+    rows.positions.extend(near::position(resource));
     let plan = context.registry.plan(resource.resource_type);
     for presence in &plan.presences {
         let mut is_present = false;
@@ -107,9 +109,10 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
 }
 
 fn row_count(rows: &IndexRows) -> usize {
-    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients } = rows;
+    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients, positions } =
+        rows;
     let exact = tokens.len() + quantities.len() + dates.len() + references.len() + patients.len();
-    exact + strings.len() + uris.len() + composites.len()
+    exact + strings.len() + uris.len() + composites.len() + positions.len()
 }
 
 /// How the rows of one resource type are made; compiled when the first resource of the type is written.

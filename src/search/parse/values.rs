@@ -4,6 +4,7 @@
 
 use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType};
 use crate::search::fold::fold;
+use crate::search::near;
 use crate::search::parse::ParseContext;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
@@ -33,6 +34,7 @@ pub(super) fn read(
     let kind = match subject {
         Subject::Id => return Ok(Values::Ids(each(parts, plain)?)),
         Subject::LastUpdated => return Ok(Values::Dates(each(parts, date)?)),
+        Subject::Near => return Ok(Values::Near(near::parse(parts)?)),
         Subject::Index(parameter) => parameter,
     };
     match modifier {
