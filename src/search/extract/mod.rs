@@ -340,7 +340,7 @@ mod tests {
 
     use super::*;
     use crate::search::{OwnDefinition, read_own_parameter};
-    use crate::store::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
+    use crate::store::{Edge, QuantityRow, StringRow, TokenRow, UriRow};
 
     const DAY_US: i64 = 86_400_000_000;
     /// 2013-01-01
