@@ -31,8 +31,8 @@ pub enum SearchError {
     #[error("'{parameter}' goes through more than {limit} references; ask for less at once")]
     TooDeep { parameter: String, limit: usize },
     #[error(
-        "'{parameter}' comes to more than {limit} conditions, on all types that it may lead to: name types, as in \
-         subject:Patient, or ask for less at once"
+        "the search comes to more than {limit} conditions at '{parameter}', each counted for every type that it may be asked \
+         of, and twice for every reference before it: name types, as in subject:Patient, or ask for less at once"
     )]
     TooWide { parameter: String, limit: usize },
     #[error("'{parameter}' may be given only once")]

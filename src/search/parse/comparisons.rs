@@ -4,6 +4,7 @@
 
 use crate::fhir::ResourceType;
 use crate::search::fold::fold;
+use crate::search::parse::ParseContext;
 use crate::search::parse::filter::Operator;
 use crate::search::parse::values;
 use crate::search::query_text::split;
@@ -34,7 +35,7 @@ pub(super) fn criterion(
     code: &str,
     operator: Operator,
     value: &str,
-    bases: &[String],
+    context: &ParseContext<'_>,
 ) -> Result<Criterion, Misfit> {
     let kind = match subject {
         Subject::Id => ParameterKind::Token,
@@ -93,7 +94,7 @@ pub(super) fn criterion(
         (ParameterKind::Quantity, Some(prefix)) => {
             values::quantity(prefix, value).map(|quantity| Values::Quantities(vec![quantity]))
         }
-        _ => values::read(of, subject, None, &[value], bases),
+        _ => values::read(of, subject, None, &[value], context),
     };
     let mut values = values.map_err(Misfit::Value)?;
     widen(&mut values);

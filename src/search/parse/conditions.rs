@@ -15,7 +15,8 @@ use crate::search::{
 
 /// So many references may lie between a resource and what decides about it.
 const MAX_DEPTH: usize = 8;
-/// So many conditions may a search come to, each of at least one value of the statement.
+/// So many conditions may a search come to. Each counts twice for each reference before it: PostgreSQL plans an `EXISTS`
+/// among alternatives in two ways, and those within it in two ways for each of these.
 const MAX_CONDITIONS: usize = 2_000;
 /// A chain that names no type asks each that the reference may point to, so many at most.
 const MAX_TARGETS: usize = 16;
@@ -25,7 +26,7 @@ pub(super) struct Work<'a> {
     pub context: &'a ParseContext<'a>,
     /// Values of all parameters so far.
     pub values: usize,
-    /// Conditions on all types that chains may lead to, so far.
+    /// Conditions on all types that chains may lead to, so far, each by its weight.
     pub conditions: usize,
 }
 
@@ -70,9 +71,10 @@ impl Work<'_> {
         }
     }
 
-    /// Counts one condition more. A chain that names no type is asked of many types, and each of these of many again.
-    pub(super) fn count_condition(&mut self, name: &str) -> Result<(), SearchError> {
-        self.conditions += 1;
+    /// Counts one condition more, which stands behind `depth` references. A chain that names no type is asked of many types,
+    /// and each of these of many again.
+    pub(super) fn count_condition(&mut self, name: &str, depth: usize) -> Result<(), SearchError> {
+        self.conditions += 1 << depth.min(MAX_DEPTH);
         if self.conditions > MAX_CONDITIONS {
             return Err(SearchError::TooWide { parameter: cut(name), limit: MAX_CONDITIONS });
         }
@@ -94,7 +96,7 @@ impl Work<'_> {
         match scope {
             [] => self.condition_of(None, whole, name, parts, depth),
             [only] => self.condition_of(Some(*only), whole, name, parts, depth),
-            _ if is_common(name) => self.condition_of(None, whole, name, parts, depth),
+            _ if is_common(name, self.context.registry) => self.condition_of(None, whole, name, parts, depth),
             _ => {
                 let each = scope.iter().map(|of| Ok((*of, self.condition_of(Some(*of), whole, name, parts, depth)?)));
                 Ok(Condition::ByType(each.collect::<Result<_, SearchError>>()?))
@@ -120,14 +122,14 @@ impl Work<'_> {
                 work.condition(&[target], whole, rest, parts, depth + 1)
             });
         }
-        self.count_condition(whole)?;
+        self.count_condition(whole, depth)?;
         let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
         if code == "_list" {
             return listed(modifier, parts);
         }
-        let subject = subject(of, code)?;
+        let subject = subject(of, code, self.context.registry)?;
         let modifier = modifier.map(|modifier| read_modifier(subject, code, modifier)).transpose()?;
-        let values = values::read(of, subject, modifier, parts, self.context.bases)
+        let values = values::read(of, subject, modifier, parts, self.context)
             .map_err(|problem| SearchError::BadValue { parameter: cut(whole), problem })?;
         Ok(Condition::Criterion(Criterion { subject, modifier, values }))
     }
@@ -148,7 +150,7 @@ impl Work<'_> {
         };
         let source = ResourceType::parse(source)
             .map_err(|_| malformed("after '_has:' comes the name of a resource type of FHIR R4".to_owned()))?;
-        let by = reference(Some(source), by, whole)?;
+        let by = reference(Some(source), by, whole, self.context.registry)?;
         if let Some(of) = of
             && !by.targets.is_empty()
             && !by.targets.contains(&of)
@@ -171,7 +173,7 @@ impl Work<'_> {
         inner: &mut dyn FnMut(&mut Self, ResourceType) -> Result<Condition, SearchError>,
     ) -> Result<Condition, SearchError> {
         let (code, named) = head.split_once(':').map_or((head, None), |(code, named)| (code, Some(named)));
-        let by = reference(of, code, whole)?;
+        let by = reference(of, code, whole, self.context.registry)?;
         let malformed = |problem: String| SearchError::BadName { parameter: cut(whole), problem };
         too_deep(whole, depth)?;
         if let Some(named) = named {
@@ -219,14 +221,19 @@ pub(super) fn cut(name: &str) -> String {
 }
 
 /// Whether a parameter means the same for all types.
-pub(super) fn is_common(name: &str) -> bool {
+pub(super) fn is_common(name: &str, registry: &Registry) -> bool {
     let code = name.split([':', '.']).next().unwrap_or(name);
-    matches!(code, "_id" | "_lastUpdated" | "_list") || Registry::bundled().common_parameter(code).is_some()
+    matches!(code, "_id" | "_lastUpdated" | "_list") || registry.common_parameter(code).is_some()
 }
 
 /// The reference parameter `code`, through which a chain or `_has` goes.
-fn reference(of: Option<ResourceType>, code: &str, whole: &str) -> Result<&'static Parameter, SearchError> {
-    let problem = match subject(of, code)? {
+fn reference(
+    of: Option<ResourceType>,
+    code: &str,
+    whole: &str,
+    registry: &Registry,
+) -> Result<&'static Parameter, SearchError> {
+    let problem = match subject(of, code, registry)? {
         Subject::Index(parameter) if parameter.kind == ParameterKind::Reference && parameter.has_canonicals() => {
             "refers to resources by their canonical URL, through which a search can't go yet"
         }
@@ -258,13 +265,16 @@ fn listed(modifier: Option<&str>, parts: &[&str]) -> Result<Condition, SearchErr
 }
 
 /// What `code` names; refuses what has no rows in the index.
-pub(super) fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, SearchError> {
+pub(super) fn subject(
+    resource_type: Option<ResourceType>,
+    code: &str,
+    registry: &Registry,
+) -> Result<Subject, SearchError> {
     match code {
         "_id" => return Ok(Subject::Id),
         "_lastUpdated" => return Ok(Subject::LastUpdated),
         _ => {}
     }
-    let registry = Registry::bundled();
     let unsupported = |what| Err(SearchError::Unsupported { parameter: code.chars().take(80).collect(), what });
     match code {
         "_text" | "_content" => return unsupported("full text search"),

@@ -93,7 +93,7 @@ impl Work<'_> {
         let condition = match scope {
             [] => self.step_of(None, place, depth),
             [only] => self.step_of(Some(*only), place, depth),
-            _ if is_common(place.name) => self.step_of(None, place, depth),
+            _ if is_common(place.name, self.context.registry) => self.step_of(None, place, depth),
             _ => {
                 let each = scope.iter().map(|of| Ok((*of, self.step_of(Some(*of), place, depth)?)));
                 each.collect::<Result<_, SearchError>>().map(Condition::ByType)
@@ -109,7 +109,7 @@ impl Work<'_> {
                 work.step(&[source], Place { name, ..place }, depth + 1)
             });
         }
-        let Some(next) = comparison.path.get(step + 1) else { return self.comparison(of, place) };
+        let Some(next) = comparison.path.get(step + 1) else { return self.comparison(of, place, depth) };
         self.chain(of, name, name, depth, &mut |work, target| {
             let rest = work.step(&[target], Place { step: step + 1, name: next.name, ..place }, depth + 1)?;
             match &comparison.path[step].filter {
@@ -123,9 +123,14 @@ impl Work<'_> {
     }
 
     /// The comparison with the parameter at the end of the path.
-    fn comparison(&mut self, of: Option<ResourceType>, place: Place<'_>) -> Result<Condition, SearchError> {
+    fn comparison(
+        &mut self,
+        of: Option<ResourceType>,
+        place: Place<'_>,
+        depth: usize,
+    ) -> Result<Condition, SearchError> {
         let Place { filter, comparison, name, .. } = place;
-        self.count_condition(filter.name)?;
+        self.count_condition(filter.name, depth)?;
         if let Some((code, _)) = name.split_once(':') {
             let problem = format!("'{}' takes no modifier in a filter, but an operator after it", cut(code));
             return Err(filter.refusal(place.at(), &problem));
@@ -134,9 +139,8 @@ impl Work<'_> {
             let problem = format!("'{name}' can't be part of a filter: give it as a parameter of its own");
             return Err(filter.refusal(place.at(), &problem));
         }
-        let subject = subject(of, name)?;
-        let criterion =
-            comparisons::criterion(of, subject, name, comparison.operator, &comparison.value, self.context.bases);
+        let subject = subject(of, name, self.context.registry)?;
+        let criterion = comparisons::criterion(of, subject, name, comparison.operator, &comparison.value, self.context);
         criterion.map(Condition::Criterion).map_err(|misfit| match misfit {
             Misfit::Operator(problem) => filter.refusal(comparison.operator_at, &problem),
             Misfit::Value(problem) => filter.refusal(comparison.value_at, &problem),

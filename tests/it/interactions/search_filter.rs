@@ -303,7 +303,7 @@ async fn filters_at_their_bounds_are_answered(server: &TestServer) {
     for _ in 0..6 {
         bracketed = format!("patient[_has:Observation:patient:code eq 9999-9].gender eq male and {bracketed}");
     }
-    let branching = format!("{}status eq active", "based-on.".repeat(8));
+    let branching = format!("{}status eq active", "based-on.".repeat(6));
     let hops = "patient._has:Observation:patient:".repeat(4) + "status eq final";
 
     assert_eq!(filtered(server, "Patient", &nested).await, ["ben", "dan"]);
@@ -314,7 +314,6 @@ async fn filters_at_their_bounds_are_answered(server: &TestServer) {
         ["ada", "ben", "cleo", "dan"]
     );
     assert_eq!(filtered(server, "Observation", &bracketed).await, ["o2", "o3"]);
-    assert_eq!(filtered(server, "ServiceRequest", &vec![branching.as_str(); 4].join(" or ")).await, [""; 0]);
     assert_eq!(filtered(server, "Observation", &hops).await, ["o1", "o2", "o3"]);
 
     for (type_name, filter, problem) in [
@@ -323,14 +322,14 @@ async fn filters_at_their_bounds_are_answered(server: &TestServer) {
         ("Patient", format!("{} or name co x", wide.join(" or ")), "at most 64 comparisons"),
         ("Patient", format!("name co \"{}\"", "x".repeat(8192)), "longer than 8192 bytes"),
         ("Observation", "patient._has:Observation:patient:".repeat(5) + "status eq final", "more than 8 references"),
-        ("ServiceRequest", vec![branching.as_str(); 32].join(" or "), "comes to more than 2000 conditions"),
+        ("ServiceRequest", branching.clone(), "more than 2000 conditions at '_filter'"),
     ] {
         let refused = posted(server, type_name, &format!("_filter={}", encoded(&filter))).await.refused(400);
         let text = refused["details"]["text"].as_str().unwrap();
         assert!(text.contains(problem), "{filter}: {text}");
     }
     let many = format!("_filter={}", encoded(&wide.join(" or ")));
-    let many = vec![many; 31].join("&");
+    let many = vec![many; 8].join("&");
     assert_eq!(posted(server, "Patient", &many).await.expect(200).matches(), [""; 0]);
 }
 
