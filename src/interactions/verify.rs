@@ -349,6 +349,7 @@ fn differing(left: &IndexRows, right: &IndexRows) -> String {
         ("quantities", left.quantities != right.quantities),
         ("references", left.references != right.references),
         ("uris", left.uris != right.uris),
+        ("positions", left.positions != right.positions),
         ("patients", left.patients != right.patients),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();

@@ -3,7 +3,7 @@
 //! Spec: R4 search.html
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Compartment, Include, Parameter};
+use crate::search::{Circle, Compartment, Include, Parameter};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -160,6 +160,8 @@ pub enum Subject {
     Id,
     /// `_lastUpdated`
     LastUpdated,
+    /// `near` of Location.
+    Near,
     /// A parameter with rows in the index.
     Index(&'static Parameter),
 }
@@ -198,6 +200,7 @@ pub enum Values {
     /// Numbers, too: they name no unit.
     Quantities(Vec<QuantityValue>),
     Uris(Vec<String>),
+    Near(Vec<Circle>),
     /// Each has a value for each component, in their order.
     Composites(Vec<Vec<Values>>),
     /// System and code of the type, and the value.

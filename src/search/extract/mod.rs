@@ -21,6 +21,7 @@ use thiserror::Error;
 use crate::fhir::definitions;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::extract::composites::Composite;
+use crate::search::near;
 use crate::search::path::{self, Path};
 use crate::search::{Parameter, ParameterKind, Registry};
 use crate::store::{Hasher, IndexRows};
@@ -56,6 +57,7 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         let key = ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() };
         rows.patients.push(context.hasher.key(&key));
     }
+    rows.positions.extend(near::position(resource));
     let plan = Registry::bundled().plan(resource.resource_type);
     for presence in &plan.presences {
         let mut is_present = false;
@@ -93,9 +95,10 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
 }
 
 fn row_count(rows: &IndexRows) -> usize {
-    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients } = rows;
+    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients, positions } =
+        rows;
     let exact = tokens.len() + quantities.len() + dates.len() + references.len() + patients.len();
-    exact + strings.len() + uris.len() + composites.len()
+    exact + strings.len() + uris.len() + composites.len() + positions.len()
 }
 
 /// How the rows of one resource type are made; compiled when the first resource of the type is written.

@@ -240,6 +240,7 @@ fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, S
     };
     match found {
         Some(parameter) => match parameter.kind {
+            ParameterKind::Special if code == "near" => Ok(Subject::Near),
             ParameterKind::Special => unsupported("a special search parameter"),
             _ => Ok(Subject::Index(parameter)),
         },

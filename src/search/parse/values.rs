@@ -4,6 +4,7 @@
 
 use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType};
 use crate::search::fold::fold;
+use crate::search::near;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
     DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Registry, Subject,
@@ -32,6 +33,7 @@ pub(super) fn read(
     let kind = match subject {
         Subject::Id => return Ok(Values::Ids(each(parts, plain)?)),
         Subject::LastUpdated => return Ok(Values::Dates(each(parts, date)?)),
+        Subject::Near => return Ok(Values::Near(near::parse(parts)?)),
         Subject::Index(parameter) => parameter,
     };
     match modifier {
