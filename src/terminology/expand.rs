@@ -41,6 +41,11 @@ impl<'s, S: Source> Lookup<'s, S> {
         Lookup { source, budget: Budget::full(), under_way, done, systems }
     }
 
+    /// Where definitions come from.
+    pub fn source(&mut self) -> &mut S {
+        self.source
+    }
+
     /// The codes of the ValueSet with this canonical URL (`url` or `url|version`).
     ///
     /// Abstract codes belong to it only where it lists them. Whole systems whose codes are not known here stay whole.
