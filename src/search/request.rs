@@ -2,8 +2,10 @@
 //!
 //! Spec: R4 search.html
 
+use std::sync::Arc;
+
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter};
+use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -19,6 +21,8 @@ pub enum Handling {
 /// A search: every demand must be met.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
+    /// The parameters that were in force when it was read.
+    pub registry: Arc<Registry>,
     /// `None` searches all types, or those of `types`.
     pub resource_type: Option<ResourceType>,
     /// The `_type` list of a search without a type; empty means all.
