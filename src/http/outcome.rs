@@ -134,6 +134,7 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         E::Search(error) if error.is_unknown_address() => {
             Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text())
         }
+        E::Search(error) if error.is_pending() => Refusal::new(StatusCode::CONFLICT, IssueCode::Conflict, text()),
         E::Search(error) => {
             let code = if error.is_unsupported() { IssueCode::NotSupported } else { IssueCode::Value };
             Refusal::new(StatusCode::BAD_REQUEST, code, text())
@@ -189,7 +190,7 @@ fn store(error: &StoreError) -> Refusal {
             tracing::error!(%error, "A request failed for want of the database");
             unavailable("the database can't be reached at the moment: try again later")
         }
-        E::Collision => Refusal::new(
+        E::Collision | E::OtherRules => Refusal::new(
             StatusCode::CONFLICT,
             IssueCode::Conflict,
             "another request changed the same resource at the same time: try again",
@@ -251,6 +252,7 @@ mod tests {
             (E::ClientIdRefused(key()), 405, "not-supported"),
             (E::Search(empty), 400, "value"),
             (E::Search(unsupported), 400, "not-supported"),
+            (E::Search(SearchError::Pending { parameter: "eyes".to_owned() }), 409, "conflict"),
             (E::Patch(PatchError::NotAPatch("a patch is a list")), 400, "structure"),
             (E::Patch(PatchError::TooManyOperations(2000)), 400, "too-costly"),
             (E::Patch(PatchError::Malformed { operation: 0, problem: String::new() }), 400, "structure"),
@@ -270,6 +272,7 @@ mod tests {
             (E::Store(StoreError::Busy), 503, "transient"),
             (E::Store(StoreError::Unreachable("10.0.0.1".to_owned())), 503, "transient"),
             (E::Store(StoreError::Collision), 409, "conflict"),
+            (E::Store(StoreError::OtherRules), 409, "conflict"),
             (E::Store(StoreError::DiskFull), 507, "transient"),
             (E::Store(StoreError::Timeout), 503, "timeout"),
             (E::Store(StoreError::Newer("9".to_owned())), 500, "exception"),

@@ -294,10 +294,10 @@ impl SearchRequest {
     }
 
     /// True when the database is asked once: for the page or for the total, not for both, nor for
-    /// what is included.
+    /// what is included, nor whether own parameters are still what they were.
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
-        self.is_count_only() || (is_total_free && self.includes.is_empty())
+        !self.uses_own() && (self.is_count_only() || (is_total_free && self.includes.is_empty()))
     }
 }
 

@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("access", &["fhir", "search"]),
     ("interactions", &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "validation"]),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
-    ("operations", &["access", "fhir", "interactions", "validation"]),
+    ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
     ("bench", &["fhir", "store"]),
     (
