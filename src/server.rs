@@ -36,6 +36,11 @@ pub enum StartError {
     Address(String),
     #[error("the server can't listen on {address}: {reason}")]
     Listen { address: String, reason: String },
+    #[error(
+        "the database was written by an earlier release, and searches would find too little in it: run 'emberwell reindex' \
+         first, which makes its index anew"
+    )]
+    Stale,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -79,13 +84,16 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     // The database may be slow to open, and the runtime is not ours alone.
     let opened = web::block(move || -> Result<Engine, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
+        if engine.store.read_one(|reader| reader.is_stale())? {
+            return Err(StartError::Stale);
+        }
         if is_demo {
             demo::fill(&engine)?;
         }
         Ok(engine)
     });
     let engine = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
-    let app = web::Data::new(App::new(Arc::new(engine), is_open));
+    let app = web::Data::new(App::new(Arc::new(engine), is_open)?);
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(app.clone())

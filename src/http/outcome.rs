@@ -102,6 +102,8 @@ pub fn refusal(error: &HttpError) -> Refusal {
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
         E::Overloaded => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Transient, text())
             .with(header::RETRY_AFTER, RETRY_AFTER),
+        E::UnknownJob => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotFound, text()),
+        E::JobFailed(_) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueCode::Processing, text()),
         E::BrokeOff => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueCode::Exception, text()),
     }
 }
@@ -292,6 +294,8 @@ mod tests {
             (E::UnknownType(UnknownType("Foo".to_owned())), 404, "not-supported"),
             (E::NotAnId(crate::fhir::NotAnId), 400, "value"),
             (E::NothingUnder(crate::fhir::NotAnId), 404, "not-found"),
+            (E::UnknownJob, 404, "not-found"),
+            (E::JobFailed("Patient/1".to_owned()), 500, "processing"),
             (E::UnknownAddress, 404, "not-supported"),
             (E::UnknownOperation, 404, "not-supported"),
             (E::MethodNotAllowed { allowed: "GET".to_owned() }, 405, "not-supported"),

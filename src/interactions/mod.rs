@@ -86,7 +86,7 @@ impl Engine {
     /// True when there was one.
     pub fn refresh(&self) -> Result<bool, StoreError> {
         let known = self.registry().generation();
-        if self.store.read_one(Reader::rules)? == known {
+        if self.store.read_one(|reader| reader.rules())? == known {
             return Ok(false);
         }
         let registry = Arc::new(self.store.read(|reader| self.registry_of(reader))?);

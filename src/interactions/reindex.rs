@@ -43,8 +43,8 @@ pub fn find(engine: &Engine, id: &str) -> Result<Option<Job>, InteractionError> 
 }
 
 /// The job that runs, if one does.
-pub fn running(engine: &Engine) -> Result<Option<Job>, InteractionError> {
-    Ok(engine.store.read_one(|reader| reader.running_job())?)
+pub fn running(engine: &Engine) -> Result<Option<Job>, StoreError> {
+    engine.store.read_one(|reader| reader.running_job())
 }
 
 /// Cancels a job that runs, or forgets one that has ended; false when there is none. What it has done stays done.

@@ -30,7 +30,7 @@ pub struct Reindexer {
 
 impl Reindexer {
     /// Over `engine`; goes on with a job that was under way when the server stopped.
-    pub fn new(engine: Arc<Engine>) -> Result<Reindexer, InteractionError> {
+    pub fn new(engine: Arc<Engine>) -> Result<Reindexer, StoreError> {
         let reindexer = Reindexer { engine, is_at_work: Arc::default() };
         if let Some(job) = reindex::running(&reindexer.engine)? {
             tracing::info!(job = %job.id, done = job.done, total = job.total, "A reindex goes on");
@@ -64,7 +64,7 @@ impl Reindexer {
     }
 
     /// Works on `job` behind requests, unless that is done already.
-    fn work(&self, job: Job) -> Result<(), InteractionError> {
+    fn work(&self, job: Job) -> Result<(), StoreError> {
         if self.is_at_work.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
@@ -91,7 +91,7 @@ impl Reindexer {
                 }
             }
         });
-        spawned.map(|_| ()).map_err(|error| StoreError::Unreachable(error.to_string()).into())
+        spawned.map(|_| ()).map_err(|error| StoreError::Unreachable(error.to_string()))
     }
 }
 

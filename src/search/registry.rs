@@ -102,7 +102,10 @@ impl Parameter {
             ParameterKind::Reference => {
                 targets = targets_of(definition, &walks);
                 canonicals = walks;
-                canonicals.retain(|walk| matches!(walk.leaf, Shape::Canonical | Shape::Uri));
+                // The value of an extension may be of any type: an own parameter that may hold references is read as those.
+                let may_refer = canonicals.iter().any(|walk| walk.leaf == Shape::Reference);
+                let is_open = definition.id >= FIRST_OWN_NUMBER && may_refer;
+                canonicals.retain(|walk| !is_open && matches!(walk.leaf, Shape::Canonical | Shape::Uri));
             }
             ParameterKind::Token if !walks.is_empty() => tokens = TokenNature::of(&walks),
             _ => {}

@@ -45,7 +45,8 @@ impl SearchRequest {
 fn of_condition(condition: &Condition, used: &mut Vec<&'static Parameter>) {
     match condition {
         Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. }) => used.push(parameter),
-        Condition::Criterion(Criterion { subject: Subject::Id | Subject::LastUpdated, .. }) | Condition::Listed(_) => {}
+        Condition::Criterion(Criterion { subject: Subject::Id | Subject::LastUpdated | Subject::Near, .. })
+        | Condition::Listed(_) => {}
         Condition::Chain(chain) => {
             used.push(chain.by);
             chain.targets.iter().for_each(|(_, condition)| of_condition(condition, used));
