@@ -49,9 +49,19 @@ fn is_link(parameter: &Parameter) -> bool {
     parameter.paths.iter().any(|(_, shape)| *shape == Shape::Reference)
 }
 
+/// More references in a row are not asked for: what a database plans grows with each.
+const MOST_LINKS: usize = 3;
+
 /// What the resource at the other end must meet; one time in five that is about yet another.
 fn rest(random: &mut Random, world: &World, type_name: &str) -> Option<Criterion> {
     let further: [Maker; 3] = [typed_chain, open_chain, has];
-    let make = if random.percent(20) { *random.pick(&further) } else { random.pick(KINDS).1 };
-    (0..40).find_map(|_| make(random, world, type_name))
+    let own: Vec<Maker> = KINDS
+        .iter()
+        .map(|(_, make)| *make)
+        .filter(|make| further.iter().all(|one| !std::ptr::fn_addr_eq(*one, *make)))
+        .collect();
+    let make = if random.percent(20) { *random.pick(&further) } else { *random.pick(&own) };
+    let rest = (0..40).find_map(|_| make(random, world, type_name))?;
+    let links = rest.name.matches('.').count() + rest.name.matches("_has:").count();
+    (links < MOST_LINKS).then_some(rest)
 }

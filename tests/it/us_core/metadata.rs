@@ -2,6 +2,7 @@
 //!
 //! The files are YAML as Ruby writes it: blocks alone, every scalar on a line or folded over deeper ones.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -69,12 +70,18 @@ fn group(value: &Value) -> Group {
 struct Reader<'a> {
     lines: Vec<(usize, &'a str)>,
     at: usize,
+    /// What `&name` marked, to be used again by `*name`.
+    marked: HashMap<&'a str, Value>,
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Reader<'a> {
         let lines = text.lines().filter(|line| !line.trim().is_empty() && *line != "---");
-        Reader { lines: lines.map(|line| (line.len() - line.trim_start().len(), line.trim())).collect(), at: 0 }
+        Reader {
+            lines: lines.map(|line| (line.len() - line.trim_start().len(), line.trim())).collect(),
+            at: 0,
+            marked: HashMap::new(),
+        }
     }
 
     /// The mapping or sequence that begins here, at this indentation.
@@ -99,15 +106,21 @@ impl<'a> Reader<'a> {
         let mut members = Map::new();
         while let Some((name, value)) = self.line_at(indent).and_then(|(_, line)| parts(line)) {
             self.at += 1;
+            let (mark, value) = match value.strip_prefix('&') {
+                Some(marked) => marked.split_once(' ').map_or((Some(marked), ""), |(mark, value)| (Some(mark), value)),
+                None => (None, value),
+            };
             let value = match (value, self.lines.get(self.at)) {
                 ("", Some((deeper, _))) if *deeper > indent => self.block(*deeper),
                 ("", Some((same, line))) if *same == indent && line.starts_with("- ") => self.block(indent),
                 ("", _) => Value::Null,
                 (value, _) => {
                     self.pass(indent);
-                    scalar(value)
+                    let again = value.strip_prefix('*').and_then(|mark| self.marked.get(mark));
+                    again.cloned().unwrap_or_else(|| scalar(value))
                 }
             };
+            self.marked.extend(mark.map(|mark| (mark, value.clone())));
             members.insert(name.trim_start_matches(':').to_owned(), value);
         }
         Value::Object(members)
@@ -153,14 +166,14 @@ mod tests {
 
     #[test]
     fn blocks_are_read_as_ruby_writes_them() {
-        let text = "---\n:a: b\n:list:\n- :n: 1\n  :m:\n  - x\n  - http://y\n- :n: ''\n:empty: []\n:long: one\n  two: three\n:map:\n  :k: v\n";
+        let text = "---\n:a: b\n:list:\n- :n: 1\n  :m:\n  - x\n  - http://y\n- :n: ''\n:empty: []\n:long: one\n  two: three\n:map: &1\n  :k: v\n:same: *1\n";
 
         let read = Reader::new(text).block(0);
 
         assert_eq!(
             read,
             json!({ "a": "b", "list": [{ "n": "1", "m": ["x", "http://y"] }, { "n": "" }], "empty": [], "long": "one",
-                "map": { "k": "v" } })
+                "map": { "k": "v" }, "same": { "k": "v" } })
         );
     }
 }
