@@ -124,7 +124,7 @@ impl World {
             let sides = |repetition: &Value, value: Option<&str>| self.components_meet(repetition, parameter, value);
             let mut repetitions = repetitions.peekable();
             return match is_missing_asked {
-                true => !repetitions.any(|one| sides(one, None)) == (values[0] == "true"),
+                true => repetitions.any(|one| sides(one, None)) != (values[0] == "true"),
                 false => repetitions.any(|one| any(&|value| sides(one, Some(value)))),
             };
         }

@@ -125,11 +125,7 @@ fn values(resource: &Value, code: &str) -> Vec<String> {
     }
     let parameter = find(type_of(resource), code);
     let parameter = parameter.unwrap_or_else(|| panic!("the oracle does not know {code} of {}", type_of(resource)));
-    elements(resource, parameter)
-        .into_iter()
-        .map(|element| forms(element))
-        .find(|forms| !forms.is_empty())
-        .unwrap_or_default()
+    elements(resource, parameter).into_iter().map(forms).find(|forms| !forms.is_empty()).unwrap_or_default()
 }
 
 fn forms((shape, element): (Shape, &Value)) -> Vec<String> {
