@@ -12,5 +12,6 @@ mod search_includes;
 mod search_links;
 mod search_near;
 mod search_pages;
+mod search_terms;
 mod single;
 mod transaction;

@@ -63,7 +63,7 @@ async fn a_definition_waits_for_a_reindex_and_then_finds_old_and_new_resources(s
     assert_eq!(report["parameter"][0], json!({ "name": "resources", "valueInteger": 3 }));
     assert_eq!(server.found("Patient?eyes=blue").await, [old, new]);
     let other = server.create(&eyes("green")).await;
-    assert_eq!(server.found("Patient?eyes:not=blue").await, [other.clone()]);
+    assert_eq!(server.found("Patient?eyes:not=blue").await, [other.as_str()]);
     assert_eq!(server.found("Patient?eyes=green").await, [other]);
     assert_eq!(server.found("Patient?eyes:missing=true").await, [""; 0]);
     assert!(server.get("metadata").await.text().contains("http://own/eyes"));
@@ -112,8 +112,8 @@ async fn own_references_lead_chains_includes_and_has(server: &TestServer) {
     server.get("Patient?_include=*").await.refused(409);
     reindex(server, "$reindex").await;
 
-    assert_eq!(server.found("Patient?home.name=rosen").await, [patient.clone()]);
-    assert_eq!(server.found("Organization?_has:Patient:home:birthdate=2000").await, [house.clone()]);
+    assert_eq!(server.found("Patient?home.name=rosen").await, [patient.as_str()]);
+    assert_eq!(server.found("Organization?_has:Patient:home:birthdate=2000").await, [house.as_str()]);
     let types = |answer: crate::support::Answer| answer.resources().len();
     assert_eq!(types(server.get("Patient?_include=Patient:home").await), 2);
     assert_eq!(types(server.get("Patient?_include=*").await), 2);
@@ -126,12 +126,12 @@ async fn a_changed_expression_waits_again_and_a_deleted_definition_is_unknown(se
     let mut called = definition("called", "string", "Patient.name.family");
     let id = server.create(&called).await;
     reindex(server, "$reindex").await;
-    assert_eq!(server.found("Patient?called=zweig").await, [patient.clone()]);
+    assert_eq!(server.found("Patient?called=zweig").await, [patient.as_str()]);
 
     called["id"] = json!(id);
     called["description"] = json!("said otherwise");
     server.put(&format!("SearchParameter/{id}"), &called).await.expect(200);
-    assert_eq!(server.found("Patient?called=zweig").await, [patient.clone()]);
+    assert_eq!(server.found("Patient?called=zweig").await, [patient.as_str()]);
     called["expression"] = json!("Patient.name.given.first()");
     server.put(&format!("SearchParameter/{id}"), &called).await.expect(200);
     server.get("Patient?called=ana").await.refused(409);
