@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn each_fault_is_told_at_its_place() {
         type Change = fn(&mut Value);
-        let cases: [(Change, &str); 8] = [
+        let cases: [(Change, &str); 9] = [
             (|it| it["type"] = json!("special"), "SearchParameter.type"),
             (|it| it["code"] = json!("a.b"), "SearchParameter.code"),
             (|it| it["code"] = json!("name"), "SearchParameter.code"),
@@ -279,7 +279,8 @@ mod tests {
             (|it| it["expression"] = Value::Null, "SearchParameter.expression"),
             (|it| it["expression"] = json!("Patient.name.where("), "SearchParameter.expression"),
             (|it| it["type"] = json!("composite"), "SearchParameter.type"),
-            (|it| it["target"] = json!(["Teapot"]), "SearchParameter.target[0]"),
+            (|it| (it["type"], it["target"]) = (json!("reference"), json!(["Teapot"])), "SearchParameter.target[0]"),
+            (|it| it["target"] = json!(["Patient"]), "SearchParameter.target"),
         ];
 
         for (change, place) in cases {
