@@ -17,7 +17,7 @@ use crate::search::{
 const MAX_DEPTH: usize = 8;
 /// So many conditions may a search come to. Each counts twice for each reference before it: PostgreSQL plans an `EXISTS`
 /// among alternatives in two ways, and those within it in two ways for each of these.
-const MAX_CONDITIONS: usize = 2_000;
+const MAX_CONDITIONS: usize = 1_000;
 /// A chain that names no type asks each that the reference may point to, so many at most.
 const MAX_TARGETS: usize = 16;
 
