@@ -314,7 +314,7 @@ async fn filters_at_their_bounds_are_answered(server: &TestServer) {
         ["ada", "ben", "cleo", "dan"]
     );
     assert_eq!(filtered(server, "Observation", &bracketed).await, ["o2", "o3"]);
-    assert_eq!(filtered(server, "ServiceRequest", &vec![branching(6); 2].join(" or ")).await, [""; 0]);
+    assert_eq!(filtered(server, "ServiceRequest", &vec![branching(5); 2].join(" or ")).await, [""; 0]);
     assert_eq!(filtered(server, "Observation", &hops).await, ["o1", "o2", "o3"]);
 
     for (type_name, filter, problem) in [
