@@ -26,6 +26,6 @@ pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
 pub use registry::{Parameter, ParameterKind, Registry};
 pub use request::{
-    Control, Criterion, DateValue, Handling, Modifier, Position, Prefix, QuantityValue, ReferenceValue, SearchRequest,
-    Sort, SortKey, Subject, Summary, TokenValue, Total, Values,
+    CanonicalQuantity, Control, Criterion, DateValue, Handling, Modifier, Position, Prefix, QuantityValue,
+    ReferenceValue, SearchRequest, Sort, SortKey, Subject, Summary, TokenValue, Total, Values,
 };

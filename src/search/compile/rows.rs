@@ -3,6 +3,7 @@
 use crate::search::compile::CompileContext;
 use crate::search::compile::boxes::{DateBox, ValueRange, date_boxes, value_ranges};
 use crate::search::compile::write::{And, Or, one_of, separated};
+use crate::search::extract::CANONICAL_SYSTEM;
 use crate::search::fold::{end_of_prefix, fold, fold_code};
 use crate::search::{
     Criterion, DateValue, Modifier, Parameter, ParameterKind, QuantityValue, ReferenceValue, TokenValue, Values,
@@ -326,14 +327,21 @@ fn quantities_among(
     quantities: &[QuantityValue],
     context: &CompileContext<'_>,
 ) {
-    let hash = |text: &Option<String>| text.as_ref().map_or(0, |text| context.hasher.text(text));
+    let hash = |text: Option<&str>| text.map_or(0, |text| context.hasher.text(text));
     let amounts: Vec<Amount> = quantities
         .iter()
         .flat_map(|quantity| {
-            let (code, system) = (hash(&quantity.code), hash(&quantity.system));
+            let (code, system) = match &quantity.canonical {
+                Some(canonical) => (Some(&*canonical.unit), Some(CANONICAL_SYSTEM)),
+                None => (quantity.code.as_deref(), quantity.system.as_deref()),
+            };
+            let (code, system) = (hash(code), hash(system));
             value_ranges(quantity).into_iter().map(move |range| Amount { range, code, system })
         })
         .collect();
+    // Whoever names no system means the numbers as written.
+    let canonical = context.hasher.text(CANONICAL_SYSTEM);
+    let has_canonical = parameter.kind == ParameterKind::Quantity;
     if amounts.len() > MAX_OR {
         from_values(query, parameter, &amounts, |query, amount| {
             query.real(amount.range.from.unwrap_or(f64::NEG_INFINITY)).sql(", ");
@@ -341,7 +349,11 @@ fn quantities_among(
             query.integer(amount.code).sql(", ").integer(amount.system);
         });
         query.sql(" AND i.value >= v.column1 AND i.value < v.column2");
-        query.sql(" AND (v.column3 = 0 OR i.code = v.column3) AND (v.column4 = 0 OR i.system = v.column4)");
+        query.sql(" AND (v.column3 = 0 OR i.code = v.column3) AND (i.system = v.column4 OR v.column4 = 0");
+        if has_canonical {
+            query.sql(" AND i.system <> ").integer(canonical);
+        }
+        query.sql(")");
         return;
     }
     from(query, parameter);
@@ -359,6 +371,8 @@ fn quantities_among(
         }
         if amount.system != 0 {
             query.sql(and.next()).sql("i.system = ").integer(amount.system);
+        } else if has_canonical {
+            query.sql(and.next()).sql("i.system <> ").integer(canonical);
         }
     });
     query.sql(")");

@@ -13,6 +13,8 @@ mod references;
 mod texts;
 mod tokens;
 
+pub(super) use quantities::CANONICAL_SYSTEM;
+
 use std::fmt::Debug;
 
 use serde_json::Value;
@@ -438,6 +440,8 @@ mod tests {
         ];
         amounts.sort_by_key(|row| row.code);
         (amounts[0].edge, amounts[1].edge) = (Edge::Lowest, Edge::Highest);
+        let (code, system) = (hash("s-1"), hash(CANONICAL_SYSTEM));
+        amounts.insert(0, QuantityRow { param, value: 0.09, code, system, edge: Edge::Neither });
         assert_eq!(rows.quantities.iter().filter(|row| row.param == param).copied().collect::<Vec<_>>(), amounts);
         let mut patients = vec![hash("Patient/1"), hash("Patient/3")];
         patients.sort_unstable();

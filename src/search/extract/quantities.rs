@@ -3,10 +3,13 @@
 //! A Range stands as its two ends, an open end as infinity: the comparisons then hold for it, but for `sa` and `eb`,
 //! which see it as `gt` and `lt` do.
 //!
+//! What has a UCUM code stands once more in the canonical unit, so that it is found by amounts in other units.
+//!
 //! Spec: R4 search.html#number, #quantity
 
 use serde_json::Value;
 
+use crate::fhir::ucum::{self, Exact};
 use crate::search::ExtractContext;
 use crate::search::extract::{Element, Shape};
 use crate::store::{Edge, QuantityRow};
@@ -14,12 +17,21 @@ use crate::store::{Edge, QuantityRow};
 /// The system of currency codes, implied by Money.
 const CURRENCIES: &str = "urn:iso:std:iso:4217";
 
+/// The system of rows in canonical units. It is no URL, so that no resource and no search can name it by chance.
+pub(in crate::search) const CANONICAL_SYSTEM: &str = "ucum canonical";
+
 pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut Vec<QuantityRow>) {
     let Some(element) = element.unwrapped() else { return };
     let mut writer = Writer { param, context, rows };
     match element.shape {
         Shape::Number => writer.bare(number(Some(element.value))),
-        Shape::Quantity => writer.quantity(&element, number(element.value.get("value"))),
+        Shape::Quantity => {
+            let value = element.value.get("value");
+            writer.quantity(&element, number(value));
+            if let Some(exact) = exact(value) {
+                writer.canonical(&element, |conversion| conversion.apply(&exact));
+            }
+        }
         Shape::Money => writer.money(&element),
         Shape::Range => {
             let end =
@@ -32,6 +44,12 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
                 (from, to) => {
                     writer.quantity(&unit, Some(from.unwrap_or(f64::NEG_INFINITY)));
                     writer.quantity(&unit, Some(to.unwrap_or(f64::INFINITY)));
+                    for (end, other, open) in [(low, high, f64::NEG_INFINITY), (high, low, f64::INFINITY)] {
+                        let has_code = |end: &Element<'_>| end.text("code").is_some();
+                        let Some(unit) = end.filter(has_code).or(other) else { continue };
+                        let exact = end.and_then(|end| exact(end.value.get("value")));
+                        writer.canonical(&unit, |conversion| exact.map_or(open, |exact| conversion.apply(&exact)));
+                    }
                 }
             }
         }
@@ -49,18 +67,31 @@ fn sampled(element: &Element<'_>, writer: &mut Writer<'_>) {
     // E (error), U (above what can be measured) and L (below) stand for no number.
     let samples = element.text("data").unwrap_or_default().split_ascii_whitespace();
     let ends = samples
-        .filter_map(|sample| sample.parse::<f64>().ok().filter(|sample| sample.is_finite()))
+        .filter_map(|text| Some((text.parse::<f64>().ok().filter(|sample| sample.is_finite())?, text)))
         .map(|sample| (sample, sample))
-        .reduce(|(low, high), (sample, _)| (low.min(sample), high.max(sample)));
-    if let Some((low, high)) = ends {
-        for sample in [low, high] {
-            writer.quantity(&origin, Some(zero + sample * factor));
+        .reduce(|(low, high), (sample, _)| {
+            (if sample.0 < low.0 { sample } else { low }, if sample.0 > high.0 { sample } else { high })
+        });
+    let Some((low, high)) = ends else { return };
+    let exact_zero = exact(origin.value.get("value"));
+    let exact_factor = exact(element.value.get("factor"));
+    for (sample, text) in [low, high] {
+        writer.quantity(&origin, Some(zero + sample * factor));
+        if let (Some(zero), Some(sample)) = (&exact_zero, Exact::parse(text)) {
+            let scaled = exact_factor.as_ref().map_or_else(|| sample.clone(), |factor| sample.times(factor));
+            writer.canonical(&origin, |conversion| conversion.apply(&zero.plus(&scaled)));
         }
     }
 }
 
 fn number(value: Option<&Value>) -> Option<f64> {
     value?.as_f64().filter(|number| number.is_finite())
+}
+
+/// The number as written; `None` where [`number`] has none.
+fn exact(value: Option<&Value>) -> Option<Exact> {
+    number(value)?;
+    Exact::parse(value?.as_number()?.as_str())
 }
 
 struct Writer<'a> {
@@ -82,6 +113,18 @@ impl Writer<'_> {
         if display.is_some() && display != code {
             self.row(value, display, None);
         }
+    }
+
+    /// In the canonical unit, if `unit` has a UCUM code that is understood. Nothing is sorted by this row.
+    fn canonical(&mut self, unit: &Element<'_>, amount: impl FnOnce(&ucum::Conversion) -> f64) {
+        if unit.text("system") != Some(ucum::SYSTEM) {
+            return;
+        }
+        let Some(conversion) = unit.text("code").and_then(ucum::canonical) else { return };
+        let hash = |text| self.context.hasher.text(text);
+        let (code, system) = (hash(conversion.unit()), hash(CANONICAL_SYSTEM));
+        let value = amount(&conversion);
+        self.rows.push(QuantityRow { param: self.param, value, code, system, edge: Edge::Neither });
     }
 
     fn money(&mut self, element: &Element<'_>) {

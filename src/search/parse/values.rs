@@ -2,11 +2,13 @@
 //!
 //! Spec: R4 search.html#ptypes
 
+use crate::fhir::ucum::{self, Exact};
 use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType};
 use crate::search::fold::fold;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
-    DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject, TokenValue, Values,
+    CanonicalQuantity, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject,
+    TokenValue, Values,
 };
 
 const ESCAPES: &str = "a backslash stands only before ',', '|', '$' or another backslash";
@@ -140,7 +142,8 @@ fn date(part: &str) -> Result<DateValue, String> {
 fn number(part: &str) -> Result<QuantityValue, String> {
     let (prefix, rest) = prefix(part);
     let decimal = Decimal::parse(rest).map_err(|error| with_prefixes(&error.to_string()))?;
-    Ok(QuantityValue { prefix, value: decimal.value(), implicit: decimal.implicit_range(), system: None, code: None })
+    let (value, implicit) = (decimal.value(), decimal.implicit_range());
+    Ok(QuantityValue { prefix, value, implicit, system: None, code: None, canonical: None })
 }
 
 fn quantity(part: &str) -> Result<QuantityValue, String> {
@@ -151,10 +154,28 @@ fn quantity(part: &str) -> Result<QuantityValue, String> {
         (Some(system), Some(code), None) => {
             value.system = filled(system)?;
             value.code = filled(code)?;
+            if value.system.as_deref() == Some(ucum::SYSTEM) {
+                value.canonical = value.code.as_deref().and_then(|code| canonical(number_of(part), code));
+            }
         }
         _ => return Err("give number, number|system|code or number||code".to_owned()),
     }
     Ok(value)
+}
+
+/// The digits of a quantity that has been read.
+fn number_of(part: &str) -> &str {
+    prefix(split(part, '|').next().unwrap_or_default()).1
+}
+
+/// The number in the canonical unit; `None` when the code is not understood.
+fn canonical(number: &str, code: &str) -> Option<CanonicalQuantity> {
+    let conversion = ucum::canonical(code)?;
+    let (value, half_step) = Exact::with_half_step(number)?;
+    let tenth = value.magnitude().times(&Exact::parse("0.1")?);
+    let around = |distance: &Exact| (conversion.apply(&value.minus(distance)), conversion.apply(&value.plus(distance)));
+    let (implicit, near) = (around(&half_step), around(&tenth));
+    Some(CanonicalQuantity { unit: conversion.unit().to_owned(), value: conversion.apply(&value), implicit, near })
 }
 
 fn with_prefixes(form: &str) -> String {

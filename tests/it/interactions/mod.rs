@@ -7,5 +7,6 @@ mod patch;
 mod races;
 mod search;
 mod search_pages;
+mod search_units;
 mod single;
 mod transaction;
