@@ -17,4 +17,5 @@ pub mod operations;
 pub mod search;
 pub mod server;
 pub mod store;
+pub mod terminology;
 pub mod validation;

@@ -19,6 +19,8 @@ macro_rules! embedded {
 static ELEMENTS: &[u8] = embedded!("elements.json.gz");
 static SEARCH_PARAMETERS: &[u8] = embedded!("search-parameters.json.gz");
 static BINDINGS: &[u8] = embedded!("bindings.json.gz");
+static CODE_SYSTEMS: &[u8] = embedded!("code-systems.json.gz");
+static VALUE_SETS: &[u8] = embedded!("value-sets.json.gz");
 static COMPARTMENTS: &[u8] = embedded!("compartments.json.gz");
 static SCHEMA: &[u8] = embedded!("schema.json.gz");
 
@@ -226,6 +228,26 @@ pub fn value_set(url: &str) -> Option<&'static CodesBySystem> {
     VALUE_SETS.get_or_init(|| read(BINDINGS)).get(url)
 }
 
+/// Texts of slimmed resources by their URL; each is parsed only when it is asked for.
+type Texts = HashMap<Box<str>, Box<str>>;
+
+/// The CodeSystem `url` with its codes, properties and hierarchy but without displays; `None` unless R4 holds all of its
+/// codes.
+pub fn code_system_definition(url: &str) -> Option<serde_json::Value> {
+    static ALL: OnceLock<Texts> = OnceLock::new();
+    ALL.get_or_init(|| read(CODE_SYSTEMS)).get(url).map(|text| resource(text))
+}
+
+/// The ValueSet `url`: its `compose` without displays; `None` when R4 doesn't define it.
+pub fn value_set_definition(url: &str) -> Option<serde_json::Value> {
+    static ALL: OnceLock<Texts> = OnceLock::new();
+    ALL.get_or_init(|| read(VALUE_SETS)).get(url).map(|text| resource(text))
+}
+
+fn resource(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect("a test parses every embedded definition")
+}
+
 /// By compartment, then by resource type.
 type Compartments = HashMap<Box<str>, HashMap<Box<str>, Box<[Box<str>]>>>;
 
@@ -377,6 +399,21 @@ mod tests {
         assert_eq!(genders["http://hl7.org/fhir/administrative-gender"].len(), 4);
         assert!(genders["http://hl7.org/fhir/administrative-gender"].contains("unknown"));
         assert!(value_set("http://example.org/none").is_none());
+    }
+
+    #[test]
+    fn every_code_system_and_value_set_can_be_read() {
+        let systems: Texts = read(CODE_SYSTEMS);
+        let value_sets: Texts = read(VALUE_SETS);
+
+        assert_eq!((systems.len(), value_sets.len()), (1054, 1316));
+        for url in systems.keys() {
+            assert_eq!(code_system_definition(url).unwrap()["url"], **url);
+        }
+        for url in value_sets.keys() {
+            assert!(value_set_definition(url).unwrap()["compose"]["include"].is_array(), "{url}");
+        }
+        assert!(code_system_definition("http://snomed.info/sct").is_none());
     }
 
     #[test]

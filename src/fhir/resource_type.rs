@@ -20,6 +20,7 @@ impl ResourceType {
     pub const BUNDLE: ResourceType = ResourceType::named("Bundle");
     pub const PARAMETERS: ResourceType = ResourceType::named("Parameters");
     pub const PATIENT: ResourceType = ResourceType::named("Patient");
+    pub const LIST: ResourceType = ResourceType::named("List");
 
     /// Finds the type called `name`; names are case-sensitive.
     pub fn parse(name: &str) -> Result<ResourceType, UnknownType> {

@@ -18,24 +18,31 @@ pub const CURSOR: &str = "_cursor";
 
 /// A searchset. `shape` is what of the query concerns the form of the answer and goes on to the next page.
 pub fn searchset(base: &str, request: &SearchRequest, page: &SearchPage, shape: &[(String, String)]) -> Vec<u8> {
-    let path = request.resource_type.map_or("", |resource_type| resource_type.name());
     let mut used = request.used.clone();
     used.extend_from_slice(shape);
-    let mut writer = Writer::new("searchset", page.rows.len());
+    let mut writer = Writer::new("searchset", page.rows.len() + page.included.len());
     writer.total(page.total);
-    writer.links(base, path, &used, request.control.cursor.as_deref(), page.next.as_deref());
+    writer.links(
+        base,
+        &request.path(),
+        &used,
+        request.control.cursor.as_deref(),
+        page.previous.as_deref(),
+        page.next.as_deref(),
+    );
     let subset = Subset::of_search(&request.control);
     for row in &page.rows {
-        writer.entry();
-        writer.full_url(base, &row.key);
-        writer.text(",\"resource\":");
-        write_resource(row, &subset, &mut writer.out);
-        writer.text(",\"search\":{\"mode\":\"match\"}}");
+        writer.found(base, row, &subset, "match");
     }
-    if !request.ignored.is_empty() {
+    let subset = subset.of_included();
+    for row in &page.included {
+        writer.found(base, row, &subset, "include");
+    }
+    let remarks = [request.ignored.as_slice(), &page.remarks].concat();
+    if !remarks.is_empty() {
         writer.entry();
         writer.text("\"resource\":");
-        json::write(&outcome(&request.ignored), &mut writer.out);
+        json::write(&outcome(&remarks), &mut writer.out);
         writer.text(",\"search\":{\"mode\":\"outcome\"}}");
     }
     writer.finish()
@@ -56,7 +63,7 @@ pub fn history(base: &str, links: &HistoryLinks, page: &HistoryPage, subset: &Su
     let mut writer = Writer::new("history", page.rows.len());
     writer.total(page.total);
     let next = page.next.map(|place| place.to_string());
-    writer.links(base, &links.path, &links.used, links.cursor.as_deref(), next.as_deref());
+    writer.links(base, &links.path, &links.used, links.cursor.as_deref(), None, next.as_deref());
     for version in &page.rows {
         let row = &version.row;
         writer.entry();
@@ -206,8 +213,16 @@ impl Writer {
         }
     }
 
-    /// The links of a page: what it shows, the first one and the next one.
-    fn links(&mut self, base: &str, path: &str, used: &[(String, String)], cursor: Option<&str>, next: Option<&str>) {
+    /// The links of a page: what it shows, the first one, the one before and the next one.
+    fn links(
+        &mut self,
+        base: &str,
+        path: &str,
+        used: &[(String, String)],
+        cursor: Option<&str>,
+        previous: Option<&str>,
+        next: Option<&str>,
+    ) {
         let at = |cursor: &str| {
             let mut parameters = used.to_vec();
             parameters.push((CURSOR.to_owned(), cursor.to_owned()));
@@ -223,9 +238,11 @@ impl Writer {
             }
             None => self.link("self", &first),
         }
-        if let Some(next) = next {
-            self.text(",");
-            self.link("next", &at(next));
+        for (relation, cursor) in [("previous", previous), ("next", next)] {
+            if let Some(cursor) = cursor {
+                self.text(",");
+                self.link(relation, &at(cursor));
+            }
         }
         self.text("]");
     }
@@ -242,6 +259,17 @@ impl Writer {
     fn entry(&mut self) {
         self.text(if self.has_entries { ",{" } else { ",\"entry\":[{" });
         self.has_entries = true;
+    }
+
+    /// An entry of a searchset.
+    fn found(&mut self, base: &str, row: &ResourceRow, subset: &Subset, mode: &str) {
+        self.entry();
+        self.full_url(base, &row.key);
+        self.text(",\"resource\":");
+        write_resource(row, subset, &mut self.out);
+        self.text(",\"search\":{\"mode\":\"");
+        self.text(mode);
+        self.text("\"}}");
     }
 
     fn full_url(&mut self, base: &str, key: &ResourceKey) {

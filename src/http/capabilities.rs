@@ -2,18 +2,24 @@
 //!
 //! Spec: R4 capabilitystatement.html
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::fhir::{self, ResourceType, format_instant};
 use crate::interactions::Engine;
-use crate::search::{Handling, ParameterKind, ParseContext, Registry, parse};
+use crate::search::{CENTERS, Handling, Parameter, ParameterKind, ParseContext, Registry, parse};
 
 /// The statement of a server that runs `engine`, as compact JSON.
 pub fn statement(engine: &Engine) -> Vec<u8> {
     let mut now = Vec::new();
     format_instant(clock::now_us(), &mut now);
-    let resources: Vec<Value> = ResourceType::all().map(|resource_type| resource(engine, resource_type)).collect();
+    let referring = referring();
+    let resources: Vec<Value> =
+        ResourceType::all().map(|resource_type| resource(engine, resource_type, &referring)).collect();
+    let compartments =
+        CENTERS.map(|name| format!("http://hl7.org/fhir/CompartmentDefinition/{}", name.to_ascii_lowercase()));
     let statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -29,6 +35,7 @@ pub fn statement(engine: &Engine) -> Vec<u8> {
             "resource": resources,
             "interaction": codes(&["transaction", "batch", "search-system", "history-system"]),
             "searchParam": search_parameters(engine, None),
+            "compartment": compartments,
         }],
     });
     let mut text = Vec::with_capacity(512 * 1024);
@@ -36,8 +43,10 @@ pub fn statement(engine: &Engine) -> Vec<u8> {
     text
 }
 
-fn resource(engine: &Engine, resource_type: ResourceType) -> Value {
+fn resource(engine: &Engine, resource_type: ResourceType, referring: &Referring) -> Value {
     let settings = &engine.fhir;
+    let mut included = vec!["*".to_owned()];
+    included.extend(includes(resource_type).into_iter().map(|(text, _)| text));
     json!({
         "type": resource_type.name(),
         "interaction": codes(&[
@@ -50,12 +59,33 @@ fn resource(engine: &Engine, resource_type: ResourceType) -> Value {
         "conditionalRead": "full-support",
         "conditionalUpdate": true,
         "conditionalDelete": if settings.delete_multiple { "multiple" } else { "single" },
+        "searchInclude": included,
+        "searchRevInclude": referring.get(&resource_type).map_or(&[][..], Vec::as_slice),
         "searchParam": search_parameters(engine, Some(resource_type)),
         "operation": [{
             "name": "validate",
             "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
         }],
     })
+}
+
+/// By type: what refers to it, as `_revinclude` says it.
+type Referring = HashMap<ResourceType, Vec<String>>;
+
+fn referring() -> Referring {
+    let mut referring: Referring = HashMap::new();
+    for (text, parameter) in ResourceType::all().flat_map(includes) {
+        for target in ResourceType::all().filter(|target| parameter.points_to(*target)) {
+            referring.entry(target).or_default().push(text.clone());
+        }
+    }
+    referring
+}
+
+/// The references of a type, as `_include` says them.
+fn includes(source: ResourceType) -> Vec<(String, &'static Parameter)> {
+    let references = Registry::bundled().references(source).into_iter();
+    references.map(|parameter| (format!("{source}:{}", parameter.code()), parameter)).collect()
 }
 
 /// The parameters that a search takes. The parser itself is asked, so that nothing is promised that it refuses.

@@ -131,6 +131,9 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         // R4 http.html#update: "the server SHALL return a 405 Method Not Allowed" where clients don't choose ids.
         E::ClientIdRefused(_) => Refusal::new(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, text())
             .with(header::ALLOW, HeaderValue::from_static("GET, HEAD")),
+        E::Search(error) if error.is_unknown_address() => {
+            Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text())
+        }
         E::Search(error) => {
             let code = if error.is_unsupported() { IssueCode::NotSupported } else { IssueCode::Value };
             Refusal::new(StatusCode::BAD_REQUEST, code, text())

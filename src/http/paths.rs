@@ -15,6 +15,9 @@ pub struct TypePath(pub ResourceType);
 /// `[type]/[id]`
 pub struct KeyPath(pub ResourceKey);
 
+/// `[compartment]/[id]/[type]`; no type where `*` stands for it.
+pub struct CompartmentPath(pub ResourceKey, pub Option<ResourceType>);
+
 /// `[type]/[id]/_history/[vid]`; the version as it was written.
 pub struct VersionPath(pub ResourceKey, pub String);
 
@@ -51,6 +54,20 @@ impl FromRequest for KeyPath {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(key_of(request).map(KeyPath))
+    }
+}
+
+impl FromRequest for CompartmentPath {
+    type Error = HttpError;
+    type Future = Ready<Result<CompartmentPath, HttpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let center = key_of(request);
+        let member = match request.match_info().query("member") {
+            "*" => Ok(None),
+            name => ResourceType::parse(name).map(Some).map_err(HttpError::from),
+        };
+        ready(center.and_then(|center| Ok(CompartmentPath(center, member?))))
     }
 }
 

@@ -35,6 +35,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("").get(search::system).on(Method::POST, bundle::process).done())
         .service(at("/{type}/_search").on(Method::POST, search::by_type_posted).done())
         .service(at("/_search").on(Method::POST, search::system_posted).done())
+        .service(at("/{type}/{id}/{member}").get(search::in_compartment).done())
+        .service(at("/{type}/{id}/{member}/_search").on(Method::POST, search::in_compartment_posted).done())
         .service(at("/{type}/{id}/_history/{version}").get(read::vread).done())
         .service(at("/{type}/{id}/_history").get(history::of_instance).done())
         .service(at("/{type}/_history").get(history::of_type).done())
@@ -74,9 +76,10 @@ struct At {
     allowed: Vec<&'static str>,
 }
 
-/// The address `path`, in which `{type}` and `{id}` admit only what can be one. By `path` it goes in the log.
+/// The address `path`, in which `{type}`, `{id}` and `{member}` (a type, or `*` for all) admit only what can be one. By `path` it goes in the log.
 fn at(path: &str) -> At {
     let pattern = path.replace("{type}", "{type:[A-Z][A-Za-z]*}").replace("{id}", "{id:[A-Za-z0-9.\\-]+}");
+    let pattern = pattern.replace("{member}", r"{member:[A-Z][A-Za-z]*|\*}");
     let name = if path.is_empty() { "[base]" } else { path };
     At { resource: web::resource(pattern).name(name), allowed: Vec::new() }
 }

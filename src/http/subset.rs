@@ -34,6 +34,18 @@ impl Subset {
         }
     }
 
+    /// The part of an included resource that goes with this part of each match. "The list of elements does not apply to
+    /// included resources"; a summary does.
+    ///
+    /// Spec: R4 search.html#elements
+    #[must_use]
+    pub fn of_included(self) -> Subset {
+        match self {
+            Subset::Elements(_) => Subset::Whole,
+            other => other,
+        }
+    }
+
     /// What the query of a read or a history asks for.
     pub fn of_query(query: &[(String, String)]) -> Result<Subset, HttpError> {
         let mut subset = Subset::Whole;

@@ -29,7 +29,13 @@ impl Criteria {
         let pairs = parse_query_string(text)?;
         let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
         let request = parse(Some(resource_type), &pairs, &context)?;
-        if request.criteria.is_empty() {
+        if !request.includes.is_empty() {
+            return Err(InteractionError::Invalid(vec![Issue::request(
+                IssueCode::NotSupported,
+                "a conditional interaction includes nothing: leave _include and _revinclude out of its criteria",
+            )]));
+        }
+        if request.demands.is_empty() {
             return Err(InteractionError::Invalid(vec![Issue::request(
                 IssueCode::Required,
                 "a conditional interaction needs at least one search parameter, or it would concern every resource of the type",

@@ -10,6 +10,7 @@ mod conditional;
 mod create;
 mod delete;
 mod history;
+mod include;
 pub mod patch;
 mod patch_resource;
 mod prepared;

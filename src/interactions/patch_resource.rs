@@ -124,7 +124,7 @@ pub(super) fn prepare_patched(engine: &Engine, resource: &Resource) -> Result<Pr
 }
 
 /// The whole resource as JSON, as a read would give it.
-fn whole(row: &ResourceRow) -> Result<Value, InteractionError> {
+pub(super) fn whole(row: &ResourceRow) -> Result<Value, InteractionError> {
     let mut text = Vec::new();
     write_head(&row.key, row.version, row.updated_us, &mut text);
     text.extend_from_slice(row.tail.as_deref().unwrap_or_default());

@@ -10,14 +10,11 @@ pub(super) fn position_of(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What stands before and after a sub-select over `i` whose resources are to be left out.
+/// Whether resources to be left out are gathered into a set (`NOT IN`) rather than looked for one by one (`NOT EXISTS`).
 ///
-/// SQLite fills a set once for `NOT IN`; PostgreSQL plans an anti-join for `NOT EXISTS` but not for `NOT IN`.
-pub(super) fn leave_out(dialect: Dialect) -> (&'static str, &'static str) {
-    match dialect {
-        Dialect::Sqlite => (" AND r.rid NOT IN (SELECT i.rid", ")"),
-        Dialect::Postgres => (" AND NOT EXISTS (SELECT 1", " AND i.rid = r.rid)"),
-    }
+/// SQLite fills the set once; PostgreSQL plans an anti-join for `NOT EXISTS` but not for `NOT IN`.
+pub(super) fn fills_sets_to_leave_out(dialect: Dialect) -> bool {
+    dialect == Dialect::Sqlite
 }
 
 /// Whether a look-up costs a walk over all rows that share the beginning of the key, unless the whole key is given.

@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+use crate::fhir::ResourceType;
+use crate::search::CENTERS;
+
 /// Why a search is refused. Every text names the parameter and says what would be right; none repeats a value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SearchError {
@@ -22,6 +25,11 @@ pub enum SearchError {
     EmptyValue { parameter: String },
     #[error("a value of '{parameter}' is not valid: {problem}")]
     BadValue { parameter: String, problem: String },
+    /// The name of a chain or of `_has` leads nowhere.
+    #[error("'{parameter}' can't be searched by: {problem}")]
+    BadName { parameter: String, problem: String },
+    #[error("'{parameter}' goes through more than {limit} references; ask for less at once")]
+    TooDeep { parameter: String, limit: usize },
     #[error("'{parameter}' may be given only once")]
     Repeated { parameter: String },
     #[error("'{parameter}' has more than {limit} values separated by commas; split the search")]
@@ -30,9 +38,19 @@ pub enum SearchError {
     TooManyParameters { limit: usize },
     #[error("a value of '{parameter}' is longer than {limit} bytes")]
     TooLong { parameter: String, limit: usize },
+    /// The address asks for a compartment of a type that has none.
+    #[error("a {center} has no compartment; {} have", CENTERS.join(", "))]
+    NoCompartment { center: ResourceType },
+    #[error("a {member} is never in the compartment of a {center}; search [base]/{member} instead")]
+    NotInCompartment { center: ResourceType, member: ResourceType },
 }
 
 impl SearchError {
+    /// True when the address names nothing that can be searched.
+    pub fn is_unknown_address(&self) -> bool {
+        matches!(self, SearchError::NoCompartment { .. } | SearchError::NotInCompartment { .. })
+    }
+
     /// True when the specification has the feature and only this server lacks it.
     pub fn is_unsupported(&self) -> bool {
         matches!(self, SearchError::Unsupported { .. })

@@ -5,27 +5,32 @@
 //!
 //! Spec: R4 search.html
 
+mod compartment;
 mod compile;
 mod dialect;
 mod error;
 mod extract;
 mod facet;
 mod fold;
+mod include;
 mod parse;
 mod path;
 mod query_text;
 mod registry;
 mod request;
 
-pub use compile::{CompileContext, count, matches, page};
+pub use compartment::{CENTERS, Compartment};
+pub use compile::{CompileContext, called, count, matches, page, referred, referring};
 
 pub use error::SearchError;
 pub use extract::{ExtractContext, ExtractError, extract};
 pub use fold::{STRING_INDEX_CHARS, fold};
+pub use include::{Direction, Include};
 pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
 pub use registry::{Parameter, ParameterKind, Registry};
 pub use request::{
-    CanonicalQuantity, Control, Criterion, DateValue, Handling, Modifier, Position, Prefix, QuantityValue,
-    ReferenceValue, SearchRequest, Sort, SortKey, Subject, Summary, TokenValue, Total, Values,
+    CanonicalQuantity, Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position,
+    Prefix, QuantityValue, ReferenceValue, SearchRequest, Sort, SortKey, Subject, Summary, TokenValue, Total,
+    TypedIdentifier, Values,
 };

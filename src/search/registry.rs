@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use crate::fhir::ResourceType;
 use crate::fhir::definitions::{self, SearchParameterDefinition, TypeKind};
 use crate::search::extract::{Plan, Shape};
@@ -52,6 +54,8 @@ pub struct Parameter {
     pub definition: &'static SearchParameterDefinition,
     /// Resource types that a reference may point to; empty when any.
     pub targets: Vec<ResourceType>,
+    /// Where a reference parameter reads canonical URLs.
+    canonicals: Vec<Path>,
     pub(super) tokens: TokenNature,
 }
 
@@ -62,6 +66,8 @@ pub(super) struct TokenNature {
     pub system: Option<&'static str>,
     /// Identifiers: few resources share one.
     pub are_identifiers: bool,
+    /// Some are identifiers.
+    pub may_be_identifiers: bool,
     /// Codes of a fixed list, or true and false: many resources share one.
     pub are_few: bool,
 }
@@ -73,13 +79,17 @@ impl Parameter {
             (Some(expression), Ok(base)) => path::walks(expression, base),
             _ => Vec::new(),
         };
-        let (mut targets, mut tokens) = (Vec::new(), TokenNature::default());
+        let (mut targets, mut canonicals, mut tokens) = (Vec::new(), Vec::new(), TokenNature::default());
         match kind {
-            ParameterKind::Reference => targets = targets_of(definition, &walks),
+            ParameterKind::Reference => {
+                targets = targets_of(definition, &walks);
+                canonicals = walks;
+                canonicals.retain(|walk| matches!(walk.leaf, Shape::Canonical | Shape::Uri));
+            }
             ParameterKind::Token if !walks.is_empty() => tokens = TokenNature::of(&walks),
             _ => {}
         }
-        Parameter { kind, definition, targets, tokens }
+        Parameter { kind, definition, targets, canonicals, tokens }
     }
 
     /// The number that stands for it in index rows. A parameter of `Resource` has one number for all types.
@@ -90,6 +100,26 @@ impl Parameter {
     /// The name as a query writes it.
     pub fn code(&self) -> &'static str {
         &self.definition.code
+    }
+
+    /// Whether a reference may lead to a resource of this type.
+    pub fn points_to(&self, resource_type: ResourceType) -> bool {
+        self.targets.is_empty() || self.targets.contains(&resource_type)
+    }
+
+    /// Whether its references may be canonical URLs, which lead to what bears the URL and not to an id.
+    pub fn has_canonicals(&self) -> bool {
+        !self.canonicals.is_empty()
+    }
+
+    /// The canonical URLs, perhaps with `|version`, by which `resource` refers to others.
+    pub fn canonicals<'a>(&self, resource: &'a Value) -> Vec<&'a str> {
+        let mut urls = Vec::new();
+        for walk in &self.canonicals {
+            // Bases matter to walks that ask for a type of target, which no canonical has.
+            walk.each(resource, &[], &mut |value| urls.extend(value.as_str()));
+        }
+        urls
     }
 }
 
@@ -104,6 +134,7 @@ impl TokenNature {
         TokenNature {
             system: first.filter(|first| systems.all(|next| next == Some(first))).map(|system| &**system),
             are_identifiers: are_all(&[Shape::Identifier]),
+            may_be_identifiers: walks.iter().any(|walk| walk.leaf == Shape::Identifier),
             are_few: are_all(&[Shape::Code, Shape::Boolean]),
         }
     }
@@ -172,6 +203,19 @@ impl Registry {
     pub fn parameters(&self, resource_type: ResourceType) -> Vec<&Parameter> {
         let mut parameters: Vec<&Parameter> = self.by_code(resource_type).values().collect();
         parameters.sort_unstable_by_key(|parameter| parameter.code());
+        parameters
+    }
+
+    /// The parameters that compare the components of the composite `parameter` of `resource_type`.
+    pub(super) fn components(&self, resource_type: ResourceType, parameter: &Parameter) -> Option<Vec<&Parameter>> {
+        let named = |url: &str| self.by_code(resource_type).values().find(|known| *known.definition.url == *url);
+        parameter.definition.components.iter().map(|component| named(&component.definition)).collect()
+    }
+
+    /// The parameters of `resource_type` that hold references, by name.
+    pub fn references(&self, resource_type: ResourceType) -> Vec<&Parameter> {
+        let mut parameters = self.parameters(resource_type);
+        parameters.retain(|parameter| parameter.kind == ParameterKind::Reference);
         parameters
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Spec: R4 search.html
 
-use crate::fhir::{Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::Parameter;
+use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
+use crate::search::{Compartment, Include, Parameter};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -16,17 +16,20 @@ pub enum Handling {
     Lenient,
 }
 
-/// A search: every criterion must hold.
+/// A search: every demand must be met.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
     /// `None` searches all types, or those of `types`.
     pub resource_type: Option<ResourceType>,
     /// The `_type` list of a search without a type; empty means all.
     pub types: Vec<ResourceType>,
-    pub criteria: Vec<Criterion>,
+    pub demands: Vec<Demand>,
     /// Each entry admits only what is in the compartment of one of its Patients. Compartment routes and access rules add
     /// to it; an empty entry admits nothing.
     pub compartments: Vec<Vec<ResourceKey>>,
+    /// The compartment that the address names.
+    pub compartment: Option<Compartment>,
+    pub includes: Vec<Include>,
     pub control: Control,
     /// The parameters that took effect, as the self link says them.
     pub used: Vec<(String, String)>,
@@ -89,23 +92,65 @@ pub enum SortKey {
     Id,
 }
 
-/// The last match of a page, in terms of its order: the next page begins after it.
+/// The match next to which a page begins, in terms of the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub rid: i64,
     pub updated_us: i64,
     pub id: String,
+    /// The page ends before the match instead of beginning after it; it comes in reverse.
+    pub is_backward: bool,
+    /// What was created after this snapshot (`Reader::mark`) is left out.
+    pub mark: String,
 }
 
-/// One condition: `parameter[:modifier]=value,value`.
+/// One parameter of a query: `name=value,value`.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    pub condition: Condition,
+    /// Name, modifier and sorted values as text; equal demands have equal texts.
+    pub text: String,
+}
+
+/// What a resource must meet.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    Criterion(Criterion),
+    Chain(Chain),
+    Has(Has),
+    /// `_list`: one of these Lists has the resource among its entries.
+    Listed(Vec<Id>),
+    /// Of a search over several types, whose parameters of one name differ: what each of them must meet.
+    ByType(Vec<(ResourceType, Condition)>),
+}
+
+/// `parameter.rest=value`: a resource that is referred to meets the rest.
+///
+/// Spec: R4 search.html#chaining
+#[derive(Clone, Debug)]
+pub struct Chain {
+    pub by: &'static Parameter,
+    /// What a target must meet, by its type; targets of other types meet nothing.
+    pub targets: Vec<(ResourceType, Condition)>,
+}
+
+/// `_has:source:by:rest=value`: a resource that refers to the one searched meets the rest.
+///
+/// Spec: R4 search.html#has
+#[derive(Clone, Debug)]
+pub struct Has {
+    pub source: ResourceType,
+    pub by: &'static Parameter,
+    pub condition: Box<Condition>,
+}
+
+/// `parameter[:modifier]=value,value`.
 #[derive(Clone, Debug)]
 pub struct Criterion {
     pub subject: Subject,
     pub modifier: Option<Modifier>,
     /// One of them must match.
     pub values: Values,
-    /// Name, modifier and sorted values as text; equal criteria have equal texts.
-    pub text: String,
 }
 
 /// What a criterion is about.
@@ -131,6 +176,12 @@ pub enum Modifier {
     Below,
     Above,
     Type(ResourceType),
+    /// Of a token: what people read begins with the value.
+    Text,
+    /// Of an identifier: its type and its value.
+    OfType,
+    /// Of a reference: the identifier of its target.
+    Identifier,
 }
 
 /// The values of a criterion, of one kind.
@@ -147,6 +198,18 @@ pub enum Values {
     /// Numbers, too: they name no unit.
     Quantities(Vec<QuantityValue>),
     Uris(Vec<String>),
+    /// Each has a value for each component, in their order.
+    Composites(Vec<Vec<Values>>),
+    /// System and code of the type, and the value.
+    TypedIdentifiers(Vec<TypedIdentifier>),
+}
+
+/// `system|code|value` of `:of-type`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedIdentifier {
+    pub system: String,
+    pub code: String,
+    pub value: String,
 }
 
 /// `code`, `system|code`, `|code` or `system|`.
@@ -206,16 +269,16 @@ pub struct QuantityValue {
     pub system: Option<String>,
     /// `None` admits any.
     pub code: Option<String>,
-    /// The same in the canonical unit, when the code is one of UCUM that is understood.
+    /// The same in the unit of the index, when the code is one of UCUM that is understood.
     pub canonical: Option<CanonicalQuantity>,
 }
 
-/// A number in the canonical unit of its dimension.
+/// A number in the unit in which the index compares all of its dimension.
 ///
 /// Spec: R4 search.html#quantity, "a server .. MAY choose to perform a search based on canonical units"
 #[derive(Clone, Debug, PartialEq)]
 pub struct CanonicalQuantity {
-    /// As [`crate::fhir::ucum::Conversion::unit`] writes it.
+    /// As [`crate::fhir::ucum::usual`] gives it.
     pub unit: String,
     pub value: f64,
     /// The bounds of the written precision, each converted.
@@ -228,11 +291,11 @@ pub struct CanonicalQuantity {
 impl SearchRequest {
     /// The same text for searches that ask for the same in any order of parameters and values; for locks on conditions.
     pub fn canonical(&self) -> String {
-        let mut criteria: Vec<&str> = self.criteria.iter().map(|criterion| &*criterion.text).collect();
-        criteria.sort_unstable();
-        criteria.dedup();
+        let mut demands: Vec<&str> = self.demands.iter().map(|demand| &*demand.text).collect();
+        demands.sort_unstable();
+        demands.dedup();
         let scope = self.resource_type.map_or("", ResourceType::name);
-        format!("{scope}?{}", criteria.join("&"))
+        format!("{scope}?{}", demands.join("&"))
     }
 
     /// True when only the number of matches is wanted.
@@ -240,35 +303,11 @@ impl SearchRequest {
         self.control.count == 0 || self.control.summary == Summary::Count
     }
 
-    /// True when the database is asked once: for the page or for the total, not for both.
+    /// True when the database is asked once: for the page or for the total, not for both, nor for
+    /// what is included.
     pub fn is_one_statement(&self) -> bool {
-        self.is_count_only() || matches!(self.control.total, None | Some(Total::None))
-    }
-}
-
-impl Position {
-    /// As text for a link; holds nothing but the row's number and what it is sorted by.
-    pub fn to_text(&self, sort: Sort) -> String {
-        match sort.key {
-            SortKey::Created => format!("{}", self.rid),
-            SortKey::LastUpdated => format!("{}_{}", self.rid, self.updated_us),
-            SortKey::Id => format!("{}_{}", self.rid, self.id),
-        }
-    }
-
-    /// Reads what `to_text` wrote for the same order.
-    pub fn parse(text: &str, sort: Sort) -> Option<Position> {
-        let (rid, rest) = text.split_once('_').map_or((text, None), |(rid, rest)| (rid, Some(rest)));
-        let rid = rid.parse().ok()?;
-        match (sort.key, rest) {
-            (SortKey::Created, None) => Some(Position { rid, updated_us: 0, id: String::new() }),
-            (SortKey::LastUpdated, Some(us)) => Some(Position { rid, updated_us: us.parse().ok()?, id: String::new() }),
-            (SortKey::Id, Some(id)) => {
-                crate::fhir::Id::parse(id).ok()?;
-                Some(Position { rid, updated_us: 0, id: id.to_owned() })
-            }
-            _ => None,
-        }
+        let is_total_free = matches!(self.control.total, None | Some(Total::None));
+        self.is_count_only() || (is_total_free && self.includes.is_empty())
     }
 }
 
@@ -276,30 +315,5 @@ impl DateValue {
     /// The span that the text stands for; `zone_minutes` applies where it names no zone.
     pub fn interval(&self, zone_minutes: i16) -> Interval {
         self.date.interval(zone_minutes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_position_survives_its_link() {
-        let position = Position { rid: 17, updated_us: 1_700_000_000_000_000, id: "a-1.b".to_owned() };
-        let by = |key| Sort { key, is_descending: true };
-
-        assert_eq!(Position::parse("17", by(SortKey::Created)).unwrap().rid, 17);
-        let updated = Position::parse(&position.to_text(by(SortKey::LastUpdated)), by(SortKey::LastUpdated)).unwrap();
-        assert_eq!((updated.rid, updated.updated_us), (17, position.updated_us));
-        let id = Position::parse(&position.to_text(by(SortKey::Id)), by(SortKey::Id)).unwrap();
-        assert_eq!((id.rid, id.id), (17, position.id));
-    }
-
-    #[test]
-    fn a_position_of_another_order_is_refused() {
-        for text in ["", "x", "1_", "1_2_3", "99999999999999999999"] {
-            assert_eq!(Position::parse(text, Sort::default()), None, "{text}");
-        }
-        assert_eq!(Position::parse("5", Sort { key: SortKey::Id, is_descending: false }), None);
     }
 }

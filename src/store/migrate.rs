@@ -7,8 +7,9 @@ use diesel::sql_types::Binary;
 use diesel::{PgConnection, RunQueryDsl, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::store::StoreError;
+use crate::store::reader::{Link, on};
 use crate::store::statement::{Value, fixed};
+use crate::store::{Hasher, Seal, StoreError};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -17,42 +18,51 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const LOCK: &str = "4919131821";
 
 const HASH_KEY: &str = "index-hash-key";
+const SEAL_KEY: &str = "seal-key";
 
-/// Migrates under the write lock of the file, and answers with the key of the index hash.
-pub(super) fn sqlite(connection: &mut SqliteConnection) -> Result<[u8; 16], StoreError> {
+/// The random keys of a database, made when it is.
+pub(super) struct Keys {
+    pub hasher: Hasher,
+    pub seal: Seal,
+}
+
+/// Migrates under the write lock of the file, and answers with the keys.
+pub(super) fn sqlite(connection: &mut SqliteConnection) -> Result<Keys, StoreError> {
     // Alone from the first look on: two programs may start on the same file.
     connection.immediate_transaction(|connection| {
         migrate(connection, SQLITE)?;
-        let values = [Value::Text(HASH_KEY)];
-        let select = fixed!(Binary, "SELECT value FROM setting WHERE name = ?", &values);
-        let found: Vec<Vec<u8>> = select.load(connection)?;
-        if let Some(key) = found.into_iter().next() {
-            return hash_key(&key);
-        }
-        let key = new_hash_key();
-        let values = [Value::Text(HASH_KEY), Value::Bytes(Some(&key))];
-        fixed!((), "INSERT INTO setting (name, value) VALUES (?, ?)", &values).execute(connection)?;
-        Ok(key)
+        keys(Link::Sqlite(connection))
     })
 }
 
-/// Migrates under an advisory lock, and answers with the key of the index hash.
-pub(super) fn postgres(connection: &mut PgConnection) -> Result<[u8; 16], StoreError> {
+/// Migrates under an advisory lock, and answers with the keys.
+pub(super) fn postgres(connection: &mut PgConnection) -> Result<Keys, StoreError> {
     connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
-    let migrated = migrate(connection, POSTGRES).and_then(|()| {
-        let values = [Value::Text(HASH_KEY)];
-        let select = fixed!(Binary, "SELECT value FROM setting WHERE name = ?", &values);
-        let found: Vec<Vec<u8>> = select.load(connection)?;
-        if let Some(key) = found.into_iter().next() {
-            return hash_key(&key);
-        }
-        let key = new_hash_key();
-        let values = [Value::Text(HASH_KEY), Value::Bytes(Some(&key))];
-        fixed!((), "INSERT INTO setting (name, value) VALUES (?, ?)", &values).execute(connection)?;
-        Ok(key)
-    });
+    let keys = migrate(connection, POSTGRES).and_then(|()| keys(Link::Postgres(connection)));
     connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
-    migrated
+    keys
+}
+
+fn keys(mut link: Link<'_>) -> Result<Keys, StoreError> {
+    let hash_key = key(&mut link, HASH_KEY, || uuid::Uuid::new_v4().into_bytes().to_vec())?;
+    let hash_key = hash_key.try_into().map_err(|_| StoreError::Damaged("the key of the index hash".to_owned()))?;
+    let seal = Seal::new(&key(&mut link, SEAL_KEY, Seal::new_key)?)?;
+    Ok(Keys { hasher: Hasher::new(hash_key), seal })
+}
+
+/// The key that is kept under `name`, which `make` gives the first time.
+fn key(link: &mut Link<'_>, name: &str, make: fn() -> Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let values = [Value::Text(name)];
+    let select = fixed!(Binary, "SELECT value FROM setting WHERE name = ?", &values);
+    let found: Vec<Vec<u8>> = on!(*link, connection => select.load(*connection))?;
+    if let Some(key) = found.into_iter().next() {
+        return Ok(key);
+    }
+    let key = make();
+    let values = [Value::Text(name), Value::Bytes(Some(&key))];
+    let insert = fixed!((), "INSERT INTO setting (name, value) VALUES (?, ?)", &values);
+    on!(*link, connection => insert.execute(*connection))?;
+    Ok(key)
 }
 
 fn migrate<DB, C>(connection: &mut C, source: EmbeddedMigrations) -> Result<(), StoreError>
@@ -74,12 +84,4 @@ where
         tracing::info!(migration = %version, "Migrated the database");
     }
     Ok(())
-}
-
-fn new_hash_key() -> [u8; 16] {
-    uuid::Uuid::new_v4().into_bytes()
-}
-
-fn hash_key(bytes: &[u8]) -> Result<[u8; 16], StoreError> {
-    bytes.try_into().map_err(|_| StoreError::Damaged("the key of the index hash".to_owned()))
 }

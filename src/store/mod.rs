@@ -18,7 +18,9 @@ mod query;
 mod reader;
 mod row_set;
 mod rows;
+mod seal;
 mod shared_read;
+mod snapshot;
 mod sqlite;
 mod statement;
 #[cfg(test)]
@@ -39,6 +41,7 @@ pub use rows::{
     CompositeRow, DateRow, Edge, IndexRows, Method, QuantityRow, ReferenceRow, ResourceRow, StringRow, TokenRow,
     TokenText, UriRow,
 };
+pub use seal::Seal;
 pub use shared_read::end_shared_read;
 pub use tx::{Locked, Put, Tx, Written};
 pub use verify::{Fingerprint, Span, StoredRow, TABLES, Table};

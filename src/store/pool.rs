@@ -15,11 +15,12 @@ use crate::fhir::ResourceType;
 use crate::store::codec::Packed;
 use crate::store::dictionaries::Dictionaries;
 use crate::store::known_texts::KnownTexts;
+use crate::store::migrate::Keys;
 use crate::store::reader::{Link, Reader};
 use crate::store::statement::fixed;
 use crate::store::tx::{Numbers, Tx};
 use crate::store::writer::{Done, Job, Writer, panic_text};
-use crate::store::{Dialect, Hasher, StoreError, migrate, postgres, sqlite};
+use crate::store::{Dialect, Hasher, Seal, StoreError, migrate, postgres, sqlite};
 
 /// A request waits so long for a connection before it is turned away.
 const WAIT: Duration = Duration::from_secs(2);
@@ -41,6 +42,7 @@ impl WorkError for StoreError {
 /// A database, open and migrated.
 pub struct Store {
     hasher: Hasher,
+    seal: Seal,
     dictionaries: Arc<Dictionaries>,
     pub(super) database: Database,
 }
@@ -79,23 +81,23 @@ impl Store {
                 .map_err(|error| StoreError::Unreachable(format!("{}: {error}", folder.display())))?;
         }
         let mut connection = sqlite::open_writer(path)?;
-        let hasher = Hasher::new(migrate::sqlite(&mut connection)?);
+        let Keys { hasher, seal } = migrate::sqlite(&mut connection)?;
         let address = format!("sqlite:{path}");
         let dictionaries = Arc::new(Dictionaries::load(&address, Link::Sqlite(&mut connection))?);
         let readers = pool(SqliteFile { path: path.to_owned() }, connections)?;
-        let writer = Writer::start(connection, hasher, Arc::clone(&dictionaries))?;
-        Ok(Store { hasher, dictionaries, database: Database::Sqlite { readers, writer } })
+        let writer = Writer::start(connection, hasher, seal, Arc::clone(&dictionaries))?;
+        Ok(Store { hasher, seal, dictionaries, database: Database::Sqlite { readers, writer } })
     }
 
     fn open_postgres(address: &str, connections: u32) -> Result<Store, StoreError> {
         let mut connection = PgConnection::establish(address)?;
-        let hasher = Hasher::new(migrate::postgres(&mut connection)?);
+        let Keys { hasher, seal } = migrate::postgres(&mut connection)?;
         let dictionaries = Arc::new(Dictionaries::load(address, Link::Postgres(&mut connection))?);
         let pool = pool(PostgresServer { address: address.to_owned() }, connections)?;
         let numbers = Mutex::new(Numbers { next: 0, end: 0 });
         let last_us = AtomicI64::new(postgres::last_us(&mut connection)?);
         let database = Database::Postgres { pool, numbers, last_us, known_texts: KnownTexts::default() };
-        Ok(Store { hasher, dictionaries, database })
+        Ok(Store { hasher, seal, dictionaries, database })
     }
 
     /// The hash under which the index keeps texts.
@@ -115,7 +117,7 @@ impl Store {
     }
 
     pub(super) fn reader<'c>(&'c self, link: Link<'c>) -> Reader<'c> {
-        Reader { link, hasher: self.hasher, dictionaries: &self.dictionaries }
+        Reader { link, hasher: self.hasher, seal: self.seal, dictionaries: &self.dictionaries }
     }
 
     /// Which database this is.

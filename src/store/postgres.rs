@@ -90,6 +90,10 @@ struct ResourceColumns {
     index_rows: Vec<Vec<u8>>,
 }
 
+/// param, two numbers, rid, edge
+type PairColumns = (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>, Vec<i16>);
+/// param, folded, exact, rid, edge
+type StringColumns = (Vec<i16>, Vec<String>, Vec<i64>, Vec<i64>, Vec<i16>);
 /// param, value, code, system, rid, edge
 type QuantityColumns = (Vec<i16>, Vec<f64>, Vec<i64>, Vec<i64>, Vec<i64>, Vec<i16>);
 
@@ -109,9 +113,9 @@ struct CompositeColumns {
 
 #[derive(Default)]
 struct RowColumns {
-    token: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>, Vec<i16>),
-    string: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i64>, Vec<i16>),
-    date: (Vec<i16>, Vec<i64>, Vec<i64>, Vec<i64>, Vec<i16>),
+    token: PairColumns,
+    string: StringColumns,
+    date: PairColumns,
     quantity: QuantityColumns,
     reference: (Vec<i16>, Vec<i64>, Vec<i64>),
     uri: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i16>),

@@ -9,7 +9,7 @@ use crate::store::dictionaries::Dictionaries;
 use crate::store::query::Query;
 use crate::store::rows::{Method, ResourceRow, key_from};
 use crate::store::statement::{Built, Fixed, Statement, Value, fixed};
-use crate::store::{Dialect, Hasher, StoreError};
+use crate::store::{Dialect, Hasher, Seal, StoreError};
 
 /// A connection of either kind, borrowed for one piece of work.
 pub(super) enum Link<'c> {
@@ -32,6 +32,7 @@ pub(super) use on;
 pub struct Reader<'c> {
     pub(super) link: Link<'c>,
     pub(super) hasher: Hasher,
+    pub(super) seal: Seal,
     pub(super) dictionaries: &'c Dictionaries,
 }
 
@@ -50,6 +51,11 @@ impl Reader<'_> {
     /// The hash under which the index keeps texts.
     pub fn hasher(&self) -> Hasher {
         self.hasher
+    }
+
+    /// The seal of what clients carry back and forth.
+    pub fn seal(&self) -> Seal {
+        self.seal
     }
 
     /// The current version of `key`, which may be a deletion; `None` when it never existed.

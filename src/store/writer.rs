@@ -20,7 +20,7 @@ use crate::store::dictionaries::Dictionaries;
 use crate::store::known_texts::KnownTexts;
 use crate::store::reader::{Link, Reader};
 use crate::store::tx::{Numbers, Tx};
-use crate::store::{Hasher, StoreError, sqlite};
+use crate::store::{Hasher, Seal, StoreError, sqlite};
 
 /// So many requests may wait; more are turned away as `Busy`.
 const QUEUE: usize = 1024;
@@ -60,6 +60,7 @@ impl Writer {
     pub(super) fn start(
         connection: SqliteConnection,
         hasher: Hasher,
+        seal: Seal,
         dictionaries: Arc<Dictionaries>,
     ) -> Result<Writer, StoreError> {
         let (sender, receiver) = sync_channel::<Box<dyn Job>>(QUEUE);
@@ -68,7 +69,7 @@ impl Writer {
         let (broken, counter) = (Arc::clone(&is_broken), Arc::clone(&commits));
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || write_all(connection, hasher, &dictionaries, &receiver, &broken, &counter))
+            .spawn(move || write_all(connection, hasher, seal, &dictionaries, &receiver, &broken, &counter))
             .map_err(|error| StoreError::Unreachable(error.to_string()))?;
         Ok(Writer { queue: Some(sender), thread: Some(thread), is_broken, commits })
     }
@@ -112,6 +113,7 @@ impl Drop for Writer {
 fn write_all(
     mut connection: SqliteConnection,
     hasher: Hasher,
+    seal: Seal,
     dictionaries: &Dictionaries,
     queue: &Receiver<Box<dyn Job>>,
     is_broken: &AtomicBool,
@@ -124,6 +126,7 @@ fn write_all(
         let mut attempt = Attempt {
             connection: &mut connection,
             hasher,
+            seal,
             dictionaries,
             now_us: 0,
             batch: &mut batch,
@@ -168,6 +171,7 @@ fn write_all(
 struct Attempt<'a> {
     connection: &'a mut SqliteConnection,
     hasher: Hasher,
+    seal: Seal,
     dictionaries: &'a Dictionaries,
     now_us: i64,
     batch: &'a mut Vec<Box<dyn Job>>,
@@ -230,7 +234,7 @@ impl Attempt<'_> {
     fn must_be_undone(&mut self, place: usize, numbers: &mut Numbers) -> Result<bool, StoreError> {
         let job = &mut self.batch[place];
         let link = Link::Sqlite(&mut *self.connection);
-        let reader = Reader { link, hasher: self.hasher, dictionaries: self.dictionaries };
+        let reader = Reader { link, hasher: self.hasher, seal: self.seal, dictionaries: self.dictionaries };
         let (now_us, known_texts) = (self.now_us, self.known_texts);
         let mut tx = Tx { reader, now_us, numbers, has_written: false, known_texts, told_texts: Vec::new() };
         let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))).unwrap_or_else(|panic| {

@@ -8,6 +8,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("fhir", &["clock"]),
     ("fhirpath", &["fhir"]),
+    ("terminology", &["fhir"]),
     ("validation", &["fhir", "fhirpath"]),
     ("store", &["clock", "config", "fhir"]),
     ("search", &["clock", "fhir", "fhirpath", "store"]),

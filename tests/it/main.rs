@@ -8,3 +8,4 @@ mod layers;
 mod load;
 mod migrations;
 mod patch_suite;
+mod search_oracle;

@@ -1,6 +1,6 @@
 //! The prefixes and atoms of UCUM, as facts.
 //!
-//! Spec: UCUM 2.1, 4 Tables of Terminal Symbols
+//! Spec: UCUM 2.2, 4 Tables of Terminal Symbols
 
 use std::collections::HashMap;
 
@@ -153,19 +153,19 @@ const DEFINED: &[(&str, bool, &str, &str)] = &[
     ("t", METRIC, "1e3", "kg"),
     ("bar", METRIC, "1e5", "Pa"),
     ("u", METRIC, "1.66053906660e-24", "g"),
-    ("AU", PLAIN, "149597.870", "Mm"),
+    ("AU", PLAIN, "149597.870691", "Mm"),
     ("pc", METRIC, "3.085678e16", "m"),
     // Constants of nature.
     ("[c]", METRIC, "299792458", "m/s"),
-    ("[h]", METRIC, "6.6260755e-34", "J.s"),
-    ("[k]", METRIC, "1.380658e-23", "J/K"),
+    ("[h]", METRIC, "6.62607015e-34", "J.s"),
+    ("[k]", METRIC, "1.380649e-23", "J/K"),
     ("[eps_0]", METRIC, "8.854187817e-12", "F/m"),
     ("[mu_0]", METRIC, "1", "4.[pi].10*-7.N/A2"),
-    ("[e]", METRIC, "1.60217733e-19", "C"),
+    ("[e]", METRIC, "1.602176634e-19", "C"),
     ("eV", METRIC, "1", "[e].V"),
-    ("[m_e]", METRIC, "9.1093897e-28", "g"),
-    ("[m_p]", METRIC, "1.6726231e-24", "g"),
-    ("[G]", METRIC, "6.67259e-11", "m3.kg-1.s-2"),
+    ("[m_e]", METRIC, "9.1093837139e-31", "kg"),
+    ("[m_p]", METRIC, "1.67262192595e-27", "kg"),
+    ("[G]", METRIC, "6.67430e-11", "m3.kg-1.s-2"),
     ("[g]", METRIC, "9.80665", "m/s2"),
     ("atm", PLAIN, "101325", "Pa"),
     ("[ly]", METRIC, "1", "[c].a_j"),
@@ -366,7 +366,7 @@ const TEMPERATURES: &[(&str, u64, u64, &str)] =
 
 /// Units that a procedure or a reference substance defines: no two of them measure the same.
 ///
-/// Spec: UCUM 2.1, 3.2 Arbitrary Units
+/// Spec: UCUM 2.2, 3.2 Arbitrary Units
 const ARBITRARY: &[&str] = &[
     "[arb'U]",
     "[USP'U]",
@@ -414,7 +414,7 @@ const ARBITRARY: &[&str] = &[
 /// Logarithms, tangents and roots. What they are functions of is left aside: such a unit is compared with itself and
 /// its own prefixes.
 ///
-/// Spec: UCUM 2.1, 3.1 Special Units on non-ratio Scales
+/// Spec: UCUM 2.2, 3.1 Special Units on non-ratio Scales
 const SPECIAL: &[(&str, bool)] = &[
     ("[pH]", PLAIN),
     ("Np", METRIC),

@@ -30,7 +30,7 @@ impl Exact {
         Exact { is_negative: false, over: Natural::from_u64(1), under: Natural::from_u64(1) }
     }
 
-    /// Reads a number as JSON and search write it; `None` when it is none.
+    /// Reads a number as JSON, search and SampledData write it (`.5` stands in the latter); `None` when it is none.
     pub fn parse(text: &str) -> Option<Exact> {
         Exact::with_half_step(text).map(|(value, _)| value)
     }
@@ -48,7 +48,7 @@ impl Exact {
             None => (false, mantissa),
         };
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        if whole.is_empty() || (fraction.is_empty() && unsigned.contains('.')) {
+        if fraction.is_empty() && (whole.is_empty() || unsigned.contains('.')) {
             return None;
         }
         let mut digits = Natural::from_u64(0);
@@ -251,6 +251,7 @@ mod tests {
             "2.2250738585072014e-308",
             "0.30000000000000004",
             "1E+2",
+            "-.5",
             "0.000000000000000000000000001",
         ];
         for text in texts {
@@ -263,8 +264,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "-", ".5", "1.", "1e", "1e+", "1e1.5", "e5", "1,5", "NaN", "inf", "0x1", "--1", "1e++1", "٣"]
-        {
+        for text in ["", "-", ".", "1.", "1e", "1e+", "1e1.5", "e5", "1,5", "NaN", "inf", "0x1", "--1", "1e++1", "٣"] {
             assert!(Exact::parse(text).is_none(), "{text}");
         }
     }

@@ -1,6 +1,6 @@
 //! The grammar of unit codes.
 //!
-//! Spec: UCUM 2.1, 2.2 Syntax Rules
+//! Spec: UCUM 2.2, 2.2 Syntax Rules
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -163,7 +163,8 @@ impl<'a> Parser<'a> {
         let name = text.trim_end_matches(|last: char| last.is_ascii_digit());
         let digits = &text[name.len()..];
         if name.is_empty() {
-            let factor = digits.parse::<u64>().ok().filter(|factor| *factor != 0 && digits.len() <= MAX_FACTOR_DIGITS)?;
+            let factor =
+                digits.parse::<u64>().ok().filter(|factor| *factor != 0 && digits.len() <= MAX_FACTOR_DIGITS)?;
             return Some(Unit::number(Exact::fraction(factor, 1)?));
         }
         if digits.is_empty() {

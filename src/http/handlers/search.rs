@@ -1,4 +1,4 @@
-//! `GET [base]/[type]?..`, `GET [base]?..`, and both by `POST .../_search`
+//! `GET [base]/[type]?..`, `GET [base]?..`, `GET [base]/[compartment]/[id]/[type]?..`, and all by `POST .../_search`
 //!
 //! Spec: R4 http.html#search
 
@@ -8,12 +8,12 @@ use crate::access::Caller;
 use crate::fhir::ResourceType;
 use crate::http::body::ResourceBody;
 use crate::http::bundle_writer;
-use crate::http::paths::TypePath;
+use crate::http::paths::{CompartmentPath, TypePath};
 use crate::http::response::FhirResponse;
 use crate::http::wanted::{Wanted, WantedWithForm};
 use crate::http::{App, HttpError};
 use crate::interactions;
-use crate::search::{ParseContext, parse};
+use crate::search::{Compartment, ParseContext, parse};
 use crate::store::Reader;
 
 /// Searches one type.
@@ -23,7 +23,7 @@ pub async fn by_type(
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    search(Some(resource_type), wanted, caller, &app).await
+    search(Some(resource_type), None, wanted, caller, &app).await
 }
 
 /// Searches one type; the parameters may stand in the body, the address or both.
@@ -34,12 +34,12 @@ pub async fn by_type_posted(
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    search(Some(resource_type), wanted.completed(body.form()?)?, caller, &app).await
+    search(Some(resource_type), None, wanted.completed(body.form()?)?, caller, &app).await
 }
 
 /// Searches all types.
 pub async fn system(wanted: Wanted, caller: Caller, app: Data<App>) -> Result<FhirResponse, HttpError> {
-    search(None, wanted, caller, &app).await
+    search(None, None, wanted, caller, &app).await
 }
 
 /// Searches all types; the parameters may stand in the body, the address or both.
@@ -49,11 +49,35 @@ pub async fn system_posted(
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    search(None, wanted.completed(body.form()?)?, caller, &app).await
+    search(None, None, wanted.completed(body.form()?)?, caller, &app).await
+}
+
+/// Searches a compartment for one type, or for all.
+pub async fn in_compartment(
+    CompartmentPath(center, resource_type): CompartmentPath,
+    wanted: Wanted,
+    caller: Caller,
+    app: Data<App>,
+) -> Result<FhirResponse, HttpError> {
+    let compartment = Compartment::of(center, resource_type)?;
+    search(resource_type, Some(compartment), wanted, caller, &app).await
+}
+
+/// Searches a compartment; the parameters may stand in the body, the address or both.
+pub async fn in_compartment_posted(
+    CompartmentPath(center, resource_type): CompartmentPath,
+    wanted: WantedWithForm,
+    ResourceBody(body): ResourceBody,
+    caller: Caller,
+    app: Data<App>,
+) -> Result<FhirResponse, HttpError> {
+    let compartment = Compartment::of(center, resource_type)?;
+    search(resource_type, Some(compartment), wanted.completed(body.form()?)?, caller, &app).await
 }
 
 async fn search(
     resource_type: Option<ResourceType>,
+    compartment: Option<Compartment>,
     wanted: Wanted,
     caller: Caller,
     app: &App,
@@ -61,7 +85,10 @@ async fn search(
     let Wanted { format, prefer, query, .. } = wanted;
     let work = app.block(move |engine| {
         let context = ParseContext { handling: prefer.handling, bases: &engine.bases };
-        let request = parse(resource_type, &query, &context)?;
+        let mut request = parse(resource_type, &query, &context)?;
+        if let Some(compartment) = compartment {
+            request.bound_by(compartment);
+        }
         let search =
             |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes);
         let page = if request.is_one_statement() { engine.store.read_one(search) } else { engine.store.read(search) }?;

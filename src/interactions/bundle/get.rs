@@ -5,7 +5,7 @@ use crate::fhir::{Issue, IssueCode, PartialDate};
 use crate::interactions::bundle::EntryAnswer;
 use crate::interactions::bundle::plan::{ReadConditions, Target};
 use crate::interactions::{Engine, InteractionError, history, read, search, vread};
-use crate::search::{Handling, ParseContext, SearchRequest, parse, parse_query_string};
+use crate::search::{Compartment, Handling, ParseContext, SearchRequest, parse, parse_query_string};
 use crate::store::{HistoryRequest, HistoryScope, Reader};
 
 /// How many versions a history inside a Bundle gives when it does not say, and at most.
@@ -38,6 +38,12 @@ impl Get {
             Target::Search { resource_type, query } => {
                 let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
                 let request = parse(*resource_type, &parse_query_string(query)?, &context)?;
+                What::Search(Box::new(request), engine.fhir.zone_minutes)
+            }
+            Target::Compartment { center, resource_type, query } => {
+                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+                let mut request = parse(*resource_type, &parse_query_string(query)?, &context)?;
+                request.bound_by(Compartment::of(center.clone(), *resource_type)?);
                 What::Search(Box::new(request), engine.fhir.zone_minutes)
             }
             Target::History { key, resource_type, query } => {

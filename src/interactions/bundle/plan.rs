@@ -72,8 +72,21 @@ pub(super) enum Action {
 pub(super) enum Target {
     Resource(ResourceKey),
     Version(ResourceKey, String),
-    Search { resource_type: Option<ResourceType>, query: String },
-    History { key: Option<ResourceKey>, resource_type: Option<ResourceType>, query: String },
+    Search {
+        resource_type: Option<ResourceType>,
+        query: String,
+    },
+    /// A search in the compartment of `center`.
+    Compartment {
+        center: ResourceKey,
+        resource_type: Option<ResourceType>,
+        query: String,
+    },
+    History {
+        key: Option<ResourceKey>,
+        resource_type: Option<ResourceType>,
+        query: String,
+    },
 }
 
 /// When a GET entry is content with what it has.
@@ -222,8 +235,12 @@ fn target(url: &str, bases: &[String]) -> Result<Target, Issue> {
         [name, "_history"] => Ok(Target::History { key: None, resource_type: Some(typed(name)?), query }),
         [name, id] => Ok(Target::Resource(keyed(name, id)?)),
         [name, id, "_history"] => Ok(Target::History { key: Some(keyed(name, id)?), resource_type: None, query }),
+        [name, id, "*"] => Ok(Target::Compartment { center: keyed(name, id)?, resource_type: None, query }),
         [name, id, "_history", version] => Ok(Target::Version(keyed(name, id)?, (*version).to_owned())),
-        _ => Err(bad("the url is none of Type, Type/id, Type?criteria or a history of these")),
+        [name, id, member] => {
+            Ok(Target::Compartment { center: keyed(name, id)?, resource_type: Some(typed(member)?), query })
+        }
+        _ => Err(bad("the url is none of Type, Type/id, Type?criteria, Type/id/Type?criteria or a history of these")),
     }
 }
 

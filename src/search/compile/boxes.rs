@@ -54,7 +54,10 @@ pub(super) struct ValueRange {
 /// The ranges in which a number for `value` may lie; one of them is enough.
 ///
 /// Only `eq`, `ne` and `ap` take the written precision into account; "if a comparison prefix .. is provided, the
-/// implicit precision of the number is ignored". They are ranges of the canonical unit, if there is one.
+/// implicit precision of the number is ignored". They are ranges of the unit of the index, if the code has one.
+///
+/// Rows and bounds are exact numbers, each rounded once to the nearest double. That keeps their order, so that an amount
+/// on a bound is on it in whatever unit; only what differs by less than a double can tell counts as the same.
 pub(super) fn value_ranges(quantity: &QuantityValue) -> Vec<ValueRange> {
     let (value, (low, high), (near_low, near_high)) = match &quantity.canonical {
         Some(canonical) => (canonical.value, canonical.implicit, canonical.near),
@@ -64,6 +67,8 @@ pub(super) fn value_ranges(quantity: &QuantityValue) -> Vec<ValueRange> {
         }
     };
     let range = |from, to| ValueRange { from, to };
+    // More digits than a double has leave no room between the two: the value itself is always within.
+    let high = high.max(value.next_up());
     match quantity.prefix {
         Prefix::Eq => vec![range(Some(low), Some(high))],
         Prefix::Ne => vec![range(None, Some(low)), range(Some(high), None)],

@@ -4,7 +4,7 @@
 
 use crate::fhir::ResourceType;
 use crate::search::compile::rows;
-use crate::search::{Criterion, Modifier, Parameter, Prefix, SearchRequest, Subject, TokenValue, Values};
+use crate::search::{Condition, Criterion, Modifier, Parameter, Prefix, SearchRequest, Subject, TokenValue, Values};
 
 /// What leads the statement.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +15,13 @@ pub(super) enum Driver {
     Id,
     /// The criterion at `place`; a stream when it names one key of its table, whose resources come in order.
     Criterion { place: usize, parameter: &'static Parameter, is_stream: bool },
+    /// The chain, `_has` or `_list` at `place`, which leaves few.
+    Linked { place: usize },
     /// The only Patient of the compartments at `place`.
     Compartment { place: usize, resource_type: ResourceType },
+    /// The members of a compartment, as a set: those of the only Patient at `place`, of whatever type, or those of a
+    /// compartment that no table lists.
+    Members { place: Option<usize> },
 }
 
 impl Driver {
@@ -31,25 +36,55 @@ impl Driver {
     }
 
     pub(super) fn of(request: &SearchRequest) -> Driver {
-        let is_id = |criterion: &Criterion| matches!(criterion.subject, Subject::Id) && criterion.modifier.is_none();
-        if request.criteria.iter().any(is_id) {
+        let demands = request.demands.iter().map(|demand| &demand.condition);
+        let is_id = |condition: &Condition| {
+            matches!(condition, Condition::Criterion(Criterion { subject: Subject::Id, modifier: None, .. }))
+        };
+        if demands.clone().any(is_id) {
             return Driver::Id;
         }
-        let criteria = request.criteria.iter().enumerate().filter_map(|(place, criterion)| {
-            let Subject::Index(parameter) = criterion.subject else { return None };
+        let criteria = demands.enumerate().filter_map(|(place, condition)| {
+            if !matches!(condition, Condition::Criterion(_)) {
+                return leaves_few(condition).then_some((RANK_OF_LINKS, Driver::Linked { place }));
+            }
+            let Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) = condition
+            else {
+                return None;
+            };
             let is_stream = rows::exact_keys(criterion, parameter) == Some(1);
             Some((rank(criterion, parameter)?, Driver::Criterion { place, parameter, is_stream }))
         });
-        let compartments = request.compartments.iter().enumerate().filter_map(|(place, patients)| {
-            let resource_type = request.resource_type.filter(|_| patients.len() == 1)?;
-            Some((RANK_OF_COMPARTMENT, Driver::Compartment { place, resource_type }))
+        let patients = request.compartments.iter().enumerate().filter(|(_, patients)| patients.len() == 1);
+        let compartments = patients.map(|(place, _)| match request.resource_type {
+            Some(resource_type) => Driver::Compartment { place, resource_type },
+            None => Driver::Members { place: Some(place) },
         });
+        let unlisted = request.unlisted_compartment().map(|_| Driver::Members { place: None });
+        let compartments = compartments.chain(unlisted).map(|driver| (RANK_OF_COMPARTMENT, driver));
         let fewest = criteria.chain(compartments).min_by_key(|(rank, _)| *rank);
         fewest.map_or(Driver::Type, |(_, driver)| driver)
     }
 }
 
 const RANK_OF_COMPARTMENT: u8 = 1;
+const RANK_OF_LINKS: u8 = 3;
+/// Up to this rank, what matches is gathered rather than looked up.
+const RANK_OF_FEW: u8 = 4;
+
+/// Whether a condition seems to leave so few resources that gathering them costs less than asking each.
+pub(super) fn leaves_few(condition: &Condition) -> bool {
+    match condition {
+        Condition::Criterion(Criterion { subject: Subject::Id, modifier, .. }) => modifier.is_none(),
+        Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) => {
+            rank(criterion, parameter).is_some_and(|rank| rank <= RANK_OF_FEW)
+        }
+        Condition::Criterion(_) => false,
+        Condition::Chain(chain) => chain.targets.iter().all(|(_, condition)| leaves_few(condition)),
+        Condition::Has(has) => leaves_few(&has.condition),
+        Condition::Listed(_) => true,
+        Condition::ByType(types) => types.iter().all(|(_, condition)| leaves_few(condition)),
+    }
+}
 
 /// How many resources a criterion seems to leave: lower is fewer. `None` when it says what resources are not.
 fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
@@ -60,6 +95,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
     Some(match &criterion.values {
         Values::Missing(true) | Values::Ids(_) => return None,
         Values::Missing(false) => 9,
+        Values::Tokens(_) if criterion.modifier == Some(Modifier::Identifier) => 1,
         Values::Tokens(tokens) => {
             let has_code = |token: &TokenValue| token.code.is_some();
             match tokens.iter().all(has_code) {
@@ -70,7 +106,10 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
             }
         }
         Values::References(_) => 1,
+        Values::TypedIdentifiers(_) => 0,
+        Values::Composites(_) => 5,
         Values::Uris(_) if criterion.modifier.is_none() => 2,
+        Values::Strings(_) if criterion.modifier == Some(Modifier::Text) => 6,
         Values::Strings(_) if criterion.modifier == Some(Modifier::Exact) => 2,
         Values::Strings(_) if criterion.modifier == Some(Modifier::Contains) => 8,
         Values::Strings(_) => 3,

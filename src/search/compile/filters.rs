@@ -1,14 +1,71 @@
-//! One condition of the statement for each criterion.
+//! One condition of the statement for each demand.
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
-use crate::search::compile::CompileContext;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
-use crate::search::compile::write::{list, one_of, separated};
-use crate::search::{Criterion, Modifier, SearchRequest, Subject, Values, dialect};
+use crate::search::compile::write::{Or, list, one_of, separated};
+use crate::search::compile::{CompileContext, linked};
+use crate::search::{Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, dialect};
 use crate::store::Query;
 
 /// How many keys `_id` may stand for in a search over several types before ids are compared alone.
 const MAX_KEYS: usize = 2_000;
+
+/// A row of `resource` in the statement, and what is known of it.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    /// How many references lie between it and the resources searched.
+    depth: usize,
+    /// The types that it may be of; empty means any.
+    types: &'a [ResourceType],
+}
+
+impl<'a> Row<'a> {
+    /// A resource that is searched.
+    pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
+        let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
+        Row { depth: 0, types }
+    }
+
+    /// Its name in the statement. Deeper than any search goes, names would come again.
+    pub(super) fn alias(self) -> &'static str {
+        const ALIASES: [&str; 20] = [
+            "r", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "r16",
+            "r17", "r18", "r19",
+        ];
+        ALIASES[self.depth % ALIASES.len()]
+    }
+
+    /// A resource one reference away.
+    pub(super) fn inner(self) -> Row<'static> {
+        Row { depth: self.depth + 1, types: &[] }
+    }
+
+    /// The same row, whose type is known.
+    pub(super) fn of(self, types: &[ResourceType]) -> Row<'_> {
+        Row { depth: self.depth, types }
+    }
+}
+
+/// ` AND ..`: what `row` must meet. `is_driven` as of [`criterion`].
+pub(super) fn condition(
+    row: Row<'_>,
+    condition: &Condition,
+    is_driven: bool,
+    context: &CompileContext<'_>,
+    query: &mut Query,
+) {
+    match condition {
+        Condition::Criterion(only) => criterion(row, only, is_driven, context, query),
+        Condition::Chain(chain) => linked::chain(row, chain, context, query),
+        Condition::Has(has) => linked::has(row, has, context, query),
+        Condition::Listed(lists) => linked::listed(row, lists, context, query),
+        Condition::ByType(types) => {
+            query.sql(" AND (");
+            linked::by_type(row, types, context, query);
+            query.sql(")");
+        }
+    }
+}
 
 /// The types that are searched.
 pub(super) fn scope(request: &SearchRequest, query: &mut Query) {
@@ -27,23 +84,65 @@ pub(super) fn scope(request: &SearchRequest, query: &mut Query) {
     }
 }
 
-/// One of the sets of compartments that bound the search.
-pub(super) fn compartment(patients: &[ResourceKey], context: &CompileContext<'_>, query: &mut Query) {
+/// One of the sets of compartments that bound the search. `is_driving` says that their members are few, so that they
+/// are gathered.
+pub(super) fn compartment(patients: &[ResourceKey], is_driving: bool, context: &CompileContext<'_>, query: &mut Query) {
     if patients.is_empty() {
         query.sql(" AND 1 = 0");
         return;
     }
-    query.sql(" AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient");
+    query.sql(match is_driving {
+        true => " AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient",
+        false => " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient",
+    });
     one_of(query, patients, |query, patient| {
         query.integer(context.hasher.key(patient));
     });
-    query.sql(" AND c.rtype = r.rtype AND c.rid = r.rid)");
+    query.sql(if is_driving { ")" } else { " AND c.rtype = r.rtype AND c.rid = r.rid)" });
 }
 
-/// The condition that `criterion` stands for, where it does not drive the statement. `is_driven` says that another
+/// A compartment of which no table lists the members: they are found by their references. A parameter's number belongs
+/// to one type, so that the numbers of all members can stand in one list.
+pub(super) fn unlisted(compartment: &Compartment, is_driving: bool, context: &CompileContext<'_>, query: &mut Query) {
+    let center = context.hasher.key(&compartment.center);
+    let referring = |query: &mut Query| {
+        query.sql(" FROM index_reference i WHERE i.param");
+        one_of(query, &compartment.parameters, |query, id| {
+            query.integer(i64::from(*id));
+        });
+        query.sql(" AND i.target = ").integer(center);
+    };
+    let has_members = !compartment.parameters.is_empty();
+    if is_driving {
+        query.sql(" AND r.rid IN (");
+        if has_members {
+            query.sql("SELECT i.rid");
+            referring(query);
+        }
+        if compartment.has_center {
+            query.sql(if has_members { " UNION " } else { "" });
+            query.sql("SELECT c.rid FROM resource c WHERE c.key = ").integer(center);
+        }
+        query.sql(")");
+        return;
+    }
+    let mut or = Or::default();
+    query.sql(if has_members && compartment.has_center { " AND (" } else { " AND " });
+    if has_members {
+        query.sql(or.next()).sql("EXISTS (SELECT 1");
+        referring(query);
+        query.sql(" AND i.rid = r.rid)");
+    }
+    if compartment.has_center {
+        query.sql(or.next()).sql("r.key = ").integer(center);
+    }
+    query.sql(if has_members && compartment.has_center { ")" } else { "" });
+}
+
+/// ` AND ..`: the condition that `criterion` stands for, where it does not drive the statement. `is_driven` says that another
 /// condition leaves few resources, so that looking up each of them costs less than gathering all that match.
 pub(super) fn criterion(
-    request: &SearchRequest,
+    row: Row<'_>,
     criterion: &Criterion,
     is_driven: bool,
     context: &CompileContext<'_>,
@@ -51,25 +150,31 @@ pub(super) fn criterion(
 ) {
     let is_not = criterion.modifier == Some(Modifier::Not);
     let parameter = match criterion.subject {
-        Subject::Id => return ids(request, &criterion.values, is_not, context, query),
-        Subject::LastUpdated => return last_updated(&criterion.values, context, query),
+        Subject::Id => return ids(row, &criterion.values, is_not, context, query),
+        Subject::LastUpdated => return last_updated(row, &criterion.values, context, query),
         Subject::Index(parameter) => parameter,
     };
     let is_absent = criterion.values == Values::Missing(true);
     let can_probe = rows::can_probe(criterion, parameter);
-    let (open, close) = match is_not || is_absent {
-        true if can_probe => (" AND NOT EXISTS (SELECT 1", " AND i.rid = r.rid)"),
-        true => dialect::leave_out(context.dialect),
-        false if can_probe && is_driven => (" AND EXISTS (SELECT 1", " AND i.rid = r.rid)"),
-        false => (" AND r.rid IN (SELECT i.rid", ")"),
+    let is_negated = is_not || is_absent;
+    let is_probe = match is_negated {
+        true => can_probe || !dialect::fills_sets_to_leave_out(context.dialect),
+        false => can_probe && is_driven,
     };
-    query.sql(open);
-    rows::write(query, criterion, parameter, context);
-    query.sql(close);
+    query.sql(" AND ");
+    if is_probe {
+        query.sql(if is_negated { "NOT EXISTS (SELECT 1" } else { "EXISTS (SELECT 1" });
+        rows::write(query, criterion, parameter, context);
+        query.sql(" AND i.rid = ").sql(row.alias()).sql(".rid)");
+    } else {
+        query.sql(row.alias()).sql(if is_negated { ".rid NOT IN (SELECT i.rid" } else { ".rid IN (SELECT i.rid" });
+        rows::write(query, criterion, parameter, context);
+        query.sql(")");
+    }
 }
 
 /// `_id`: the key is unique and serves the search, the id tells that the hash did not deceive.
-fn ids(request: &SearchRequest, values: &Values, is_not: bool, context: &CompileContext<'_>, query: &mut Query) {
+fn ids(row: Row<'_>, values: &Values, is_not: bool, context: &CompileContext<'_>, query: &mut Query) {
     let ids: Vec<Id> = match values {
         Values::Ids(ids) => ids.iter().filter_map(|id| Id::parse(id).ok()).collect(),
         // Every resource has an id.
@@ -83,35 +188,34 @@ fn ids(request: &SearchRequest, values: &Values, is_not: bool, context: &Compile
         return;
     }
     if is_not {
-        query.sql(" AND r.id NOT IN (");
+        query.sql(" AND ").sql(row.alias()).sql(".id NOT IN (");
         list(query, &ids, |query, id| {
             query.text(id.as_str());
         });
         query.sql(")");
         return;
     }
-    let types: Vec<ResourceType> = match (request.resource_type, request.types.as_slice()) {
-        (Some(only), _) => vec![only],
-        (None, []) => ResourceType::all().collect(),
-        (None, types) => types.to_vec(),
+    let types: Vec<ResourceType> = match row.types {
+        [] => ResourceType::all().collect(),
+        types => types.to_vec(),
     };
     if types.len() * ids.len() <= MAX_KEYS {
         let key = |resource_type: &ResourceType, id: &Id| ResourceKey { resource_type: *resource_type, id: id.clone() };
         let keys: Vec<i64> =
             ids.iter().flat_map(|id| types.iter().map(move |of| context.hasher.key(&key(of, id)))).collect();
-        query.sql(" AND r.key");
+        query.sql(" AND ").sql(row.alias()).sql(".key");
         one_of(query, &keys, |query, key| {
             query.integer(*key);
         });
     }
-    query.sql(" AND r.id");
+    query.sql(" AND ").sql(row.alias()).sql(".id");
     one_of(query, &ids, |query, id| {
         query.text(id.as_str());
     });
 }
 
 /// `_lastUpdated`: an instant of milliseconds is a span of one millisecond.
-fn last_updated(values: &Values, context: &CompileContext<'_>, query: &mut Query) {
+fn last_updated(row: Row<'_>, values: &Values, context: &CompileContext<'_>, query: &mut Query) {
     let dates = match values {
         Values::Dates(dates) => dates,
         Values::Missing(false) => return,
@@ -135,7 +239,8 @@ fn last_updated(values: &Values, context: &CompileContext<'_>, query: &mut Query
     if spans.len() <= MAX_OR {
         query.sql(" AND (");
         separated(query, &spans, " OR ", |query, (from, to)| {
-            query.sql("r.updated_us >= ").integer(*from).sql(" AND r.updated_us < ").integer(*to);
+            query.sql(row.alias()).sql(".updated_us >= ").integer(*from);
+            query.sql(" AND ").sql(row.alias()).sql(".updated_us < ").integer(*to);
         });
         query.sql(")");
     } else {
@@ -143,6 +248,7 @@ fn last_updated(values: &Values, context: &CompileContext<'_>, query: &mut Query
         separated(query, &spans, "), (", |query, (from, to)| {
             query.integer(*from).sql(", ").integer(*to);
         });
-        query.sql(")) AS v WHERE r.updated_us >= v.column1 AND r.updated_us < v.column2)");
+        query.sql(")) AS v WHERE ").sql(row.alias()).sql(".updated_us >= v.column1 AND ");
+        query.sql(row.alias()).sql(".updated_us < v.column2)");
     }
 }

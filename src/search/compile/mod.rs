@@ -9,13 +9,20 @@
 //! Spec: R4 search.html
 
 mod boxes;
+mod composites;
 mod driver;
 mod filters;
+mod include;
+mod linked;
+mod order;
 mod rows;
 mod write;
 
+pub use include::{called, referred, referring};
+
 use crate::search::compile::driver::Driver;
-use crate::search::{Position, SearchRequest, SortKey};
+use crate::search::compile::filters::Row;
+use crate::search::{Condition, Position, SearchRequest};
 use crate::store::{Dialect, Hasher, Query};
 
 /// What the meaning of a request depends on besides itself.
@@ -31,14 +38,14 @@ pub struct CompileContext<'a> {
 
 const COLUMNS: &str = "SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.method, r.codec, r.tail";
 
-/// The next `limit` matches after the position `after`, in the order of the request.
+/// The next `limit` matches from the position `at`, in the order of the request.
 ///
 /// Columns: rid, rtype, id, version, updated_us, method, codec, tail.
-pub fn page(request: &SearchRequest, context: &CompileContext<'_>, after: Option<&Position>, limit: u32) -> Query {
+pub fn page(request: &SearchRequest, context: &CompileContext<'_>, at: Option<&Position>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS);
     let driver = conditions(request, context, &mut query);
-    order(request, driver, after, &mut query);
+    order::write(request.control.sort, driver, context.dialect, at, &mut query);
     query.sql(" LIMIT ").integer(i64::from(limit));
     query
 }
@@ -65,10 +72,13 @@ pub fn matches(request: &SearchRequest, context: &CompileContext<'_>, limit: u32
 /// Writes ` FROM .. WHERE ..`.
 fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut Query) -> Driver {
     let driver = Driver::of(request);
+    let row = Row::searched(request);
     match driver {
         Driver::Criterion { place, parameter, is_stream: true } => {
             query.sql(" FROM (SELECT i.rid");
-            rows::write(query, &request.criteria[place], parameter, context);
+            if let Condition::Criterion(criterion) = &request.demands[place].condition {
+                rows::write(query, criterion, parameter, context);
+            }
             query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
         }
         Driver::Compartment { place, resource_type } => {
@@ -82,75 +92,37 @@ fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut
         }
     }
     filters::scope(request, query);
-    if let Driver::Criterion { place, is_stream: false, .. } = driver {
-        filters::criterion(request, &request.criteria[place], false, context, query);
+    // What drives but does not stream stands in front of the others.
+    if let Driver::Criterion { place, is_stream: false, .. } | Driver::Linked { place } = driver {
+        filters::condition(row, &request.demands[place].condition, false, context, query);
     }
     for (place, patients) in request.compartments.iter().enumerate() {
-        if !matches!(driver, Driver::Compartment { place: driving, .. } if driving == place) {
-            filters::compartment(patients, context, query);
+        match driver {
+            Driver::Compartment { place: driving, .. } if driving == place => {}
+            Driver::Members { place: driving } => {
+                filters::compartment(patients, driving == Some(place), context, query)
+            }
+            _ => filters::compartment(patients, false, context, query),
         }
     }
-    for (place, criterion) in request.criteria.iter().enumerate() {
-        if !matches!(driver, Driver::Criterion { place: driving, .. } if driving == place) {
-            filters::criterion(request, criterion, driver.is_some(), context, query);
+    if let Some(compartment) = request.unlisted_compartment() {
+        filters::unlisted(compartment, matches!(driver, Driver::Members { place: None }), context, query);
+    }
+    for (place, demand) in request.demands.iter().enumerate() {
+        let is_driver = matches!(driver, Driver::Criterion { place: driving, .. } | Driver::Linked { place: driving }
+            if driving == place);
+        if !is_driver {
+            filters::condition(row, &demand.condition, driver.is_some(), context, query);
         }
     }
     driver
-}
-
-fn order(request: &SearchRequest, driver: Driver, after: Option<&Position>, query: &mut Query) {
-    let sort = request.control.sort;
-    let text = match (sort.key, sort.is_descending) {
-        // Of the stream's own column SQLite knows that it comes sorted.
-        (SortKey::Created, _) if driver.is_stream() => {
-            if let Some(after) = after {
-                query.sql(" AND d.rid > ").integer(after.rid);
-            }
-            " ORDER BY d.rid"
-        }
-        (SortKey::Created, _) => {
-            if let Some(after) = after {
-                query.sql(" AND r.rid > ").integer(after.rid);
-            }
-            " ORDER BY r.rid"
-        }
-        (SortKey::LastUpdated, false) => {
-            if let Some(after) = after {
-                query.sql(" AND (r.updated_us, r.rid) > (").integer(after.updated_us);
-                query.sql(", ").integer(after.rid).sql(")");
-            }
-            " ORDER BY r.updated_us, r.rid"
-        }
-        (SortKey::LastUpdated, true) => {
-            if let Some(after) = after {
-                query.sql(" AND (r.updated_us, r.rid) < (").integer(after.updated_us);
-                query.sql(", ").integer(after.rid).sql(")");
-            }
-            " ORDER BY r.updated_us DESC, r.rid DESC"
-        }
-        (SortKey::Id, false) => {
-            if let Some(after) = after {
-                query.sql(" AND (r.id, r.rid) > (").text(&*after.id);
-                query.sql(", ").integer(after.rid).sql(")");
-            }
-            " ORDER BY r.id, r.rid"
-        }
-        (SortKey::Id, true) => {
-            if let Some(after) = after {
-                query.sql(" AND (r.id, r.rid) < (").text(&*after.id);
-                query.sql(", ").integer(after.rid).sql(")");
-            }
-            " ORDER BY r.id DESC, r.rid DESC"
-        }
-    };
-    query.sql(text);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fhir::{Id, ResourceKey, ResourceType};
-    use crate::search::{Handling, ParseContext, Sort, parse, parse_query_string};
+    use crate::search::{Compartment, Handling, ParseContext, Sort, parse, parse_query_string};
 
     /// 2013-01-01, 2014-01-01 and 2023-01-01.
     const Y2013: i64 = 1_356_998_400_000_000;
@@ -446,14 +418,46 @@ mod tests {
     }
 
     #[test]
-    fn pages_go_on_after_the_last_match() {
+    fn compartments_without_rows_of_their_own_are_found_by_references() {
         let hasher = hasher();
-        let after = Position { rid: 5, updated_us: 7, id: "x".to_owned() };
-        let end = |sort: &str, after: Option<&Position>| {
-            let query = page(&request("Patient", sort), &context(&hasher, Dialect::Sqlite), after, 10);
-            written(&query).0.split_once("r.rtype = ?").unwrap().1.to_owned()
+        let text_of = |center: &str, searched: &str, query: &str| {
+            let center =
+                ResourceKey { resource_type: ResourceType::parse(center).unwrap(), id: Id::parse("1").unwrap() };
+            let mut request = request(searched, query);
+            request.bound_by(Compartment::of(center, request.resource_type).unwrap());
+            written(&count(&request, &context(&hasher, Dialect::Sqlite))).0
         };
 
+        let members = " AND r.rid IN (SELECT i.rid FROM index_reference i WHERE i.param IN (?, ?) AND i.target = ?)";
+        assert!(text_of("Device", "Observation", "").ends_with(members));
+        assert!(text_of("Device", "Observation", "identifier=s|1").ends_with(
+            " AND EXISTS (SELECT 1 FROM index_reference i WHERE i.param IN (?, ?) AND i.target = ? AND i.rid = r.rid)"
+        ));
+        assert!(
+            text_of("Encounter", "Encounter", "")
+                .ends_with(" AND r.rid IN (SELECT c.rid FROM resource c WHERE c.key = ?)")
+        );
+        assert!(
+            text_of("Device", "", "")
+                .ends_with(" AND i.target = ? UNION SELECT c.rid FROM resource c WHERE c.key = ?)")
+        );
+        assert!(
+            text_of("Patient", "", "").ends_with(" AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient = ?)")
+        );
+    }
+
+    #[test]
+    fn pages_go_on_after_the_last_match() {
+        let hasher = hasher();
+        let after = Position { rid: 5, updated_us: 7, id: "x".to_owned(), is_backward: false, mark: "9".to_owned() };
+        let before = Position { is_backward: true, ..after.clone() };
+        const NEW: &str = " AND NOT EXISTS (SELECT 1 FROM change c WHERE c.rid = r.rid AND c.version = 1 AND c.seq > CAST(?'9' AS BIGINT))";
+        let end = |sort: &str, after: Option<&Position>| {
+            let query = page(&request("Patient", sort), &context(&hasher, Dialect::Sqlite), after, 10);
+            written(&query).0.split_once("r.rtype = ?").unwrap().1.replace(NEW, "")
+        };
+
+        assert_eq!(end("", Some(&before)), " AND r.rid < ? ORDER BY r.rid DESC LIMIT ?");
         assert_eq!(end("", None), " ORDER BY r.rid LIMIT ?");
         assert_eq!(end("organization=1", Some(&after)), " AND d.rid > ? ORDER BY d.rid LIMIT ?");
         assert_eq!(end("", Some(&after)), " AND r.rid > ? ORDER BY r.rid LIMIT ?");

@@ -1,13 +1,14 @@
 //! The rows of one index table that a criterion admits: what follows `SELECT i.rid`.
 
-use crate::search::compile::CompileContext;
 use crate::search::compile::boxes::{DateBox, ValueRange, date_boxes, value_ranges};
 use crate::search::compile::write::{And, Or, one_of, separated};
+use crate::search::compile::{CompileContext, composites};
 use crate::search::extract::CANONICAL_SYSTEM;
+use crate::search::facet::{Facet, type_of_identifier};
 use crate::search::fold::{end_of_prefix, fold, fold_code};
 use crate::search::{
-    Criterion, DateValue, Modifier, Parameter, ParameterKind, QuantityValue, ReferenceValue, TokenValue, Values,
-    dialect,
+    Criterion, DateValue, Modifier, Parameter, ParameterKind, QuantityValue, ReferenceValue, TokenValue,
+    TypedIdentifier, Values, dialect,
 };
 use crate::store::Query;
 
@@ -21,8 +22,14 @@ const MAX_PROBES: usize = 8;
 pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parameter, context: &CompileContext<'_>) {
     match &criterion.values {
         Values::Missing(_) | Values::Ids(_) => from(query, parameter),
+        Values::Tokens(tokens) if criterion.modifier == Some(Modifier::Identifier) => {
+            identifiers_among(query, parameter, tokens, context);
+        }
         Values::Tokens(tokens) => tokens_among(query, parameter, tokens, context),
+        Values::TypedIdentifiers(identifiers) => typed_identifiers(query, parameter, identifiers, context),
+        Values::Composites(composites) => composites::among(query, parameter, composites, context),
         Values::Strings(texts) => match criterion.modifier {
+            Some(Modifier::Text) => tokens_reading(query, parameter, texts),
             Some(Modifier::Exact) => strings_exact(query, parameter, texts, context),
             Some(Modifier::Contains) => strings_containing(query, parameter, texts, context),
             _ => {
@@ -47,6 +54,8 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
 /// How many exact keys of the table the criterion names; `None` when it names a range of them.
 pub(super) fn exact_keys(criterion: &Criterion, parameter: &Parameter) -> Option<usize> {
     match (&criterion.values, criterion.modifier) {
+        (Values::Tokens(_), Some(Modifier::Identifier)) => None,
+        (Values::TypedIdentifiers(identifiers), _) => Some(identifiers.len()),
         (Values::Tokens(tokens), _) => {
             let is_whole = |token: &TokenValue| token.code.is_some() && system_of(token, parameter).is_some();
             tokens.iter().all(is_whole).then_some(tokens.len())
@@ -72,20 +81,23 @@ pub(super) fn can_probe(criterion: &Criterion, parameter: &Parameter) -> bool {
         // `index_date_by_rid`
         (ParameterKind::Date, _) => true,
         // The few systems of one code are found first, see `tokens_among`.
-        (_, Values::Tokens(tokens)) if matches!(tokens.as_slice(), [only] if only.code.is_some()) => true,
+        (ParameterKind::Token, Values::Tokens(tokens)) if matches!(tokens.as_slice(), [only] if only.code.is_some()) => {
+            true
+        }
         _ => exact_keys(criterion, parameter).is_some_and(|keys| keys <= MAX_PROBES),
     }
 }
 
 /// The system that a token must have; an empty text is none.
-fn system_of<'a>(token: &'a TokenValue, parameter: &Parameter) -> Option<&'a str> {
+pub(super) fn system_of<'a>(token: &'a TokenValue, parameter: &Parameter) -> Option<&'a str> {
     token.system.as_deref().or(parameter.tokens.system)
 }
 
 /// ` FROM .. i WHERE i.param = ..`: the rows of `parameter`.
 fn from(query: &mut Query, parameter: &Parameter) {
     query.sql(match parameter.kind {
-        ParameterKind::Token | ParameterKind::Composite | ParameterKind::Special => " FROM index_token i",
+        ParameterKind::Token | ParameterKind::Special => " FROM index_token i",
+        ParameterKind::Composite => " FROM index_composite i",
         ParameterKind::String => " FROM index_string i",
         ParameterKind::Reference => " FROM index_reference i",
         ParameterKind::Date => " FROM index_date i",
@@ -112,15 +124,76 @@ fn rows_of(query: &mut Query, parameter: &Parameter) {
     query.sql(" WHERE i.param = ").integer(i64::from(parameter.id()));
 }
 
+/// `:identifier` of references: tokens under a number of their own.
+fn identifiers_among(query: &mut Query, parameter: &Parameter, tokens: &[TokenValue], context: &CompileContext<'_>) {
+    facet_rows(query, Facet::Identifier, parameter);
+    query.sql(" AND (");
+    separated(query, tokens, " OR ", |query, token| {
+        let mut and = And::default();
+        if let Some(code) = &token.code {
+            query.sql(and.next()).sql("i.code = ").integer(context.hasher.text(&fold_code(code)));
+        }
+        if let Some(system) = &token.system {
+            query.sql(and.next()).sql("i.system = ").integer(hash_system(system, context));
+        }
+    });
+    query.sql(")");
+}
+
+/// `:of-type` of identifiers.
+fn typed_identifiers(
+    query: &mut Query,
+    parameter: &Parameter,
+    identifiers: &[TypedIdentifier],
+    context: &CompileContext<'_>,
+) {
+    facet_rows(query, Facet::OfType, parameter);
+    query.sql(" AND (");
+    separated(query, identifiers, " OR ", |query, identifier| {
+        let kind = type_of_identifier(&identifier.system, &fold_code(&identifier.code));
+        query.sql("i.code = ").integer(context.hasher.text(&fold_code(&identifier.value)));
+        query.sql(" AND i.system = ").integer(context.hasher.text(&kind));
+    });
+    query.sql(")");
+}
+
+/// `:text` of tokens: which texts begin so is looked up where each stands once.
+fn tokens_reading(query: &mut Query, parameter: &Parameter, texts: &[String]) {
+    facet_rows(query, Facet::Text, parameter);
+    let param = i64::from(Facet::Text.of(parameter.id()));
+    query.sql(" AND i.code IN (");
+    separated(query, texts, " UNION ", |query, text| {
+        let (from, to) = range_of_prefix(&fold(text));
+        query.sql("SELECT x.code FROM token_text x WHERE x.param = ").integer(param);
+        query.sql(" AND x.text >= ").text(from).sql(" AND x.text < ").text(to);
+    });
+    query.sql(")");
+}
+
+fn facet_rows(query: &mut Query, facet: Facet, parameter: &Parameter) {
+    query.sql(" FROM index_token i WHERE i.param = ").integer(i64::from(facet.of(parameter.id())));
+}
+
+/// No system is 0.
+pub(super) fn hash_system(system: &str, context: &CompileContext<'_>) -> i64 {
+    if system.is_empty() { 0 } else { context.hasher.text(system) }
+}
+
+/// The texts that begin with `prefix`: from the first one to what is above all of them.
+pub(super) fn range_of_prefix(prefix: &str) -> (String, String) {
+    // Only prefixes of the very last code point have no end; this is above all other text.
+    let end = end_of_prefix(prefix).unwrap_or_else(|| "\u{10FFFF}".repeat(4));
+    (prefix.to_owned(), end)
+}
+
 fn tokens_among(query: &mut Query, parameter: &Parameter, tokens: &[TokenValue], context: &CompileContext<'_>) {
-    let hash_system = |system: &str| if system.is_empty() { 0 } else { context.hasher.text(system) };
     let (mut bare, mut whole, mut systems) = (Vec::new(), Vec::new(), Vec::new());
     for token in tokens {
         let code = token.code.as_ref().map(|code| context.hasher.text(&fold_code(code)));
         match (system_of(token, parameter), code) {
             (None, Some(code)) => bare.push(code),
-            (Some(system), Some(code)) => whole.push((code, hash_system(system))),
-            (Some(system), None) => systems.push(hash_system(system)),
+            (Some(system), Some(code)) => whole.push((code, hash_system(system, context))),
+            (Some(system), None) => systems.push(hash_system(system, context)),
             (None, None) => {}
         }
     }
@@ -220,17 +293,16 @@ fn beginning_with(
     from_here: &'static str,
     to_here: &'static str,
 ) {
-    // Only prefixes of the very last code point have no end; this is above all other text.
-    let end = |prefix: &str| end_of_prefix(prefix).unwrap_or_else(|| "\u{10FFFF}".repeat(4));
     match prefixes {
         [only] => {
-            let only = only.as_ref();
+            let (first, end) = range_of_prefix(only.as_ref());
             from(query, parameter);
-            query.sql(" AND ").sql(from_here).text(only).sql(" AND ").sql(to_here).text(end(only));
+            query.sql(" AND ").sql(from_here).text(first).sql(" AND ").sql(to_here).text(end);
         }
         _ => {
             from_values(query, parameter, prefixes, |query, prefix| {
-                query.text(prefix.as_ref()).sql(", ").text(end(prefix.as_ref()));
+                let (first, end) = range_of_prefix(prefix.as_ref());
+                query.text(first).sql(", ").text(end);
             });
             query.sql(" AND ").sql(from_here).sql("v.column1 AND ").sql(to_here).sql("v.column2");
         }
@@ -238,6 +310,16 @@ fn beginning_with(
 }
 
 fn references(query: &mut Query, parameter: &Parameter, targets: &[ReferenceValue], context: &CompileContext<'_>) {
+    let hashes = hashes_of(targets, context);
+    from(query, parameter);
+    query.sql(" AND i.target");
+    one_of(query, &hashes, |query, hash| {
+        query.integer(*hash);
+    });
+}
+
+/// Under what the index keeps the targets.
+pub(super) fn hashes_of(targets: &[ReferenceValue], context: &CompileContext<'_>) -> Vec<i64> {
     let mut hashes = Vec::with_capacity(targets.len());
     for target in targets {
         match target {
@@ -248,11 +330,7 @@ fn references(query: &mut Query, parameter: &Parameter, targets: &[ReferenceValu
             ReferenceValue::Url(url) => hashes.push(context.hasher.text(url)),
         }
     }
-    from(query, parameter);
-    query.sql(" AND i.target");
-    one_of(query, &hashes, |query, hash| {
-        query.integer(*hash);
-    });
+    hashes
 }
 
 fn uris_among(query: &mut Query, parameter: &Parameter, uris: &[impl AsRef<str>]) {
@@ -314,11 +392,58 @@ fn dates_among(query: &mut Query, parameter: &Parameter, dates: &[DateValue], co
     query.sql(")");
 }
 
-/// A range of values with the unit they must have; 0 admits any.
-struct Amount {
+/// A range of values with the unit they must have.
+pub(super) struct Amount {
     range: ValueRange,
+    /// 0 admits any.
     code: i64,
-    system: i64,
+    /// One of these; 0 admits any that a record can have.
+    systems: [i64; 2],
+}
+
+/// Where a table has amounts.
+pub(super) struct AmountColumns {
+    pub value: &'static str,
+    pub code: &'static str,
+    pub system: &'static str,
+}
+
+pub(super) fn amounts_of(quantities: &[QuantityValue], context: &CompileContext<'_>) -> Vec<Amount> {
+    let hash = |text: Option<&str>| text.map_or(0, |text| context.hasher.text(text));
+    let mut amounts = Vec::with_capacity(quantities.len());
+    for quantity in quantities {
+        let system = hash(quantity.system.as_deref());
+        let (code, systems) = match &quantity.canonical {
+            // What is written in the unit of the index has no other row.
+            Some(canonical) => (hash(Some(&canonical.unit)), [system, hash(Some(CANONICAL_SYSTEM))]),
+            None => (hash(quantity.code.as_deref()), [system, system]),
+        };
+        amounts.extend(value_ranges(quantity).into_iter().map(|range| Amount { range, code, systems }));
+    }
+    amounts
+}
+
+/// Writes that a row is of one of the amounts.
+pub(super) fn among_amounts(query: &mut Query, amounts: &[Amount], at: &AmountColumns, context: &CompileContext<'_>) {
+    separated(query, amounts, " OR ", |query, amount| {
+        let mut and = And::default();
+        if let Some(from) = amount.range.from {
+            query.sql(and.next()).sql(at.value).sql(" >= ").real(from);
+        }
+        if let Some(to) = amount.range.to {
+            query.sql(and.next()).sql(at.value).sql(" < ").real(to);
+        }
+        if amount.code != 0 {
+            query.sql(and.next()).sql(at.code).sql(" = ").integer(amount.code);
+        }
+        query.sql(and.next()).sql(at.system);
+        match amount.systems {
+            // Whoever names no system means the numbers as they are written.
+            [0, _] => query.sql(" <> ").integer(context.hasher.text(CANONICAL_SYSTEM)),
+            [only, other] if only == other => query.sql(" = ").integer(only),
+            [written, canonical] => query.sql(" IN (").integer(written).sql(", ").integer(canonical).sql(")"),
+        };
+    });
 }
 
 fn quantities_among(
@@ -327,53 +452,24 @@ fn quantities_among(
     quantities: &[QuantityValue],
     context: &CompileContext<'_>,
 ) {
-    let hash = |text: Option<&str>| text.map_or(0, |text| context.hasher.text(text));
-    let amounts: Vec<Amount> = quantities
-        .iter()
-        .flat_map(|quantity| {
-            let (code, system) = match &quantity.canonical {
-                Some(canonical) => (Some(&*canonical.unit), Some(CANONICAL_SYSTEM)),
-                None => (quantity.code.as_deref(), quantity.system.as_deref()),
-            };
-            let (code, system) = (hash(code), hash(system));
-            value_ranges(quantity).into_iter().map(move |range| Amount { range, code, system })
-        })
-        .collect();
-    // Whoever names no system means the numbers as written.
-    let canonical = context.hasher.text(CANONICAL_SYSTEM);
-    let has_canonical = parameter.kind == ParameterKind::Quantity;
+    let amounts = amounts_of(quantities, context);
     if amounts.len() > MAX_OR {
         from_values(query, parameter, &amounts, |query, amount| {
             query.real(amount.range.from.unwrap_or(f64::NEG_INFINITY)).sql(", ");
-            query.real(amount.range.to.unwrap_or(f64::INFINITY)).sql(", ");
-            query.integer(amount.code).sql(", ").integer(amount.system);
+            // The last one within, so that an open end of a Range, which is infinite, is within what has no end.
+            query.real(amount.range.to.map_or(f64::INFINITY, f64::next_down)).sql(", ");
+            let [system, other] = amount.systems;
+            query.integer(amount.code).sql(", ").integer(system).sql(", ").integer(other);
         });
-        query.sql(" AND i.value >= v.column1 AND i.value < v.column2");
-        query.sql(" AND (v.column3 = 0 OR i.code = v.column3) AND (i.system = v.column4 OR v.column4 = 0");
-        if has_canonical {
-            query.sql(" AND i.system <> ").integer(canonical);
-        }
-        query.sql(")");
+        query.sql(" AND i.value >= v.column1 AND i.value <= v.column2");
+        query.sql(" AND (v.column3 = 0 OR i.code = v.column3)");
+        query.sql(" AND (i.system = v.column4 OR i.system = v.column5 OR v.column4 = 0 AND i.system <> ");
+        query.integer(context.hasher.text(CANONICAL_SYSTEM)).sql(")");
         return;
     }
     from(query, parameter);
     query.sql(" AND (");
-    separated(query, &amounts, " OR ", |query, amount| {
-        let mut and = And::default();
-        if let Some(from) = amount.range.from {
-            query.sql(and.next()).sql("i.value >= ").real(from);
-        }
-        if let Some(to) = amount.range.to {
-            query.sql(and.next()).sql("i.value < ").real(to);
-        }
-        if amount.code != 0 {
-            query.sql(and.next()).sql("i.code = ").integer(amount.code);
-        }
-        if amount.system != 0 {
-            query.sql(and.next()).sql("i.system = ").integer(amount.system);
-        } else if has_canonical {
-            query.sql(and.next()).sql("i.system <> ").integer(canonical);
-        }
-    });
+    let at = AmountColumns { value: "i.value", code: "i.code", system: "i.system" };
+    among_amounts(query, &amounts, &at, context);
     query.sql(")");
 }

@@ -87,9 +87,10 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         }
     }
     rows.normalize();
+    // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
+    rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
+    // No two rows differ by their marks alone, so that they stay in order.
     edges::mark(&mut rows);
-    // The marks are part of the order.
-    rows.normalize();
     Ok(rows)
 }
 
@@ -390,6 +391,43 @@ mod tests {
     }
 
     #[test]
+    fn a_canonical_with_a_version_and_the_same_without_share_a_row() {
+        let rows = rows(json!({ "resourceType": "Patient", "meta": { "profile": ["http://p/x", "http://p/x|2"] } }));
+
+        let uris: Vec<(&str, Edge)> = rows.uris.iter().map(|row| (row.value.as_str(), row.edge)).collect();
+        assert_eq!(uris, [("http://p/x", Edge::Lowest), ("http://p/x|2", Edge::Highest)]);
+    }
+
+    /// Value, code, system and edge, by value.
+    fn amounts(resource: Value) -> Vec<(f64, i64, i64, Edge)> {
+        let rows = rows(resource);
+        let of = rows.quantities.iter().filter(|row| row.param == id("Observation", "value-quantity"));
+        let mut amounts: Vec<_> = of.map(|row| (row.value, row.code, row.system, row.edge)).collect();
+        amounts.sort_by(|left, right| left.0.total_cmp(&right.0));
+        amounts
+    }
+
+    #[test]
+    fn an_amount_has_a_row_in_the_usual_unit_unless_it_is_written_in_it() {
+        let observation = |value: Value| json!({ "resourceType": "Observation", "valueQuantity": value });
+        let ucum = "http://unitsofmeasure.org";
+        let row = |value, code, system, edge| (value, hash(code), hash(system), edge);
+
+        assert_eq!(
+            amounts(observation(json!({ "value": 1.1, "code": "g/dL", "system": ucum }))),
+            [row(1.1, "g/dL", ucum, Edge::Both), row(1100.0, "mg/dL", CANONICAL_SYSTEM, Edge::Neither)]
+        );
+        assert_eq!(
+            amounts(observation(json!({ "value": 110, "code": "mg/dL", "system": ucum }))),
+            [row(110.0, "mg/dL", ucum, Edge::Both)]
+        );
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "lbs", "system": ucum }))).len(), 1);
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "g/dL", "system": "urn:x" }))).len(), 1);
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "g/dL" }))).len(), 1);
+        assert!(amounts(observation(json!({ "code": "g/dL", "system": ucum }))).is_empty());
+    }
+
+    #[test]
     fn exact_hashes_stand_for_whole_texts_only() {
         let rows = rows(json!({ "resourceType": "Patient", "name": [{ "family": "Van Dyck" }] }));
         let param = id("Patient", "name");
@@ -440,8 +478,6 @@ mod tests {
         ];
         amounts.sort_by_key(|row| row.code);
         (amounts[0].edge, amounts[1].edge) = (Edge::Lowest, Edge::Highest);
-        let (code, system) = (hash("s-1"), hash(CANONICAL_SYSTEM));
-        amounts.insert(0, QuantityRow { param, value: 0.09, code, system, edge: Edge::Neither });
         assert_eq!(rows.quantities.iter().filter(|row| row.param == param).copied().collect::<Vec<_>>(), amounts);
         let mut patients = vec![hash("Patient/1"), hash("Patient/3")];
         patients.sort_unstable();

@@ -4,7 +4,12 @@
 
 use crate::fhir::ResourceType;
 use crate::search::query_text::split;
-use crate::search::{MAX_COUNT, SearchError, SearchRequest, Sort, SortKey, Summary, Total};
+use crate::search::{Include, MAX_COUNT, SearchError, SearchRequest, Sort, SortKey, Summary, Total};
+
+/// The types that `_type` names, as far as they are any.
+pub(super) fn types(value: &str) -> Vec<ResourceType> {
+    split(value, ',').filter_map(|name| ResourceType::parse(name).ok()).collect()
+}
 
 /// True when `name` selects nothing but shapes the answer.
 pub(super) fn is_control(name: &str) -> bool {
@@ -40,8 +45,10 @@ pub(super) fn read<'a>(
     let parameter = || name.chars().take(80).collect::<String>();
     let bad = |problem: &str| SearchError::BadValue { parameter: parameter(), problem: problem.to_owned() };
     let unsupported = |what| SearchError::Unsupported { parameter: parameter(), what };
-    if name.starts_with("_include") || name.starts_with("_revinclude") {
-        return Err(unsupported("including other resources"));
+    if let Some(include) = Include::read(name, value) {
+        request.includes.push(include?);
+        request.used.push((name.to_owned(), value.to_owned()));
+        return Ok(());
     }
     if let Some((code, modifier)) = name.split_once(':') {
         return Err(SearchError::UnknownModifier {

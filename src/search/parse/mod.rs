@@ -2,17 +2,14 @@
 //!
 //! Spec: R4 search.html#parameters, #errors
 
+mod conditions;
 mod control;
+mod modifiers;
 mod values;
 
-use std::fmt::Write as _;
-
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
-use crate::search::query_text::split;
-use crate::search::{
-    Control, Criterion, Handling, Modifier, Parameter, ParameterKind, Registry, SearchError, SearchRequest, Sort,
-    Subject, Summary,
-};
+use crate::search::include;
+use crate::search::{Control, Handling, Parameter, SearchError, SearchRequest, Sort, Summary};
 
 /// The most matches that a page may hold; a larger `_count` is lowered to it.
 pub const MAX_COUNT: u32 = 1000;
@@ -47,8 +44,10 @@ pub fn parse(
     let mut request = SearchRequest {
         resource_type,
         types: Vec::new(),
-        criteria: Vec::new(),
+        demands: Vec::new(),
         compartments: Vec::new(),
+        compartment: None,
+        includes: Vec::new(),
         control: Control {
             count: DEFAULT_COUNT,
             cursor: None,
@@ -60,15 +59,20 @@ pub fn parse(
         used: Vec::with_capacity(query.len()),
         ignored: Vec::new(),
     };
-    let mut all_values = 0;
+    let mut work = conditions::Work { context, values: 0 };
+    let scope = match resource_type {
+        Some(resource_type) => vec![resource_type],
+        // Read in full below; what is wrong with it is told there.
+        None => query.iter().filter(|(name, _)| name == "_type").flat_map(|(_, value)| control::types(value)).collect(),
+    };
     let mut seen = Vec::new();
     for (name, value) in query {
         if control::is_control(name) {
             control::read(&mut request, &mut seen, name, value)?;
         } else {
-            match criterion(resource_type, name, value, context, &mut all_values) {
-                Ok(criterion) => {
-                    request.criteria.push(criterion);
+            match work.demand(&scope, name, value) {
+                Ok(demand) => {
+                    request.demands.push(demand);
                     request.used.push((name.clone(), value.clone()));
                 }
                 Err(unknown @ SearchError::UnknownParameter { .. }) if context.handling == Handling::Lenient => {
@@ -78,6 +82,7 @@ pub fn parse(
             }
         }
     }
+    include::check(&request)?;
     Ok(request)
 }
 
@@ -90,146 +95,8 @@ fn left_out(unknown: &SearchError) -> Issue {
     }
 }
 
-fn criterion(
-    resource_type: Option<ResourceType>,
-    name: &str,
-    value: &str,
-    context: &ParseContext<'_>,
-    all_values: &mut usize,
-) -> Result<Criterion, SearchError> {
-    let parameter_name = || name.chars().take(80).collect::<String>();
-    let unsupported = |what| SearchError::Unsupported { parameter: parameter_name(), what };
-    if name.starts_with("_has:") || name == "_has" {
-        return Err(unsupported("searching by what refers to a resource"));
-    }
-    let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
-    if let Some((first, _)) = code.split_once('.').or_else(|| modifier?.split_once('.').map(|_| (code, ""))) {
-        // Told apart from a misspelt name, so that a typing error is not answered with a promise.
-        subject(resource_type, first)?;
-        return Err(unsupported("searching by the parameters of a referenced resource"));
-    }
-    let subject = subject(resource_type, code)?;
-    let modifier = match modifier {
-        Some(modifier) => Some(read_modifier(subject, code, modifier)?),
-        None => None,
-    };
-
-    let mut parts = Vec::new();
-    for part in split(value, ',') {
-        if part.trim().is_empty() {
-            return Err(SearchError::EmptyValue { parameter: parameter_name() });
-        }
-        if part.len() > MAX_VALUE_BYTES {
-            return Err(SearchError::TooLong { parameter: parameter_name(), limit: MAX_VALUE_BYTES });
-        }
-        *all_values += 1;
-        if parts.len() == MAX_VALUES || *all_values > MAX_ALL_VALUES {
-            return Err(SearchError::TooManyValues { parameter: parameter_name(), limit: MAX_VALUES });
-        }
-        parts.push(part);
-    }
-    let values = values::read(subject, modifier, &parts, context.bases)
-        .map_err(|problem| SearchError::BadValue { parameter: parameter_name(), problem })?;
-    parts.sort_unstable();
-    parts.dedup();
-    let mut text = name.to_owned();
-    let _ = write!(text, "={}", parts.join(","));
-    Ok(Criterion { subject, modifier, values, text })
-}
-
-/// What `code` names; refuses what has no rows in the index.
-fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, SearchError> {
-    match code {
-        "_id" => return Ok(Subject::Id),
-        "_lastUpdated" => return Ok(Subject::LastUpdated),
-        _ => {}
-    }
-    let registry = Registry::bundled();
-    let unsupported = |what| Err(SearchError::Unsupported { parameter: code.chars().take(80).collect(), what });
-    match code {
-        "_text" | "_content" => return unsupported("full text search"),
-        "_filter" => return unsupported("searching by an expression"),
-        "_query" => return unsupported("a named query"),
-        "_list" => return unsupported("searching by the entries of a list"),
-        _ => {}
-    }
-    let found = match resource_type {
-        Some(resource_type) => registry.parameter(resource_type, code),
-        None => registry.common_parameter(code),
-    };
-    match found {
-        Some(parameter) => match parameter.kind {
-            ParameterKind::Composite => unsupported("a composite search parameter"),
-            ParameterKind::Special => unsupported("a special search parameter"),
-            _ => Ok(Subject::Index(parameter)),
-        },
-        None => Err(SearchError::UnknownParameter {
-            parameter: code.chars().take(80).collect(),
-            scope: match resource_type {
-                Some(resource_type) => resource_type.name().to_owned(),
-                None => "a search over all types".to_owned(),
-            },
-            near: resource_type
-                .map(|resource_type| near(&registry.parameters(resource_type), code))
-                .unwrap_or_default(),
-        }),
-    }
-}
-
-fn read_modifier(subject: Subject, code: &str, modifier: &str) -> Result<Modifier, SearchError> {
-    if modifier == "missing" {
-        return Ok(Modifier::Missing);
-    }
-    let named = || format!("{code}:{}", modifier.chars().take(80).collect::<String>());
-    let unsupported = |what| Err(SearchError::Unsupported { parameter: named(), what });
-    let allowed = match subject {
-        Subject::LastUpdated => "':missing' only".to_owned(),
-        Subject::Id => match modifier {
-            "not" => return Ok(Modifier::Not),
-            _ => "':missing' or ':not'".to_owned(),
-        },
-        Subject::Index(parameter) => match (parameter.kind, modifier) {
-            (ParameterKind::Token, "not") => return Ok(Modifier::Not),
-            (ParameterKind::Token, "text" | "in" | "not-in" | "below" | "above" | "of-type") => {
-                return unsupported("this modifier of a token");
-            }
-            (ParameterKind::Token, _) => "':missing' or ':not'".to_owned(),
-            (ParameterKind::String, "exact") => return Ok(Modifier::Exact),
-            (ParameterKind::String, "contains") => return Ok(Modifier::Contains),
-            (ParameterKind::String, "text") => return unsupported("this modifier of a string"),
-            (ParameterKind::String, _) => "':missing', ':exact' or ':contains'".to_owned(),
-            (ParameterKind::Uri, "below") => return Ok(Modifier::Below),
-            (ParameterKind::Uri, "above") => return Ok(Modifier::Above),
-            (ParameterKind::Uri, _) => "':missing', ':below' or ':above'".to_owned(),
-            (ParameterKind::Reference, "identifier" | "above" | "below") => {
-                return unsupported("this modifier of a reference");
-            }
-            (ParameterKind::Reference, _) => match ResourceType::parse(modifier) {
-                Ok(named) if parameter.targets.is_empty() || parameter.targets.contains(&named) => {
-                    return Ok(Modifier::Type(named));
-                }
-                _ => reference_modifiers(parameter),
-            },
-            _ => "':missing' only".to_owned(),
-        },
-    };
-    let modifier = modifier.chars().take(80).collect();
-    Err(SearchError::UnknownModifier { parameter: code.to_owned(), modifier, allowed })
-}
-
-fn reference_modifiers(parameter: &Parameter) -> String {
-    let mut allowed = "':missing'".to_owned();
-    if parameter.targets.is_empty() {
-        allowed.push_str(" or the name of a resource type");
-    }
-    for target in &parameter.targets {
-        let _ = write!(allowed, ", ':{target}'");
-    }
-    allowed
-}
-
 /// The parameters whose names are nearly `code`: at most two letters away, the nearest first.
-fn near(parameters: &[&Parameter], code: &str) -> Vec<&'static str> {
+pub(super) fn near(parameters: &[&Parameter], code: &str) -> Vec<&'static str> {
     if code.len() > 64 {
         return Vec::new();
     }
@@ -269,7 +136,7 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::{ReferenceValue, SortKey, TokenValue, Total, Values, parse_query_string};
+    use crate::search::{Condition, ReferenceValue, Registry, SortKey, TokenValue, Total, Values, parse_query_string};
 
     const BASE: &str = "http://here/fhir";
 
@@ -284,7 +151,10 @@ mod tests {
     }
 
     fn values(type_name: &str, query: &str) -> Values {
-        strict(type_name, query).unwrap().criteria.remove(0).values
+        match strict(type_name, query).unwrap().demands.remove(0).condition {
+            Condition::Criterion(criterion) => criterion.values,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn token(system: Option<&str>, code: Option<&str>) -> TokenValue {
@@ -373,7 +243,7 @@ mod tests {
             (
                 "Observation",
                 "patient:Group=1",
-                "'patient' does not take the modifier ':Group'; it takes ':missing', ':Patient'",
+                "'patient' does not take the modifier ':Group'; it takes ':missing', ':identifier', ':Patient'",
             ),
             ("Patient", "name=", "'name' has an empty value"),
             ("Patient", "name=a,,b", "'name' has an empty value"),
@@ -387,17 +257,25 @@ mod tests {
             ("Observation", "value-quantity=NaN", "a number is written"),
             ("Observation", "subject=%23a", "give an id, Type/id or an absolute URL"),
             ("Observation", "subject:Patient=Group/1", "':Patient' asks for a Patient"),
-            ("Observation", "subject.name=x", "is not supported by this server yet"),
-            ("Observation", "subject:Patient.name=x", "is not supported by this server yet"),
+            ("Observation", "subject.teapot=x", "'teapot' is not a search parameter of Group"),
+            ("Observation", "subject:Practitioner.name=x", "after 'subject:' comes a resource type that it refers to"),
+            ("Observation", "code.name=x", "'code' is no reference"),
+            ("QuestionnaireResponse", "questionnaire.title=x", "by their canonical URL"),
+            ("Provenance", "target.name=x", "name one, as target:Patient"),
             ("Observation", "teapot.name=x", "'teapot' is not a search parameter of Observation"),
-            ("Patient", "_has:Observation:patient:code=1", "is not supported by this server yet"),
-            ("Observation", "code-value-quantity=a$5", "is not supported by this server yet"),
+            ("Patient", "_has:Observation:patient=1", "write _has:Type:reference:parameter"),
+            ("Patient", "_has:Teapot:patient:code=1", "comes the name of a resource type"),
+            ("Patient", "_has:Observation:code:code=1", "'code' is no reference"),
+            ("Patient", "_has:Observation:encounter:code=1", "'encounter' of Observation does not refer to Patient"),
+            ("Patient", "_list=$current-problems", "lists that a function finds"),
+            ("Patient", "identifier:of-type=a|b", "give system|code|value"),
+            ("Observation", "code-value-quantity=a", "give a value for each of its components, as code$value-quantity"),
+            ("Observation", "code-value-quantity=a$b", "'value-quantity' in it: a number is written"),
             ("Patient", "_text=x", "is not supported by this server yet"),
             ("Patient", "_count=-1", "give a whole number from 0"),
             ("Patient", "_count=1&_count=2", "'_count' may be given only once"),
             ("Patient", "_summary=yes", "give true, false, text, data or count"),
             ("Patient", "_sort=name", "sorting by anything but"),
-            ("Patient", "_include=Patient:organization", "is not supported by this server yet"),
             ("Patient", "_type=Patient", "leave it out"),
             ("", "_type=Teapot", "give names of resource types"),
         ];
@@ -414,7 +292,7 @@ mod tests {
 
         assert_eq!(request.used, [("name".to_owned(), "eve".to_owned())]);
         assert_eq!(request.ignored.len(), 1);
-        for query in ["name:teapot=x", "birthdate=x", "_has:Observation:patient:code=1", "name="] {
+        for query in ["name:teapot=x", "birthdate=x", "_has:Observation:code:code=1", "name="] {
             assert!(search("Patient", query, Handling::Lenient).is_err(), "{query}");
         }
     }
@@ -440,7 +318,7 @@ mod tests {
     fn a_search_over_all_types_takes_what_all_have() {
         let request = strict("", "_type=Patient,Observation&_tag=a&_lastUpdated=gt2020&_id=1").unwrap();
 
-        assert_eq!((request.types.len(), request.criteria.len()), (2, 3));
+        assert_eq!((request.types.len(), request.demands.len()), (2, 3));
     }
 
     #[test]

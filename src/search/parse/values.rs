@@ -7,14 +7,17 @@ use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType
 use crate::search::fold::fold;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
-    CanonicalQuantity, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject,
-    TokenValue, Values,
+    CanonicalQuantity, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Registry,
+    Subject, TokenValue, TypedIdentifier, Values,
 };
 
 const ESCAPES: &str = "a backslash stands only before ',', '|', '$' or another backslash";
 
 /// Reads the parts of a value, which are still escaped and not empty.
+///
+/// `of` is the type that the parameter is of.
 pub(super) fn read(
+    of: Option<ResourceType>,
     subject: Subject,
     modifier: Option<Modifier>,
     parts: &[&str],
@@ -32,6 +35,12 @@ pub(super) fn read(
         Subject::LastUpdated => return Ok(Values::Dates(each(parts, date)?)),
         Subject::Index(parameter) => parameter,
     };
+    match modifier {
+        Some(Modifier::Text) => return Ok(Values::Strings(each(parts, |part| text(part, modifier))?)),
+        Some(Modifier::OfType) => return Ok(Values::TypedIdentifiers(each(parts, typed_identifier)?)),
+        Some(Modifier::Identifier) => return Ok(Values::Tokens(each(parts, token)?)),
+        _ => {}
+    }
     Ok(match kind.kind {
         ParameterKind::Token => Values::Tokens(each(parts, token)?),
         ParameterKind::String => Values::Strings(each(parts, |part| text(part, modifier))?),
@@ -40,7 +49,8 @@ pub(super) fn read(
         ParameterKind::Number => Values::Quantities(each(parts, number)?),
         ParameterKind::Quantity => Values::Quantities(each(parts, quantity)?),
         ParameterKind::Uri => Values::Uris(each(parts, plain)?),
-        ParameterKind::Composite | ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
+        ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, bases))?),
+        ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
     })
 }
 
@@ -64,6 +74,40 @@ fn token(part: &str) -> Result<TokenValue, String> {
         return Err("give a code, a system, or both as system|code".to_owned());
     }
     Ok(TokenValue { system: Some(plain(system)?), code: filled(code)? })
+}
+
+/// `system|code|value`
+fn typed_identifier(part: &str) -> Result<TypedIdentifier, String> {
+    let mut pieces = split(part, '|');
+    match (pieces.next(), pieces.next(), pieces.next(), pieces.next()) {
+        (Some(system), Some(code), Some(value), None) if !code.is_empty() && !value.is_empty() => {
+            Ok(TypedIdentifier { system: plain(system)?, code: plain(code)?, value: plain(value)? })
+        }
+        _ => Err("give system|code|value: the type of the identifier, and what it is".to_owned()),
+    }
+}
+
+/// `first$second`: a value for each component.
+///
+/// Spec: R4 search.html#composite
+fn composite(
+    of: Option<ResourceType>,
+    parameter: &'static Parameter,
+    part: &str,
+    bases: &[String],
+) -> Result<Vec<Values>, String> {
+    let components = of.and_then(|of| Registry::bundled().components(of, parameter));
+    let components = components.ok_or("its components can't be compared here")?;
+    let pieces: Vec<&str> = split(part, '$').collect();
+    if pieces.len() != components.len() || pieces.iter().any(|piece| piece.trim().is_empty()) {
+        let names: Vec<&str> = components.iter().map(|component| component.code()).collect();
+        return Err(format!("give a value for each of its components, as {}", names.join("$")));
+    }
+    let value = |(component, piece): (&&'static Parameter, &&str)| {
+        read(of, Subject::Index(component), None, &[piece], bases)
+            .map_err(|problem| format!("'{}' in it: {problem}", component.code()))
+    };
+    components.iter().zip(&pieces).map(value).collect()
 }
 
 fn text(part: &str, modifier: Option<Modifier>) -> Result<String, String> {
@@ -168,9 +212,9 @@ fn number_of(part: &str) -> &str {
     prefix(split(part, '|').next().unwrap_or_default()).1
 }
 
-/// The number in the canonical unit; `None` when the code is not understood.
+/// The number in the unit that the index has it in; `None` when the code is not understood.
 fn canonical(number: &str, code: &str) -> Option<CanonicalQuantity> {
-    let conversion = ucum::canonical(code)?;
+    let conversion = ucum::usual(code)?;
     let (value, half_step) = Exact::with_half_step(number)?;
     let tenth = value.magnitude().times(&Exact::parse("0.1")?);
     let around = |distance: &Exact| (conversion.apply(&value.minus(distance)), conversion.apply(&value.plus(distance)));

@@ -11,6 +11,8 @@ on_both!(
     every_claimed_interaction_of_patients_works,
     every_claimed_interaction_of_the_system_works,
     every_claimed_search_parameter_of_patients_is_taken,
+    every_claimed_include_of_patients_is_taken,
+    every_claimed_compartment_is_searched,
     the_statement_says_what_it_is,
 );
 
@@ -101,6 +103,28 @@ async fn every_claimed_search_parameter_of_patients_is_taken(server: &TestServer
             _ => "x",
         };
         server.get(&format!("Patient?{name}={value}")).await.expect(200);
+    }
+}
+
+async fn every_claimed_include_of_patients_is_taken(server: &TestServer) {
+    let claimed = patients(server).await;
+    for (member, parameter, fewest) in [("searchInclude", "_include", 3), ("searchRevInclude", "_revinclude", 100)] {
+        let values = claimed[member].as_array().unwrap();
+        assert!(values.len() > fewest, "{member}: {}", values.len());
+        for value in values {
+            server.get(&format!("Patient?{parameter}={}", value.as_str().unwrap())).await.expect(200);
+        }
+    }
+}
+
+async fn every_claimed_compartment_is_searched(server: &TestServer) {
+    let statement = statement(server).await;
+    let claimed = statement["rest"][0]["compartment"].as_array().unwrap();
+    assert_eq!(claimed.len(), 5);
+    for center in ["Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"] {
+        let url = format!("http://hl7.org/fhir/CompartmentDefinition/{}", center.to_lowercase());
+        assert!(claimed.contains(&json!(url)), "{url}");
+        server.get(&format!("{center}/1/*")).await.expect(200);
     }
 }
 

@@ -4,5 +4,6 @@ mod bad_input;
 mod capabilities;
 mod headers;
 mod packing;
+mod paging;
 mod refusals;
 mod subsets;

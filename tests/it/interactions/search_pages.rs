@@ -136,7 +136,7 @@ async fn what_a_search_cannot_read_is_refused(server: &TestServer) {
         "family=%ff",
         "identifier=|",
         "general-practitioner.nonsense=x",
-        "_include=Patient:organization",
+        "_include=Patient:teapot",
     ] {
         server.get(&format!("Patient?{query}")).await.refused(400);
     }

@@ -1,6 +1,6 @@
 //! Search for quantities in other units than the record's.
 //!
-//! Spec: R4 search.html#quantity; UCUM 2.1
+//! Spec: R4 search.html#quantity; UCUM 2.2
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,8 @@ async fn fill(server: &TestServer, observations: &[Value]) {
 async fn check(server: &TestServer, cases: &[(&str, &[&str])]) {
     for (amount, wanted) in cases {
         let (value, code) = amount.split_once(' ').unwrap();
-        let code = code.replace('%', "%25").replace('[', "%5B").replace(']', "%5D").replace('{', "%7B").replace('}', "%7D");
+        let code =
+            code.replace('%', "%25").replace('[', "%5B").replace(']', "%5D").replace('{', "%7B").replace('}', "%7D");
         check_written(server, &format!("{value}|http://unitsofmeasure.org|{code}"), wanted).await;
     }
 }
@@ -194,12 +195,7 @@ async fn international_units_are_compared_with_themselves_alone(server: &TestSer
 
     check(
         server,
-        &[
-            ("20 [IU]/L", &["iu", "milli"]),
-            ("20 [arb'U]/L", &["arbitrary"]),
-            ("20 U/L", &["enzyme"]),
-            ("gt0 /L", &[]),
-        ],
+        &[("20 [IU]/L", &["iu", "milli"]), ("20 [arb'U]/L", &["arbitrary"]), ("20 U/L", &["enzyme"]), ("gt0 /L", &[])],
     )
     .await;
 }
@@ -227,9 +223,7 @@ async fn without_a_system_numbers_are_compared_as_written(server: &TestServer) {
 
 async fn ranges_and_series_are_found_in_other_units(server: &TestServer) {
     let ucum = |value: f64, code: &str| json!({ "value": value, "system": "http://unitsofmeasure.org", "code": code });
-    let condition = |id: &str, range: Value| {
-        json!({ "resourceType": "Condition", "id": id, "subject": { "display": "x" }, "onsetRange": range })
-    };
+    let condition = |id: &str, range: Value| json!({ "resourceType": "Condition", "id": id, "subject": { "display": "x" }, "onsetRange": range });
     for (id, range) in [
         ("closed", json!({ "low": ucum(24.0, "mo"), "high": ucum(36.0, "mo") })),
         ("open", json!({ "low": ucum(10.0, "a") })),
@@ -249,16 +243,12 @@ async fn ranges_and_series_are_found_in_other_units(server: &TestServer) {
         ("lt1", &["below"]),
         ("le2", &["below", "closed"]),
     ] {
-        let mut found =
-            server.found(&format!("Condition?onset-age={amount}|http://unitsofmeasure.org|a")).await;
+        let mut found = server.found(&format!("Condition?onset-age={amount}|http://unitsofmeasure.org|a")).await;
         found.sort();
         assert_eq!(found, wanted, "{amount}");
     }
-    check(
-        server,
-        &[("ge0.02 V", &["series"]), ("gt0.02 V", &[]), ("le-3000 uV", &["series"]), ("lt-3000 uV", &[])],
-    )
-    .await;
+    check(server, &[("ge0.02 V", &["series"]), ("gt0.02 V", &[]), ("le-3000 uV", &["series"]), ("lt-3000 uV", &[])])
+        .await;
 }
 
 async fn many_amounts_are_found_by_their_own_units(server: &TestServer) {

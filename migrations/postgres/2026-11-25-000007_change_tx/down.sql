@@ -1,0 +1,2 @@
+DROP INDEX change_by_tx;
+ALTER TABLE change DROP COLUMN tx;

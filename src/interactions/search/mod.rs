@@ -1,0 +1,95 @@
+//! The search interaction: one page of matches.
+//!
+//! Spec: R4 http.html#search, search.html
+
+mod cursor;
+
+use crate::access::Caller;
+use crate::clock;
+use crate::fhir::Issue;
+use crate::interactions::InteractionError;
+use crate::interactions::include::{Included, included};
+use crate::interactions::search::cursor::{Cursor, foreign};
+use crate::search::{CompileContext, Position, SearchRequest, Total, count, page};
+use crate::store::{Reader, ResourceRow};
+
+/// One page of matches.
+#[derive(Debug)]
+pub struct SearchPage {
+    pub rows: Vec<ResourceRow>,
+    /// What `_include` and `_revinclude` brought along.
+    pub included: Vec<ResourceRow>,
+    /// What there is to say about the page.
+    pub remarks: Vec<Issue>,
+    /// Cursor of the next page (`SearchRequest.control.cursor`); `None` on the last one.
+    pub next: Option<String>,
+    /// Cursor of the page before; `None` on the first one.
+    pub previous: Option<String>,
+    /// Number of all matches, when asked for or known for free.
+    pub total: Option<i64>,
+}
+
+/// The page that `request` asks for.
+pub fn search(
+    reader: &mut Reader<'_>,
+    _caller: &Caller,
+    request: &SearchRequest,
+    zone_minutes: i16,
+) -> Result<SearchPage, InteractionError> {
+    let hasher = reader.hasher();
+    let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
+    if request.is_count_only() {
+        let total = reader.number(&count(request, &context))?;
+        let (included, remarks) = (Vec::new(), Vec::new());
+        return Ok(SearchPage { rows: Vec::new(), included, remarks, next: None, previous: None, total: Some(total) });
+    }
+    let seal = reader.seal();
+    let at = match &request.control.cursor {
+        Some(text) => Some(position(reader, Cursor::parse(text, request, &seal)?)?),
+        None => None,
+    };
+    let wanted = request.control.count;
+    let mut rows = reader.rows(&page(request, &context, at.as_ref(), wanted + 1))?;
+    let has_more = rows.len() > wanted as usize;
+    rows.truncate(wanted as usize);
+    let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
+    if is_backward {
+        rows.reverse();
+    }
+    let (has_next, has_previous) = match &at {
+        None => (has_more, false),
+        Some(at) if at.is_backward => (true, has_more),
+        Some(_) => (has_more, true),
+    };
+    let (mut next, mut previous) = (None, None);
+    if let (Some(first), Some(last)) = (rows.first(), rows.last())
+        && (has_next || has_previous)
+    {
+        let mark = match &at {
+            Some(at) => at.mark.clone(),
+            // Taken after the page: what was created in between may be shown, once, for no match changes its place.
+            None => reader.mark()?,
+        };
+        let link = |row: &ResourceRow, is_backward| {
+            Cursor { rid: row.rid, is_backward, mark: mark.clone() }.to_text(request, &seal)
+        };
+        next = has_next.then(|| link(last, false));
+        previous = has_previous.then(|| link(first, true));
+    }
+    let total = match request.control.total {
+        Some(Total::None) => None,
+        Some(Total::Accurate | Total::Estimate) => Some(reader.number(&count(request, &context))?),
+        // One page that holds everything has counted already.
+        None if at.is_none() && !has_more => Some(rows.len() as i64),
+        None => None,
+    };
+    let Included { rows: included, remark } = included(reader, &request.includes, &rows)?;
+    Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
+}
+
+/// Where the match of the cursor stood when the first page was read.
+fn position(reader: &mut Reader<'_>, cursor: Cursor) -> Result<Position, InteractionError> {
+    let Cursor { rid, is_backward, mark } = cursor;
+    let (id, updated_us) = reader.stood(rid, &mark)?.ok_or_else(foreign)?;
+    Ok(Position { rid, updated_us, id, is_backward, mark })
+}

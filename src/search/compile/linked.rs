@@ -1,0 +1,114 @@
+//! Conditions on other resources: those that a resource refers to, and those that refer to it.
+//!
+//! Each is either gathered into a set, when what decides seems to leave few resources, or looked up for one resource
+//! at a time, so that a page costs the same however many there are.
+//!
+//! Spec: R4 search.html#chaining, #has, #list
+
+use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::search::compile::driver::leaves_few;
+use crate::search::compile::filters::{self, Row};
+use crate::search::compile::write::{one_of, separated};
+use crate::search::compile::{CompileContext, rows};
+use crate::search::{Chain, Condition, Criterion, Has, Modifier, Registry, Subject, Values};
+use crate::store::Query;
+
+/// ` AND ..`: something that `row` refers to meets the chain.
+pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, query: &mut Query) {
+    let by = i64::from(chain.by.id());
+    if chain.targets.iter().all(|(_, condition)| leaves_few(condition)) {
+        query.sql(" AND ").sql(row.alias()).sql(".rid IN (SELECT i.rid");
+        chain_rows(row, chain, context, query);
+        query.sql(")");
+        return;
+    }
+    let target = row.inner();
+    query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN resource ").sql(target.alias());
+    query.sql(" WHERE i.rid = ").sql(row.alias()).sql(".rid AND i.param = ").integer(by);
+    query.sql(" AND ").sql(target.alias()).sql(".key = i.target AND ").sql(target.alias()).sql(".method <> 2 AND (");
+    by_type(target, &chain.targets, context, query);
+    query.sql("))");
+}
+
+/// ` FROM index_reference i WHERE ..`: the rows of the reference whose targets meet the chain.
+pub(super) fn chain_rows(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, query: &mut Query) {
+    query.sql(" FROM index_reference i WHERE i.param = ").integer(i64::from(chain.by.id()));
+    query.sql(" AND i.target IN (");
+    separated(query, &chain.targets, " UNION ALL ", |query, (of, condition)| {
+        let target = row.inner();
+        query.sql("SELECT ").sql(target.alias()).sql(".key FROM resource ").sql(target.alias());
+        query.sql(" WHERE ").sql(target.alias()).sql(".rid IN (");
+        set(target.inner(), *of, condition, context, query);
+        query.sql(")");
+    });
+    query.sql(")");
+}
+
+/// ` AND ..`: something that refers to `row` meets the condition.
+pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: &mut Query) {
+    let by = i64::from(has.by.id());
+    let source = row.inner();
+    if leaves_few(&has.condition) {
+        query.sql(" AND ").sql(row.alias()).sql(".key IN (SELECT i.target FROM index_reference i WHERE i.param = ");
+        query.integer(by).sql(" AND i.rid IN (");
+        set(source, has.source, &has.condition, context, query);
+        query.sql("))");
+        return;
+    }
+    query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN resource ").sql(source.alias());
+    query.sql(" WHERE i.param = ").integer(by).sql(" AND i.target = ").sql(row.alias()).sql(".key AND ");
+    query.sql(source.alias()).sql(".rid = i.rid AND ").sql(source.alias()).sql(".method <> 2");
+    filters::condition(source.of(&[has.source]), &has.condition, true, context, query);
+    query.sql(")");
+}
+
+/// ` AND ..`: one of the Lists has `row` among its entries.
+pub(super) fn listed(row: Row<'_>, lists: &[Id], context: &CompileContext<'_>, query: &mut Query) {
+    let list = row.inner();
+    let item = Registry::bundled().parameter(ResourceType::LIST, "item").map_or(0, |item| i64::from(item.id()));
+    query.sql(" AND ").sql(row.alias()).sql(".key IN (SELECT i.target FROM resource ").sql(list.alias());
+    query.sql(" CROSS JOIN index_reference i WHERE ").sql(list.alias()).sql(".key");
+    one_of(query, lists, |query, id| {
+        query.integer(context.hasher.key(&ResourceKey { resource_type: ResourceType::LIST, id: id.clone() }));
+    });
+    query.sql(" AND ").sql(list.alias()).sql(".method <> 2 AND i.rid = ").sql(list.alias());
+    query.sql(".rid AND i.param = ").integer(item).sql(")");
+}
+
+/// `.. OR ..`: the type of `row` with what is demanded of it.
+pub(super) fn by_type(
+    row: Row<'_>,
+    types: &[(ResourceType, Condition)],
+    context: &CompileContext<'_>,
+    query: &mut Query,
+) {
+    separated(query, types, " OR ", |query, (of, condition)| {
+        query.sql("(").sql(row.alias()).sql(".rtype = ").integer(i64::from(of.code()));
+        filters::condition(row.of(&[*of]), condition, true, context, query);
+        query.sql(")");
+    });
+}
+
+/// `SELECT ..`: the numbers of all resources of the type that meet the condition; `row` is free to stand for them.
+fn set(row: Row<'_>, of: ResourceType, condition: &Condition, context: &CompileContext<'_>, query: &mut Query) {
+    match condition {
+        Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. })
+            if criterion.modifier != Some(Modifier::Not) && criterion.values != Values::Missing(true) =>
+        {
+            query.sql("SELECT i.rid");
+            rows::write(query, criterion, parameter, context);
+        }
+        Condition::Chain(chain) => {
+            query.sql("SELECT i.rid");
+            chain_rows(row, chain, context, query);
+        }
+        _ => {
+            let types = [of];
+            let row = row.of(&types);
+            query.sql("SELECT ").sql(row.alias()).sql(".rid FROM resource ").sql(row.alias());
+            query.sql(" WHERE ").sql(row.alias()).sql(".method <> 2 AND ").sql(row.alias()).sql(".rtype = ");
+            query.integer(i64::from(of.code()));
+            filters::condition(row, condition, false, context, query);
+        }
+    }
+}

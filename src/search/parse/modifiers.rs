@@ -1,0 +1,66 @@
+//! How a parameter may be modified.
+//!
+//! Spec: R4 search.html#modifiers
+
+use std::fmt::Write as _;
+
+use crate::fhir::ResourceType;
+use crate::search::{Modifier, Parameter, ParameterKind, SearchError, Subject};
+
+pub(super) fn read_modifier(subject: Subject, code: &str, modifier: &str) -> Result<Modifier, SearchError> {
+    if modifier == "missing" {
+        return Ok(Modifier::Missing);
+    }
+    let named = || format!("{code}:{}", modifier.chars().take(80).collect::<String>());
+    let unsupported = |what| Err(SearchError::Unsupported { parameter: named(), what });
+    let allowed = match subject {
+        Subject::LastUpdated => "':missing' only".to_owned(),
+        Subject::Id => match modifier {
+            "not" => return Ok(Modifier::Not),
+            _ => "':missing' or ':not'".to_owned(),
+        },
+        Subject::Index(parameter) => match (parameter.kind, modifier) {
+            (ParameterKind::Token, "not") => return Ok(Modifier::Not),
+            (ParameterKind::Token, "text") => return Ok(Modifier::Text),
+            (ParameterKind::Token, "of-type") if parameter.tokens.may_be_identifiers => return Ok(Modifier::OfType),
+            (ParameterKind::Token, "in" | "not-in" | "below" | "above") => {
+                return unsupported("this modifier of a token");
+            }
+            (ParameterKind::Token, _) if parameter.tokens.may_be_identifiers => {
+                "':missing', ':not', ':text' or ':of-type'".to_owned()
+            }
+            (ParameterKind::Token, _) => "':missing', ':not' or ':text'".to_owned(),
+            (ParameterKind::String, "exact") => return Ok(Modifier::Exact),
+            (ParameterKind::String, "contains") => return Ok(Modifier::Contains),
+            (ParameterKind::String, "text") => return unsupported("this modifier of a string"),
+            (ParameterKind::String, _) => "':missing', ':exact' or ':contains'".to_owned(),
+            (ParameterKind::Uri, "below") => return Ok(Modifier::Below),
+            (ParameterKind::Uri, "above") => return Ok(Modifier::Above),
+            (ParameterKind::Uri, _) => "':missing', ':below' or ':above'".to_owned(),
+            (ParameterKind::Reference, "identifier") => return Ok(Modifier::Identifier),
+            (ParameterKind::Reference, "above" | "below") => {
+                return unsupported("this modifier of a reference");
+            }
+            (ParameterKind::Reference, _) => match ResourceType::parse(modifier) {
+                Ok(named) if parameter.targets.is_empty() || parameter.targets.contains(&named) => {
+                    return Ok(Modifier::Type(named));
+                }
+                _ => reference_modifiers(parameter),
+            },
+            _ => "':missing' only".to_owned(),
+        },
+    };
+    let modifier = modifier.chars().take(80).collect();
+    Err(SearchError::UnknownModifier { parameter: code.to_owned(), modifier, allowed })
+}
+
+fn reference_modifiers(parameter: &Parameter) -> String {
+    let mut allowed = "':missing', ':identifier'".to_owned();
+    if parameter.targets.is_empty() {
+        allowed.push_str(" or the name of a resource type");
+    }
+    for target in &parameter.targets {
+        let _ = write!(allowed, ", ':{target}'");
+    }
+    allowed
+}

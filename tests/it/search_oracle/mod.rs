@@ -1,0 +1,45 @@
+//! Search compared with an oracle that knows nothing of the server's own search: its own reading of values, its own
+//! comparisons, over all resources one by one.
+//!
+//! Spec: R4 search.html
+
+mod date_table;
+mod decimals;
+mod generated;
+mod number_table;
+mod oracle;
+mod parameters;
+mod queries;
+mod random;
+mod resources;
+mod shrink;
+mod spans;
+
+use serde_json::{Value, json};
+
+use crate::support::{TestServer, bundle};
+
+/// Puts all resources under their own ids, some hundred at a time.
+async fn fill(server: &TestServer, resources: &[Value]) {
+    for some in resources.chunks(200) {
+        let put = |resource: &Value| {
+            let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+            json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
+        };
+        let entries: Vec<Value> = some.iter().map(put).collect();
+        server.post("", &bundle("transaction", &entries)).await.expect(200);
+    }
+}
+
+/// A value as a query string holds it: all but letters and digits in percent signs.
+fn encoded(value: &str) -> String {
+    let mut text = String::new();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
