@@ -242,7 +242,7 @@ fn usual_units_keep_their_numbers_and_others_become_them() {
         ("72", "{beats}/min", "/min", "72"),
         ("1.2", "Hz", "/min", "72"),
         ("0.1", "kU/L", "U/L", "100"),
-        ("5", "mL", "fL", "5e15"),
+        ("5", "mL", "fL", "5e12"),
         ("2", "h", "s", "7200"),
         ("7.4", "[pH]", "[pH]", "7.4"),
         ("5", "[iU]/L", "m[IU]/L", "5000"),
