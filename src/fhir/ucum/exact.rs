@@ -32,13 +32,6 @@ impl Exact {
 
     /// Reads a number as JSON, search and SampledData write it (`.5` stands in the latter); `None` when it is none.
     pub fn parse(text: &str) -> Option<Exact> {
-        Exact::with_half_step(text).map(|(value, _)| value)
-    }
-
-    /// The number, and half a unit of its last written digit: 5.40 and 0.005.
-    ///
-    /// Spec: R4 search.html#number
-    pub fn with_half_step(text: &str) -> Option<(Exact, Exact)> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, written_exponent(exponent)?),
             None => (text, 0),
@@ -67,8 +60,14 @@ impl Exact {
             count += usize::from(!digits.is_zero());
         }
         let place = exponent.saturating_sub(i32::try_from(fraction.len()).unwrap_or(i32::MAX));
-        let value = Exact::scaled(is_negative, digits, place.saturating_add(dropped));
-        Some((value, Exact::scaled(false, Natural::from_u64(5), place.saturating_sub(1))))
+        Some(Exact::scaled(is_negative, digits, place.saturating_add(dropped)))
+    }
+
+    /// Half of ten to the power of `place`: what a number whose last digit stands there leaves open.
+    ///
+    /// Spec: R4 search.html#number
+    pub fn half_step(place: i32) -> Exact {
+        Exact::scaled(false, Natural::from_u64(5), place.saturating_sub(1))
     }
 
     /// `digits` times ten to the power of `place`.
@@ -106,9 +105,9 @@ impl Exact {
         Exact { is_negative: !self.is_negative, ..self.clone() }
     }
 
-    /// Without its sign.
-    pub fn magnitude(&self) -> Exact {
-        Exact { is_negative: false, ..self.clone() }
+    /// A tenth of it, without its sign.
+    pub fn tenth(&self) -> Exact {
+        Exact { is_negative: false, over: self.over.clone(), under: self.under.times(&Natural::from_u64(10)) }
     }
 
     /// The product with the factor of a unit; `None` when the result is longer than a factor may be.
@@ -278,8 +277,8 @@ mod tests {
         assert_eq!(exact("0.5").inverted().reduced(), Some((2, 1)));
         assert_eq!(exact("-0.75").reduced(), Some((-3, 4)));
         assert_eq!(exact("1e60").reduced(), None);
-        let (value, half) = Exact::with_half_step("1.50e2").unwrap();
-        assert_eq!((value, half), (exact("150"), exact("0.5")));
+        assert_eq!((exact("-37").tenth(), exact("0").tenth()), (exact("3.7"), exact("0")));
+        assert_eq!((Exact::half_step(0), Exact::half_step(-2)), (exact("0.5"), exact("0.005")));
     }
 
     #[test]

@@ -185,21 +185,28 @@ fn date(part: &str) -> Result<DateValue, String> {
 
 fn number(part: &str) -> Result<QuantityValue, String> {
     let (prefix, rest) = prefix(part);
-    let decimal = Decimal::parse(rest).map_err(|error| with_prefixes(&error.to_string()))?;
+    let decimal = decimal(rest)?;
     let (value, implicit) = (decimal.value(), decimal.implicit_range());
     Ok(QuantityValue { prefix, value, implicit, system: None, code: None, canonical: None })
 }
 
+fn decimal(text: &str) -> Result<Decimal, String> {
+    Decimal::parse(text).map_err(|error| with_prefixes(&error.to_string()))
+}
+
 fn quantity(part: &str) -> Result<QuantityValue, String> {
     let mut pieces = split(part, '|');
-    let mut value = number(pieces.next().unwrap_or_default())?;
+    let first = pieces.next().unwrap_or_default();
+    let mut value = number(first)?;
     match (pieces.next(), pieces.next(), pieces.next()) {
         (None, ..) => {}
         (Some(system), Some(code), None) => {
             value.system = filled(system)?;
             value.code = filled(code)?;
-            if value.system.as_deref() == Some(ucum::SYSTEM) {
-                value.canonical = value.code.as_deref().and_then(|code| canonical(number_of(part), code));
+            if value.system.as_deref() == Some(ucum::SYSTEM)
+                && let Some(code) = &value.code
+            {
+                value.canonical = canonical(prefix(first).1, code)?;
             }
         }
         _ => return Err("give number, number|system|code or number||code".to_owned()),
@@ -207,19 +214,13 @@ fn quantity(part: &str) -> Result<QuantityValue, String> {
     Ok(value)
 }
 
-/// The digits of a quantity that has been read.
-fn number_of(part: &str) -> &str {
-    prefix(split(part, '|').next().unwrap_or_default()).1
-}
-
 /// The number in the unit that the index has it in; `None` when the code is not understood.
-fn canonical(number: &str, code: &str) -> Option<CanonicalQuantity> {
-    let conversion = ucum::usual(code)?;
-    let (value, half_step) = Exact::with_half_step(number)?;
-    let tenth = value.magnitude().times(&Exact::parse("0.1")?);
+fn canonical(number: &str, code: &str) -> Result<Option<CanonicalQuantity>, String> {
+    let Some((conversion, value)) = ucum::usual(code).zip(Exact::parse(number)) else { return Ok(None) };
     let around = |distance: &Exact| (conversion.apply(&value.minus(distance)), conversion.apply(&value.plus(distance)));
-    let (implicit, near) = (around(&half_step), around(&tenth));
-    Some(CanonicalQuantity { unit: conversion.unit().to_owned(), value: conversion.apply(&value), implicit, near })
+    let implicit = around(&Exact::half_step(decimal(number)?.last_place()));
+    let near = around(&value.tenth());
+    Ok(Some(CanonicalQuantity { unit: conversion.unit().to_owned(), value: conversion.apply(&value), implicit, near }))
 }
 
 fn with_prefixes(form: &str) -> String {
