@@ -121,6 +121,8 @@ struct RowColumns {
     uri: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i16>),
     composite: CompositeColumns,
     compartment: (Vec<i64>, Vec<i16>, Vec<i64>),
+    /// z, x, y, rid
+    position: (Vec<f64>, Vec<f64>, Vec<f64>, Vec<i64>),
 }
 
 impl Columns {
@@ -240,6 +242,12 @@ impl RowColumns {
             self.compartment.0.push(*patient);
             self.compartment.1.push(rtype);
             self.compartment.2.push(rid);
+        }
+        for row in &rows.positions {
+            self.position.0.push(row.z);
+            self.position.1.push(row.x);
+            self.position.2.push(row.y);
+            self.position.3.push(rid);
         }
     }
 }
@@ -384,6 +392,11 @@ fn index_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         compartment(out, rows)?;
         out.push_sql(")), ");
     }
+    if !rows.position.0.is_empty() {
+        out.push_sql("a9 AS (INSERT INTO index_position (z, x, y, rid) SELECT * FROM unnest(");
+        position(out, rows)?;
+        out.push_sql(")), ");
+    }
     Ok(())
 }
 
@@ -451,6 +464,11 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
             ") AS g (patient, rtype, rid) WHERE i.patient = g.patient AND i.rtype = g.rtype AND i.rid = g.rid), ",
         );
     }
+    if !rows.position.0.is_empty() {
+        out.push_sql("d9 AS (DELETE FROM index_position i USING unnest(");
+        position(out, rows)?;
+        out.push_sql(") AS g (z, x, y, rid) WHERE i.z = g.z AND i.x = g.x AND i.y = g.y AND i.rid = g.rid), ");
+    }
     Ok(())
 }
 
@@ -516,4 +534,11 @@ fn compartment<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Query
     out.push_bind_param::<Array<BigInt>, _>(&rows.compartment.0)?;
     array::<SmallInt, _>(out, &rows.compartment.1)?;
     array::<BigInt, _>(out, &rows.compartment.2)
+}
+
+fn position<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<Double>, _>(&rows.position.0)?;
+    array::<Double, _>(out, &rows.position.1)?;
+    array::<Double, _>(out, &rows.position.2)?;
+    array::<BigInt, _>(out, &rows.position.3)
 }

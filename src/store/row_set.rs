@@ -4,7 +4,7 @@
 //! knows what to take away. No second index by resource is needed for that, which would cost more than the rows.
 
 use crate::store::rows::{
-    CompositeRow, DateRow, Edge, IndexRows, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
+    CompositeRow, DateRow, Edge, IndexRows, PositionRow, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
 };
 
 impl IndexRows {
@@ -85,13 +85,19 @@ impl IndexRows {
         for patient in &self.patients {
             number(*patient, &mut out);
         }
+        // The end, for all but Locations.
+        for row in &self.positions {
+            for part in [row.x, row.y, row.z] {
+                number(bits(part), &mut out);
+            }
+        }
         out
     }
 
     /// Reads what `encode` wrote; `None` when the bytes are damaged.
     pub(super) fn decode(bytes: &[u8]) -> Option<IndexRows> {
         let mut input = Input(bytes);
-        let rows = IndexRows {
+        let mut rows = IndexRows {
             tokens: input.list(|row| {
                 Some(TokenRow { param: row.small()?, code: row.number()?, system: row.number()?, edge: row.edge()? })
             })?,
@@ -126,8 +132,12 @@ impl IndexRows {
             })?,
             texts: Vec::new(),
             patients: input.list(|row| row.number())?,
+            positions: Vec::new(),
         };
-        input.0.is_empty().then_some(rows)
+        while !input.0.is_empty() {
+            rows.positions.push(PositionRow { x: input.real()?, y: input.real()?, z: input.real()? });
+        }
+        Some(rows)
     }
 
     /// The rows of `self` that `other` lacks; both normalized.
@@ -142,6 +152,7 @@ impl IndexRows {
             composites: self.composites.iter().filter(|row| !other.composites.contains(row)).cloned().collect(),
             texts: self.texts.clone(),
             patients: difference(&self.patients, &other.patients),
+            positions: self.positions.iter().filter(|row| !other.positions.contains(row)).copied().collect(),
         }
     }
 }
@@ -276,6 +287,7 @@ mod tests {
             composites: vec![CompositeRow { param: 6, code: 1, value: 2.5, low: -3, ..CompositeRow::default() }],
             texts: Vec::new(),
             patients: vec![11, -12],
+            positions: Vec::new(),
         };
         rows.normalize();
         rows
@@ -285,6 +297,8 @@ mod tests {
     fn rows_survive_the_way_to_bytes_and_back() {
         assert_eq!(IndexRows::decode(&sample().encode()), Some(sample()));
         assert_eq!(IndexRows::decode(&IndexRows::default().encode()), Some(IndexRows::default()));
+        let located = IndexRows { positions: vec![PositionRow { x: 0.6, y: 0.0, z: -0.8 }], ..sample() };
+        assert_eq!(IndexRows::decode(&located.encode()), Some(located));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! Spec: R4 search.html#ptypes
 
 mod composites;
+mod computed;
 mod dates;
 mod edges;
 mod quantities;
@@ -22,7 +23,9 @@ use thiserror::Error;
 
 use crate::fhir::definitions;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
+use crate::fhirpath::Expression;
 use crate::search::extract::composites::Composite;
+use crate::search::near;
 use crate::search::path::{self, Path};
 use crate::search::{Parameter, ParameterKind, Registry};
 use crate::store::{Hasher, IndexRows};
@@ -35,6 +38,8 @@ pub struct ExtractContext<'a> {
     pub bases: &'a [String],
     /// Minutes east of UTC, for dates that name no zone.
     pub zone_minutes: i16,
+    /// The parameters that are in force.
+    pub registry: &'a Registry,
 }
 
 /// The most rows that one resource may have; they are written while every other writer waits.
@@ -58,7 +63,8 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         let key = ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() };
         rows.patients.push(context.hasher.key(&key));
     }
-    let plan = Registry::bundled().plan(resource.resource_type);
+    rows.positions.extend(near::position(resource));
+    let plan = context.registry.plan(resource.resource_type);
     for presence in &plan.presences {
         let mut is_present = false;
         for path in &presence.paths {
@@ -73,6 +79,16 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
                 index_value(entry.id, entry.kind, &element, context, &mut rows);
                 if entry.makes_compartment {
                     references::index_compartment(&element, context, &mut rows.patients);
+                }
+            });
+        }
+        for expression in &entry.computed {
+            computed::each(expression, resource, context, entry.id, &mut |element| {
+                if element.shape.is_read_by(entry.kind) {
+                    index_value(entry.id, entry.kind, element, context, &mut rows);
+                    if entry.makes_compartment {
+                        references::index_compartment(element, context, &mut rows.patients);
+                    }
                 }
             });
         }
@@ -95,9 +111,10 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
 }
 
 fn row_count(rows: &IndexRows) -> usize {
-    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients } = rows;
+    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients, positions } =
+        rows;
     let exact = tokens.len() + quantities.len() + dates.len() + references.len() + patients.len();
-    exact + strings.len() + uris.len() + composites.len()
+    exact + strings.len() + uris.len() + composites.len() + positions.len()
 }
 
 /// How the rows of one resource type are made; compiled when the first resource of the type is written.
@@ -120,6 +137,8 @@ struct Entry {
     id: i16,
     kind: ParameterKind,
     paths: Vec<Path>,
+    /// The terms of an own parameter that are no walks.
+    computed: Vec<Expression>,
     /// Whether a Patient that this parameter refers to has the resource in its compartment.
     ///
     /// Spec: R4 compartmentdefinition-patient.html
@@ -144,18 +163,35 @@ impl Plan {
                 plan.presences.push(Presence { id: parameter.id(), paths });
                 continue;
             }
-            let mut paths = path::walks(expression, resource_type);
+            let (mut paths, computed) = if parameter.is_own() {
+                terms(expression, resource_type)
+            } else {
+                (path::walks(expression, resource_type), Vec::new())
+            };
             // An open choice has types that can't be compared: `Procedure.performed` may be a text.
             paths.retain(|path| path.leaf.is_read_by(parameter.kind));
             plan.entries.push(Entry {
                 id: parameter.id(),
                 kind: parameter.kind,
                 paths,
+                computed,
                 makes_compartment: compartment.iter().any(|code| **code == *parameter.code()),
             });
         }
         plan
     }
+}
+
+/// The terms of an own parameter: the plain ones as walks, the others compiled.
+fn terms(expression: &str, resource_type: ResourceType) -> (Vec<Path>, Vec<Expression>) {
+    let (mut paths, mut compiled) = (Vec::new(), Vec::new());
+    for term in path::terms(expression) {
+        match path::compile(term, resource_type).filter(|_| computed::is_safe_walk(term)) {
+            Some(walks) => paths.extend(walks),
+            None => compiled.extend(computed::compile(term)),
+        }
+    }
+    (paths, compiled)
 }
 
 /// The rows that `element` has under the number `param` as a value of this kind.
@@ -303,6 +339,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::search::{OwnDefinition, read_own_parameter};
     use crate::store::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
 
     const DAY_US: i64 = 86_400_000_000;
@@ -320,7 +357,11 @@ mod tests {
     fn rows(value: Value) -> IndexRows {
         let resource = Resource::from_value(value).unwrap();
         let bases = ["http://here/fhir".to_owned()];
-        extract(&resource, &ExtractContext { hasher: &hasher(), bases: &bases, zone_minutes: 0 }).unwrap()
+        extract(
+            &resource,
+            &ExtractContext { hasher: &hasher(), bases: &bases, zone_minutes: 0, registry: Registry::bundled() },
+        )
+        .unwrap()
     }
 
     fn id(type_name: &str, code: &str) -> i16 {
@@ -571,7 +612,10 @@ mod tests {
         let value = json!({ "resourceType": "Observation", "status": "final", "code": { "coding": codings } });
         let resource = Resource::from_value(value).unwrap();
 
-        let answer = extract(&resource, &ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0 });
+        let answer = extract(
+            &resource,
+            &ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0, registry: Registry::bundled() },
+        );
 
         assert_eq!(answer.err(), Some(ExtractError::TooManyRows { limit: MAX_ROWS }));
     }
@@ -614,6 +658,45 @@ mod tests {
         assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedBoolean": false })), [(hash("false"), 0)]);
         assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedBoolean": true })), [(hash("true"), 0)]);
         assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedDateTime": "2020" })), [(hash("true"), 0)]);
+    }
+
+    #[test]
+    fn own_parameters_take_any_expression() {
+        let define = |number, code: &str, kind: &str, expression: &str| {
+            let definition = json!({
+                "resourceType": "SearchParameter", "url": format!("http://own/{code}"), "status": "active",
+                "code": code, "base": ["Patient"], "type": kind, "expression": expression,
+            });
+            OwnDefinition::new(number, &read_own_parameter(&definition, Registry::bundled()).unwrap())
+        };
+        let registry = Registry::with_own(&[
+            define(4096, "eyes", "token", "Patient.extension('http://eyes').value.ofType(CodeableConcept)"),
+            define(4097, "names", "number", "Patient.name.count()"),
+            define(4098, "first", "string", "Patient.name.given[0]"),
+            define(4099, "born-in", "string", "Patient.birthDate.toString().substring(0, 4)"),
+            define(4100, "doctor", "reference", "Patient.generalPractitioner.where(resolve() is Practitioner)"),
+            define(4101, "called", "token", "Patient.name.where(given = 'Ana').use"),
+        ]);
+        let resource = Resource::from_value(json!({
+            "resourceType": "Patient", "birthDate": "1974-12-25",
+            "extension": [{ "url": "http://eyes", "valueCodeableConcept": { "coding": [{ "system": "s", "code": "blue" }] } }],
+            "name": [{ "use": "usual", "given": ["Ana"] }, { "use": "old", "given": ["Eve"] }],
+            "generalPractitioner": [{ "reference": "Practitioner/1" }, { "reference": "Organization/2" }]
+        }))
+        .unwrap();
+
+        let context = ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0, registry: &registry };
+        let rows = extract(&resource, &context).unwrap();
+
+        assert_eq!(tokens(&rows, 4096), [(hash("blue"), hash("s"))]);
+        let numbers: Vec<f64> = rows.quantities.iter().filter(|row| row.param == 4097).map(|row| row.value).collect();
+        assert_eq!(numbers, [2.0]);
+        assert_eq!(folded(&rows, 4098), ["ana"]);
+        assert_eq!(folded(&rows, 4099), ["1974"]);
+        assert_eq!(targets(&rows, 4100), [hash("Practitioner/1")]);
+        assert_eq!(tokens(&rows, 4101).len(), 1);
+        assert_eq!(registry.parameter(ResourceType::PATIENT, "names").unwrap().id(), 4097);
+        assert!(Registry::bundled().parameter(ResourceType::PATIENT, "names").is_none());
     }
 
     #[test]

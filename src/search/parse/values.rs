@@ -5,10 +5,12 @@
 use crate::fhir::ucum::{self, Exact};
 use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType};
 use crate::search::fold::fold;
+use crate::search::near;
+use crate::search::parse::ParseContext;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
-    CanonicalQuantity, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Registry,
-    Subject, TokenValue, TypedIdentifier, Values,
+    CanonicalQuantity, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject,
+    TokenValue, TypedIdentifier, Values,
 };
 
 const ESCAPES: &str = "a backslash stands only before ',', '|', '$' or another backslash";
@@ -21,7 +23,7 @@ pub(super) fn read(
     subject: Subject,
     modifier: Option<Modifier>,
     parts: &[&str],
-    bases: &[String],
+    context: &ParseContext<'_>,
 ) -> Result<Values, String> {
     if modifier == Some(Modifier::Missing) {
         return match parts {
@@ -33,6 +35,7 @@ pub(super) fn read(
     let kind = match subject {
         Subject::Id => return Ok(Values::Ids(each(parts, plain)?)),
         Subject::LastUpdated => return Ok(Values::Dates(each(parts, date)?)),
+        Subject::Near => return Ok(Values::Near(near::parse(parts)?)),
         Subject::Index(parameter) => parameter,
     };
     match modifier {
@@ -44,12 +47,14 @@ pub(super) fn read(
     Ok(match kind.kind {
         ParameterKind::Token => Values::Tokens(each(parts, token)?),
         ParameterKind::String => Values::Strings(each(parts, |part| text(part, modifier))?),
-        ParameterKind::Reference => Values::References(each(parts, |part| reference(part, kind, modifier, bases))?),
+        ParameterKind::Reference => {
+            Values::References(each(parts, |part| reference(part, kind, modifier, context.bases))?)
+        }
         ParameterKind::Date => Values::Dates(each(parts, date)?),
         ParameterKind::Number => Values::Quantities(each(parts, number)?),
         ParameterKind::Quantity => Values::Quantities(each(parts, quantity)?),
         ParameterKind::Uri => Values::Uris(each(parts, plain)?),
-        ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, bases))?),
+        ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, context))?),
         ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
     })
 }
@@ -94,9 +99,9 @@ fn composite(
     of: Option<ResourceType>,
     parameter: &'static Parameter,
     part: &str,
-    bases: &[String],
+    context: &ParseContext<'_>,
 ) -> Result<Vec<Values>, String> {
-    let components = of.and_then(|of| Registry::bundled().components(of, parameter));
+    let components = of.and_then(|of| context.registry.components(of, parameter));
     let components = components.ok_or("its components can't be compared here")?;
     let pieces: Vec<&str> = split(part, '$').collect();
     if pieces.len() != components.len() || pieces.iter().any(|piece| piece.trim().is_empty()) {
@@ -104,7 +109,7 @@ fn composite(
         return Err(format!("give a value for each of its components, as {}", names.join("$")));
     }
     let value = |(component, piece): (&&'static Parameter, &&str)| {
-        read(of, Subject::Index(component), None, &[piece], bases)
+        read(of, Subject::Index(component), None, &[piece], context)
             .map_err(|problem| format!("'{}' in it: {problem}", component.code()))
     };
     components.iter().zip(&pieces).map(value).collect()
