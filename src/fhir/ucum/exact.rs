@@ -26,7 +26,7 @@ impl Exact {
         (!under.is_zero()).then_some(Exact { is_negative: false, over, under })
     }
 
-    pub(super) fn one() -> Exact {
+    pub fn one() -> Exact {
         Exact { is_negative: false, over: Natural::from_u64(1), under: Natural::from_u64(1) }
     }
 

@@ -15,6 +15,8 @@ on_both!(
     a_code_that_is_no_ucum_is_searched_as_written,
     without_a_system_numbers_are_compared_as_written,
     ranges_and_series_are_found_in_other_units,
+    components_are_found_in_other_units,
+    more_digits_than_a_double_has_still_find_the_amount,
     many_amounts_are_found_by_their_own_units,
     an_updated_amount_is_found_by_what_it_is_now,
 );
@@ -249,6 +251,77 @@ async fn ranges_and_series_are_found_in_other_units(server: &TestServer) {
     }
     check(server, &[("ge0.02 V", &["series"]), ("gt0.02 V", &[]), ("le-3000 uV", &["series"]), ("lt-3000 uV", &[])])
         .await;
+}
+
+async fn components_are_found_in_other_units(server: &TestServer) {
+    let component = |name: &str, value: f64, unit: &str| {
+        let amount = json!({ "value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit });
+        json!({ "code": { "coding": [{ "system": "urn:c", "code": name }] }, "valueQuantity": amount })
+    };
+    let pressure = |id: &str, high: f64, low: f64, unit: &str| {
+        with(id, "component", json!([component("high", high, unit), component("low", low, unit)]))
+    };
+    let top = |id: &str, value: f64, unit: &str| {
+        let mut observation = component("high", value, unit);
+        (observation["resourceType"], observation["id"], observation["status"]) =
+            (json!("Observation"), json!(id), json!("final"));
+        observation
+    };
+    let observations = [
+        pressure("mmhg", 150.0, 80.0, "mm[Hg]"),
+        pressure("kpa", 20.0, 12.0, "kPa"),
+        pressure("lbs", 150.0, 80.0, "lbs"),
+        top("whole", 20.0, "kPa"),
+    ];
+    fill(server, &observations).await;
+    let cases: [(&str, &[&str]); 13] = [
+        ("component-code-value-quantity=high$gt145|http://unitsofmeasure.org|mm[Hg]", &["kpa", "mmhg"]),
+        ("component-code-value-quantity=low$gt145|http://unitsofmeasure.org|mm[Hg]", &[]),
+        ("component-code-value-quantity=urn:c|high$150|http://unitsofmeasure.org|mm[Hg]", &["kpa", "mmhg"]),
+        ("component-code-value-quantity=high$150.00|http://unitsofmeasure.org|mm[Hg]", &["mmhg"]),
+        ("component-code-value-quantity=high$ge20|http://unitsofmeasure.org|kPa", &["kpa"]),
+        ("component-code-value-quantity=high$gt145", &["lbs", "mmhg"]),
+        ("component-code-value-quantity=high$gt145||mm[Hg]", &["mmhg"]),
+        ("component-code-value-quantity=high$20||kPa", &["kpa"]),
+        ("component-code-value-quantity=high$150|http://unitsofmeasure.org|lbs", &["lbs"]),
+        ("component-code-value-quantity=high$gt1|http://unitsofmeasure.org|kg", &[]),
+        ("combo-code-value-quantity=high$gt145|http://unitsofmeasure.org|mm[Hg]", &["kpa", "mmhg", "whole"]),
+        ("code-value-quantity=high$0.2000|http://unitsofmeasure.org|bar", &["whole"]),
+        ("component-code-value-quantity:missing=true", &["whole"]),
+    ];
+
+    for (search, wanted) in cases {
+        let address = search.replace('[', "%5B").replace(']', "%5D");
+        let mut found = server.found(&format!("Observation?{address}")).await;
+        found.sort();
+        assert_eq!(found, wanted, "{search}");
+    }
+    // Rows in the unit of the index are no amounts of their own.
+    let found = server.found("Observation?combo-value-quantity:missing=true").await;
+    assert!(found.is_empty(), "{found:?}");
+    let mut found = server.found("Observation?value-quantity:missing=false").await;
+    found.sort();
+    assert_eq!(found, ["whole"]);
+}
+
+async fn more_digits_than_a_double_has_still_find_the_amount(server: &TestServer) {
+    fill(server, &[measured("kg", "5.4", "kg"), measured("g", "5400", "g"), measured("f", "100", "[degF]")]).await;
+
+    check(
+        server,
+        &[
+            ("5.4000000000000000000000000000 kg", &["g", "kg"]),
+            ("ne5.4000000000000000000000000000 kg", &[]),
+            ("ap5400.0000000000000000000000000 g", &["g", "kg"]),
+            ("37.77777777777777777777777777778 Cel", &["f"]),
+            ("ge37.77777777777777777777777777778 Cel", &["f"]),
+            ("gt37.7777777777777 Cel", &["f"]),
+            ("lt37.7777777777778 Cel", &["f"]),
+        ],
+    )
+    .await;
+    check_written(server, "5.4000000000000000000000000000", &["kg"]).await;
+    check_written(server, "5.4000000000000000000000000000||kg", &["kg"]).await;
 }
 
 async fn many_amounts_are_found_by_their_own_units(server: &TestServer) {

@@ -14,6 +14,8 @@ mod random;
 mod resources;
 mod shrink;
 mod spans;
+mod unit_table;
+mod units;
 
 use serde_json::{Value, json};
 

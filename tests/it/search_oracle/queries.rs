@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::search_oracle::oracle::{Criterion, World, elements, escaped, fold, texts, tokens};
 use crate::search_oracle::parameters::{COMMON, Parameter, Shape, TYPES, own};
 use crate::search_oracle::random::Random;
-use crate::search_oracle::{date_table::PREFIXES, encoded};
+use crate::search_oracle::{date_table::PREFIXES, encoded, units};
 
 /// A search over one type, or over several or all from the root.
 #[derive(Clone, Debug)]
@@ -245,7 +245,11 @@ fn one_value(random: &mut Random, world: &World, (shape, element): (Shape, &Valu
             let number = numbered(random, &element.get("value")?.to_string());
             let part = |name: &str| element[name].as_str();
             match (random.below(4), part("system"), part("code"), part("unit")) {
-                (0, Some(system), Some(code), _) => format!("{number}|{system}|{code}"),
+                (0, Some(system), Some(code), _) => {
+                    let alike = units::alike(code);
+                    let code = if alike.is_empty() { code } else { random.of(&alike) };
+                    format!("{number}|{system}|{code}")
+                }
                 (1, _, Some(code), _) => format!("{number}||{code}"),
                 (2, _, _, Some(unit)) => format!("{number}||{unit}"),
                 _ => number,
