@@ -271,6 +271,8 @@ pub(super) enum Shape {
     Identifier,
     ContactPoint,
     HumanName,
+    /// The family name of a HumanName: a string whose words are found as well.
+    Family,
     Address,
     Reference,
     Extension,
@@ -291,7 +293,7 @@ impl Shape {
                 Boolean | Code | Text | Uri | Canonical | Date | Coding | CodeableConcept | Identifier | ContactPoint
             ),
             ParameterKind::String => {
-                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Address | CodeableConcept)
+                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Family | Address | CodeableConcept)
             }
             ParameterKind::Date => matches!(self, Date | Period | Timing),
             ParameterKind::Number => matches!(self, Number | Range),
@@ -340,7 +342,7 @@ mod tests {
 
     use super::*;
     use crate::search::{OwnDefinition, read_own_parameter};
-    use crate::store::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
+    use crate::store::{Edge, QuantityRow, StringRow, TokenRow, UriRow};
 
     const DAY_US: i64 = 86_400_000_000;
     /// 2013-01-01
@@ -410,14 +412,18 @@ mod tests {
         assert_eq!(tokens(&rows, id("email")), [(hash("a@b.example"), 0)]);
         assert_eq!(tokens(&rows, id("telecom")).len(), 2);
         assert_eq!(tokens(&rows, id("gender")), [(hash("female"), hash("http://hl7.org/fhir/administrative-gender"))]);
-        assert_eq!(folded(&rows, id("family")), ["carrenoquinones"]);
+        // Its parts as well: a person is called by either.
+        assert_eq!(folded(&rows, id("family")), ["carrenoquinones", "quinones"]);
         assert_eq!(
             folded(&rows, id("name")),
             ["carrenoquinones", "jose", "maria", "maria jose carrenoquinones", "quinones"]
         );
         assert_eq!(folded(&rows, id("address")), ["1 main st", "ulm"]);
         assert_eq!(dates(&rows, id("birthdate")), [(Y2013, Y2013 + 31 * DAY_US)]);
-        assert_eq!(targets(&rows, id("general-practitioner")), [hash("Practitioner/9")]);
+        // What is only displayed is there, too, under no target.
+        let mut practitioners = [hash("Practitioner/9"), 0];
+        practitioners.sort_unstable();
+        assert_eq!(targets(&rows, id("general-practitioner")), practitioners);
         let uri = |value: &str, code, edge| UriRow { param: id(code), value: value.to_owned(), edge };
         assert_eq!(
             rows.uris,
@@ -526,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn references_elsewhere_lose_their_version_and_placeholders_have_no_row() {
+    fn references_elsewhere_lose_their_version_and_those_without_a_target_share_a_row() {
         let rows = rows(json!({
             "resourceType": "List",
             "status": "current", "mode": "working",
@@ -535,14 +541,31 @@ mod tests {
                 { "item": { "reference": "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0" } },
                 { "item": { "reference": "#contained" } },
                 { "item": { "identifier": { "value": "1" } } },
+                { "item": { "extension": [{ "url": "http://x", "valueCode": "unknown" }] } },
                 { "item": "Patient/1" }
             ]
         }));
 
-        assert_eq!(
-            rows.references,
-            [ReferenceRow { param: id("List", "item"), target: hash("http://there/Patient/1") }]
-        );
+        let mut expected =
+            vec![0, hash("http://there/Patient/1"), hash("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0")];
+        expected.sort_unstable();
+        assert_eq!(targets(&rows, id("List", "item")), expected);
+    }
+
+    #[test]
+    fn a_code_of_text_alone_is_there_and_sorts_nothing() {
+        let condition = |code: Value| rows(json!({ "resourceType": "Condition", "code": code }));
+        let rows_of = |code: Value| {
+            let rows = condition(code);
+            let of = id("Condition", "code");
+            rows.tokens.into_iter().filter(|row| row.param == of).collect::<Vec<_>>()
+        };
+        let there = TokenRow { param: id("Condition", "code"), code: 0, system: 0, edge: Edge::Neither };
+
+        assert_eq!(rows_of(json!({ "text": "cough" })), [there]);
+        assert_eq!(rows_of(json!({ "coding": [{ "display": "cough" }] })), [there]);
+        assert_eq!(rows_of(json!({ "extension": [] })), []);
+        assert_eq!(rows_of(json!({ "text": "cough", "coding": [{ "code": "1" }] })).len(), 1);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) fn read(
         ParameterKind::Date => Values::Dates(each(parts, date)?),
         ParameterKind::Number => Values::Quantities(each(parts, number)?),
         ParameterKind::Quantity => Values::Quantities(each(parts, quantity)?),
-        ParameterKind::Uri => Values::Uris(each(parts, plain)?),
+        ParameterKind::Uri => Values::Uris(each(parts, |part| uri(part, modifier))?),
         ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, context))?),
         ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
     })
@@ -65,6 +65,19 @@ fn each<T>(parts: &[&str], read: impl Fn(&str) -> Result<T, String>) -> Result<V
 
 fn plain(part: &str) -> Result<String, String> {
     unescape(part).ok_or_else(|| ESCAPES.to_owned())
+}
+
+/// "The :above and :below modifiers only apply to URLs, and not URNS such as OIDs"
+///
+/// Spec: R4 search.html#uri
+fn uri(part: &str, modifier: Option<Modifier>) -> Result<String, String> {
+    let text = plain(part)?;
+    if matches!(modifier, Some(Modifier::Above | Modifier::Below)) && !text.contains("://") {
+        return Err(
+            "':above' and ':below' compare URLs such as http://acme.org/fhir; leave them out to find a URN".to_owned()
+        );
+    }
+    Ok(text)
 }
 
 fn filled(part: &str) -> Result<Option<String>, String> {
