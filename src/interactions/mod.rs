@@ -6,8 +6,10 @@
 //! Spec: R4 http.html
 
 pub mod bundle;
+mod codes;
 mod conditional;
 mod create;
+mod definitions;
 mod delete;
 mod history;
 mod include;

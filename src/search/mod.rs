@@ -5,6 +5,7 @@
 //!
 //! Spec: R4 search.html
 
+mod codes;
 mod compartment;
 mod compile;
 mod dialect;
@@ -21,8 +22,9 @@ mod query_text;
 mod registry;
 mod request;
 
+pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
-pub use compile::{CompileContext, called, count, matches, page, referred, referring};
+pub use compile::{CompileContext, called, count, defined, matches, page, referred, referring};
 
 pub use error::SearchError;
 pub use extract::{ExtractContext, ExtractError, extract};

@@ -84,6 +84,9 @@ pub(super) struct TokenNature {
     pub are_identifiers: bool,
     /// Some are identifiers.
     pub may_be_identifiers: bool,
+    /// Some are codes of code systems, and each of these has its system in the index if it has one at all: of a few
+    /// elements, such as `Attachment.contentType`, the specification does not tell it.
+    pub are_of_systems: bool,
     /// Codes of a fixed list, or true and false: many resources share one.
     pub are_few: bool,
 }
@@ -91,10 +94,10 @@ pub(super) struct TokenNature {
 impl Parameter {
     fn new(definition: &'static SearchParameterDefinition) -> Parameter {
         let kind = ParameterKind::named(&definition.kind);
-        let walks = match (&definition.expression, ResourceType::parse(&definition.base)) {
-            (Some(expression), Ok(base)) => path::walks(expression, base),
-            _ => Vec::new(),
-        };
+        // What every type has, a Parameters has, which has nothing else in common with another type.
+        let base = ResourceType::parse(&definition.base).unwrap_or(ResourceType::PARAMETERS);
+        let walks =
+            definition.expression.as_deref().map(|expression| path::walks(expression, base)).unwrap_or_default();
         let (mut targets, mut canonicals, mut tokens) = (Vec::new(), Vec::new(), TokenNature::default());
         match kind {
             ParameterKind::Reference => {
@@ -147,6 +150,7 @@ impl Parameter {
 impl TokenNature {
     fn of(walks: &[Path]) -> TokenNature {
         let are_all = |shapes: &[Shape]| walks.iter().all(|walk| shapes.contains(&walk.leaf));
+        let is_coded = |shape| matches!(shape, Shape::Code | Shape::Coding | Shape::CodeableConcept);
         let mut systems = walks.iter().map(|walk| match walk.leaf {
             Shape::Code => definitions::value_set(walk.value_set?).filter(|systems| systems.len() == 1)?.keys().next(),
             _ => None,
@@ -156,9 +160,20 @@ impl TokenNature {
             system: first.filter(|first| systems.all(|next| next == Some(first))).map(|system| &**system),
             are_identifiers: are_all(&[Shape::Identifier]),
             may_be_identifiers: walks.iter().any(|walk| walk.leaf == Shape::Identifier),
+            are_of_systems: walks.iter().any(|walk| is_coded(walk.leaf))
+                && walks.iter().all(|walk| walk.leaf != Shape::Code || always_has_system(walk.value_set)),
             are_few: are_all(&[Shape::Code, Shape::Boolean]),
         }
     }
+}
+
+/// Whether extraction finds the system of each code of an element that is bound to `value_set`.
+fn always_has_system(value_set: Option<&str>) -> bool {
+    value_set.and_then(definitions::value_set).is_some_and(|systems| {
+        let is_elsewhere =
+            |of: &str, code: &str| systems.iter().any(|(other, codes)| **other != *of && codes.contains(code));
+        !systems.iter().any(|(system, codes)| codes.iter().any(|code| is_elsewhere(system, code)))
+    })
 }
 
 /// How the components of a composite parameter are compared; `None` when one names no parameter.
@@ -331,4 +346,45 @@ fn kept(definition: &'static SearchParameterDefinition) -> &'static Parameter {
 fn place_of(resource_type: ResourceType) -> usize {
     // The numbers of types are 1 to 146 without a gap.
     resource_type.code() as usize - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_without_a_system_in_the_index_are_known() {
+        let is_code = |path: &Path| path.leaf == Shape::Code;
+        let mut found = Vec::new();
+        for resource_type in ResourceType::all() {
+            for parameter in Registry::bundled().parameters(resource_type) {
+                let expression = parameter.definition.expression.as_deref().unwrap_or_default();
+                let is_token = parameter.kind == ParameterKind::Token && !parameter.tokens.are_of_systems;
+                if is_token && path::walks(expression, resource_type).iter().any(is_code) {
+                    found.push(format!("{resource_type}.{}", parameter.code()));
+                }
+            }
+        }
+
+        assert_eq!(
+            found,
+            [
+                "CapabilityStatement.format",
+                "CodeSystem.code",
+                "CodeSystem.language",
+                "ConceptMap.source-code",
+                "ConceptMap.target-code",
+                "DocumentReference.contenttype",
+                "DocumentReference.language",
+                "Library.content-type",
+                "OperationDefinition.code",
+                "SearchParameter.code",
+                "Subscription.payload",
+                "ValueSet.code",
+            ]
+        );
+        let tag = Registry::bundled().common_parameter("_tag").unwrap();
+        assert!(tag.tokens.are_of_systems);
+        assert!(!Registry::bundled().parameter(ResourceType::PATIENT, "identifier").unwrap().tokens.are_of_systems);
+    }
 }

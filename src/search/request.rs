@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Circle, Compartment, Include, Parameter, Registry};
+use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -188,6 +188,10 @@ pub enum Modifier {
     OfType,
     /// Of a reference: the identifier of its target.
     Identifier,
+    /// Of a token: one of the codes of a value set.
+    In,
+    /// Of a token: none of the codes of a value set.
+    NotIn,
 }
 
 /// The values of a criterion, of one kind.
@@ -209,6 +213,10 @@ pub enum Values {
     Composites(Vec<Vec<Values>>),
     /// System and code of the type, and the value.
     TypedIdentifiers(Vec<TypedIdentifier>),
+    /// Codes that terminology is still to tell.
+    CodeQueries(Vec<CodeQuery>),
+    /// Codes that it has told.
+    Codes(Codes),
 }
 
 /// `system|code|value` of `:of-type`.
@@ -314,7 +322,7 @@ impl SearchRequest {
     /// what is included.
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
-        self.is_count_only() || (is_total_free && self.includes.is_empty())
+        !self.asks_terminology() && (self.is_count_only() || (is_total_free && self.includes.is_empty()))
     }
 }
 
