@@ -18,12 +18,16 @@ mod path;
 mod query_text;
 mod registry;
 mod request;
+mod sort;
 
 pub use compartment::{CENTERS, Compartment};
-pub use compile::{CompileContext, called, count, matches, page, referred, referring};
+pub use compile::{
+    CompileContext, ResourceRange, Start, Walk, called, count, driven, entries, matches, matching, page, referred,
+    referring, rows_of, screened, token_entries, token_texts, updated_since,
+};
 
 pub use error::SearchError;
-pub use extract::{ExtractContext, ExtractError, extract};
+pub use extract::{ExtractContext, ExtractError, extract, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use parse::{MAX_COUNT, ParseContext, parse};
@@ -31,5 +35,6 @@ pub use query_text::parse_query_string;
 pub use registry::{Parameter, ParameterKind, Registry};
 pub use request::{
     Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position, Prefix, QuantityValue,
-    ReferenceValue, SearchRequest, Sort, SortKey, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
+    ReferenceValue, SearchRequest, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
 };
+pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};

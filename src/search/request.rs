@@ -3,7 +3,7 @@
 //! Spec: R4 search.html
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Compartment, Include, Parameter};
+use crate::search::{Compartment, Include, Parameter, Sort};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -38,7 +38,7 @@ pub struct SearchRequest {
 }
 
 /// How the answer is to look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Control {
     /// Matches per page; 0 asks for the total alone.
     pub count: u32,
@@ -75,28 +75,10 @@ pub enum Summary {
     Count,
 }
 
-/// The order of the matches. Ties are broken by age.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sort {
-    pub key: SortKey,
-    pub is_descending: bool,
-}
-
-/// What matches are sorted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SortKey {
-    /// The order of creation: what the server does when the client asks for nothing.
-    #[default]
-    Created,
-    LastUpdated,
-    Id,
-}
-
-/// The match next to which a page begins, in terms of the order.
+/// The match next to which a page begins, in the order of creation or of ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub rid: i64,
-    pub updated_us: i64,
     pub id: String,
     /// The page ends before the match instead of beginning after it; it comes in reverse.
     pub is_backward: bool,
@@ -290,7 +272,8 @@ impl SearchRequest {
     /// what is included.
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
-        self.is_count_only() || (is_total_free && self.includes.is_empty())
+        let is_read_at_once = self.control.sort.is_by_creation_or_id() && self.includes.is_empty();
+        self.is_count_only() || (is_total_free && is_read_at_once)
     }
 }
 

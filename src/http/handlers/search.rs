@@ -89,8 +89,8 @@ async fn search(
         if let Some(compartment) = compartment {
             request.bound_by(compartment);
         }
-        let search =
-            |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes);
+        let settings = engine.search_settings();
+        let search = |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, &settings);
         let page = if request.is_one_statement() { engine.store.read_one(search) } else { engine.store.read(search) }?;
         let is_shape = |pair: &&(String, String)| matches!(pair.0.as_str(), "_format" | "_pretty");
         let shape: Vec<(String, String)> = query.iter().filter(is_shape).cloned().collect();

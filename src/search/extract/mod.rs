@@ -92,6 +92,24 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     Ok(rows)
 }
 
+/// What `resource` refers to by the reference parameter with the number `param`: `Type/id` of resources of this server,
+/// URLs of others. Their hashes are the targets of its index rows.
+pub fn reference_texts(resource: &Resource, param: i16, context: &ExtractContext<'_>) -> Vec<String> {
+    let mut texts = Vec::new();
+    let plan = Registry::bundled().plan(resource.resource_type);
+    for entry in plan.entries.iter().filter(|entry| entry.id == param) {
+        for path in &entry.paths {
+            path.each(&resource.value, context.bases, &mut |value| {
+                let element = Element { shape: path.leaf, value_set: path.value_set, value };
+                if let Some(element) = element.unwrapped() {
+                    references::each_target(&element, context, &mut |text| texts.push(text.to_owned()));
+                }
+            });
+        }
+    }
+    texts
+}
+
 fn row_count(rows: &IndexRows) -> usize {
     let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients } = rows;
     let exact = tokens.len() + quantities.len() + dates.len() + references.len() + patients.len();

@@ -13,29 +13,35 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
     if let (Shape::Reference, Some(identifier)) = (element.shape, element.value.get("identifier")) {
         tokens::index_identifier(Facet::Identifier.of(param), identifier, context, rows);
     }
-    let mut push = |target| rows.references.push(ReferenceRow { param, target });
+    each_target(&element, context, &mut |text| {
+        rows.references.push(ReferenceRow { param, target: context.hasher.text(text) });
+    });
+}
+
+/// Calls `each` with what the element refers to: `Type/id` of a resource of this server, or the URL of another.
+pub(super) fn each_target(element: &Element<'_>, context: &ExtractContext<'_>, each: &mut dyn FnMut(&str)) {
     match element.shape {
         Shape::Reference => {
             let Some(text) = element.text("reference") else { return };
             match Reference::parse(text, context.bases) {
-                Reference::Local { key, .. } => push(context.hasher.key(&key)),
-                Reference::Absolute(url) => push(context.hasher.text(without_version(url))),
+                Reference::Local { key, .. } => each(&key.to_string()),
+                Reference::Absolute(url) => each(without_version(url)),
                 // Neither a contained resource nor a placeholder can be searched for.
                 Reference::Contained(_) | Reference::Urn(_) | Reference::Conditional { .. } | Reference::Malformed => {}
             }
         }
         Shape::Canonical | Shape::Uri => {
             let Some(text) = element.value.as_str().filter(|text| !text.starts_with('#')) else { return };
-            push(target_of_url(text, context));
+            url_target(text, context, each);
             if let Some((url, _)) = text.split_once('|') {
-                push(target_of_url(url, context));
+                url_target(url, context, each);
             }
         }
         Shape::Resource => {
             let name = element.text("resourceType").and_then(|name| ResourceType::parse(name).ok());
             let id = element.text("id").and_then(|id| Id::parse(id).ok());
             if let (Some(resource_type), Some(id)) = (name, id) {
-                push(context.hasher.key(&ResourceKey { resource_type, id }));
+                each(&ResourceKey { resource_type, id }.to_string());
             }
         }
         _ => {}
@@ -55,10 +61,10 @@ pub(super) fn index_compartment(element: &Element<'_>, context: &ExtractContext<
 }
 
 /// A URL under one of the server's own bases is the resource there, as a search for it would say.
-fn target_of_url(url: &str, context: &ExtractContext<'_>) -> i64 {
+fn url_target(url: &str, context: &ExtractContext<'_>, each: &mut dyn FnMut(&str)) {
     match Reference::parse(url, context.bases) {
-        Reference::Local { key, .. } => context.hasher.key(&key),
-        _ => context.hasher.text(url),
+        Reference::Local { key, .. } => each(&key.to_string()),
+        _ => each(url),
     }
 }
 

@@ -10,5 +10,6 @@ mod search_compartments;
 mod search_includes;
 mod search_links;
 mod search_pages;
+mod search_sort;
 mod single;
 mod transaction;
