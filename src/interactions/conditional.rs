@@ -27,7 +27,8 @@ impl Criteria {
         let text = text.strip_prefix(resource_type.name()).filter(|rest| rest.starts_with('?')).unwrap_or(text);
         let text = text.strip_prefix('?').unwrap_or(text);
         let pairs = parse_query_string(text)?;
-        let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+        let registry = engine.registry();
+        let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
         let request = parse(Some(resource_type), &pairs, &context)?;
         if !request.includes.is_empty() {
             return Err(InteractionError::Invalid(vec![Issue::request(

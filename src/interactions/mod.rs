@@ -19,10 +19,13 @@ mod search;
 mod update;
 pub mod verify;
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use thiserror::Error;
 
 use crate::config::{FhirSettings, LimitSettings};
 use crate::fhir::{Issue, ResourceKey, ResourceType};
+use crate::search::{OwnDefinition, Registry};
 use crate::store::{ResourceRow, Store, StoreError, Tx, WorkError};
 
 pub use create::Create;
@@ -40,6 +43,7 @@ pub struct Engine {
     pub limits: LimitSettings,
     /// `fhir.base_url` and whatever else clients call this server by, for recognising its own references.
     pub bases: Vec<String>,
+    registry: RwLock<Arc<Registry>>,
 }
 
 /// A prepared write.
@@ -58,6 +62,21 @@ impl Engine {
     /// What a search depends on besides its request.
     pub fn search_settings(&self) -> SearchSettings {
         SearchSettings { zone_minutes: self.fhir.zone_minutes, bases: self.bases.clone(), sort: self.limits.sort }
+    }
+
+    /// An engine over `store` with the parameters of the specification.
+    pub fn new(store: Store, fhir: FhirSettings, limits: LimitSettings, bases: Vec<String>) -> Engine {
+        Engine { store, fhir, limits, bases, registry: RwLock::new(Arc::new(Registry::with_own(&[]))) }
+    }
+
+    /// The search parameters that are in force now; a request asks once and keeps to what it got.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts `own` search parameters in force, instead of those that were.
+    pub fn set_own_parameters(&self, own: &[OwnDefinition]) {
+        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Registry::with_own(own));
     }
 
     /// Prepares a write, applies it and waits until it is on the disk.

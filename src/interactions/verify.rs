@@ -198,7 +198,9 @@ impl<'a> Check<'a> {
         let engine = self.engine;
         let resource = parsed(&row.key, row.version, row.updated_us, tail)?;
         let hasher = engine.store.hasher();
-        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: engine.fhir.zone_minutes };
+        let registry = engine.registry();
+        let zone_minutes = engine.fhir.zone_minutes;
+        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry };
         let mut rows = extract(&resource, &context).map_err(|error| error.to_string())?;
         // The database keeps the texts of tokens once, not with each resource.
         rows.texts.clear();
@@ -349,6 +351,7 @@ fn differing(left: &IndexRows, right: &IndexRows) -> String {
         ("quantities", left.quantities != right.quantities),
         ("references", left.references != right.references),
         ("uris", left.uris != right.uris),
+        ("positions", left.positions != right.positions),
         ("patients", left.patients != right.patients),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();

@@ -13,6 +13,8 @@ mod extract;
 mod facet;
 mod fold;
 mod include;
+mod near;
+mod own;
 mod parse;
 mod path;
 mod query_text;
@@ -30,9 +32,11 @@ pub use error::SearchError;
 pub use extract::{ExtractContext, ExtractError, extract, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
+pub use near::Circle;
+pub use own::{FIRST_NUMBER, LAST_NUMBER, OwnParameter, read as read_own_parameter};
 pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
-pub use registry::{Parameter, ParameterKind, Registry};
+pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
     Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position, Prefix, QuantityValue,
     ReferenceValue, SearchRequest, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,

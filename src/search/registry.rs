@@ -6,13 +6,14 @@
 //! Spec: R4 searchparameter-registry.html
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::fhir::ResourceType;
 use crate::fhir::definitions::{self, SearchParameterDefinition, TypeKind};
 use crate::search::extract::{Plan, Shape};
+use crate::search::own::{self, FIRST_NUMBER, OwnParameter};
 use crate::search::path::{self, Path};
 
 /// How a parameter's values are compared.
@@ -32,7 +33,22 @@ pub enum ParameterKind {
 }
 
 impl ParameterKind {
-    fn named(name: &str) -> ParameterKind {
+    /// As `SearchParameter.type` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ParameterKind::Token => "token",
+            ParameterKind::String => "string",
+            ParameterKind::Reference => "reference",
+            ParameterKind::Date => "date",
+            ParameterKind::Number => "number",
+            ParameterKind::Quantity => "quantity",
+            ParameterKind::Uri => "uri",
+            ParameterKind::Composite => "composite",
+            ParameterKind::Special => "special",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> ParameterKind {
         match name {
             "token" => ParameterKind::Token,
             "string" => ParameterKind::String,
@@ -95,6 +111,11 @@ impl Parameter {
     /// The number that stands for it in index rows. A parameter of `Resource` has one number for all types.
     pub fn id(&self) -> i16 {
         self.definition.id
+    }
+
+    /// Whether a client has defined it, and not the specification.
+    pub fn is_own(&self) -> bool {
+        self.id() >= FIRST_NUMBER
     }
 
     /// The name as a query writes it.
@@ -160,60 +181,101 @@ fn targets_of(definition: &SearchParameterDefinition, walks: &[Path]) -> Vec<Res
     if both.is_empty() { listed } else { both }
 }
 
-/// The search parameters of all types.
+/// The search parameters of all types: those of the specification, and with them the own ones of one database.
+#[derive(Debug)]
 pub struct Registry {
     /// Definitions by base type.
     bases: HashMap<&'static str, Vec<&'static SearchParameterDefinition>>,
     /// In the order of `ResourceType::all`.
     types: Vec<TypeParameters>,
-    any: OnceLock<HashMap<&'static str, Parameter>>,
+    any: OnceLock<HashMap<&'static str, &'static Parameter>>,
+    /// Own parameters by code, for each type in the order of `ResourceType::all`. They stay for the life of the process:
+    /// a request may still use one when it has ended. A definition that changes takes a new number, of which a database
+    /// has 4096, so that they can't fill the memory.
+    own: Vec<HashMap<&'static str, &'static Parameter>>,
+    /// Own parameters that every type has.
+    own_of_all: HashMap<&'static str, &'static Parameter>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct TypeParameters {
-    by_code: OnceLock<HashMap<&'static str, Parameter>>,
+    by_code: OnceLock<HashMap<&'static str, &'static Parameter>>,
     plan: OnceLock<Plan>,
 }
 
 impl Registry {
     /// The parameters that the specification defines.
-    pub fn bundled() -> &'static Registry {
-        static BUNDLED: OnceLock<Registry> = OnceLock::new();
+    pub fn bundled() -> &'static Arc<Registry> {
+        static BUNDLED: OnceLock<Arc<Registry>> = OnceLock::new();
         BUNDLED.get_or_init(|| {
             let mut bases: HashMap<&'static str, Vec<_>> = HashMap::new();
             for definition in definitions::search_parameters() {
                 bases.entry(&definition.base).or_default().push(definition);
             }
             let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
-            Registry { bases, types, any: OnceLock::new() }
+            let own = ResourceType::all().map(|_| HashMap::new()).collect();
+            Arc::new(Registry { bases, types, any: OnceLock::new(), own, own_of_all: HashMap::new() })
         })
     }
 
+    /// The bundled parameters and `own` ones, each with all its bases; bundled ones are never replaced.
+    pub fn with_own(own: &[OwnDefinition]) -> Registry {
+        let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
+        let mut by_type: Vec<HashMap<_, _>> = ResourceType::all().map(|_| HashMap::new()).collect();
+        let mut own_of_all = HashMap::new();
+        for parameter in own.iter().flat_map(|definition| &definition.on_bases) {
+            if *parameter.definition.base == *"Resource" {
+                own_of_all.insert(parameter.code(), *parameter);
+            }
+            for resource_type in own::types_of(&parameter.definition.base) {
+                by_type[place_of(resource_type)].insert(parameter.code(), *parameter);
+            }
+        }
+        Registry { bases: HashMap::new(), types, any: OnceLock::new(), own: by_type, own_of_all }
+    }
+
     /// The parameter called `code` of `resource_type`, inherited ones included.
-    pub fn parameter(&self, resource_type: ResourceType, code: &str) -> Option<&Parameter> {
-        self.by_code(resource_type).get(code)
+    pub fn parameter(&self, resource_type: ResourceType, code: &str) -> Option<&'static Parameter> {
+        let bundled = Registry::bundled().by_code(resource_type).get(code);
+        bundled.or_else(|| self.own[place_of(resource_type)].get(code)).copied()
     }
 
     /// The parameter called `code` that every type has; for a search over all types.
-    pub fn common_parameter(&self, code: &str) -> Option<&Parameter> {
-        self.any.get_or_init(|| self.table(&["Resource"])).get(code)
+    pub fn common_parameter(&self, code: &str) -> Option<&'static Parameter> {
+        let bundled = Registry::bundled();
+        let common = bundled.any.get_or_init(|| bundled.table(&["Resource"]));
+        common.get(code).or_else(|| self.own_of_all.get(code)).copied()
     }
 
     /// All parameters of `resource_type`, inherited ones included, by name.
-    pub fn parameters(&self, resource_type: ResourceType) -> Vec<&Parameter> {
-        let mut parameters: Vec<&Parameter> = self.by_code(resource_type).values().collect();
+    pub fn parameters(&self, resource_type: ResourceType) -> Vec<&'static Parameter> {
+        let bundled = Registry::bundled().by_code(resource_type);
+        let own = self.own[place_of(resource_type)].iter().filter(|(code, _)| !bundled.contains_key(*code));
+        let mut parameters: Vec<&Parameter> = bundled.iter().chain(own).map(|(_, parameter)| *parameter).collect();
         parameters.sort_unstable_by_key(|parameter| parameter.code());
         parameters
     }
 
+    /// The kind of the parameter with this URL, bundled or own.
+    pub fn kind_of(&self, url: &str) -> Option<ParameterKind> {
+        let bundled = definitions::search_parameters().iter().find(|definition| *definition.url == *url);
+        let own = || self.own.iter().flat_map(HashMap::values).find(|own| *own.definition.url == *url);
+        bundled.map(|definition| ParameterKind::named(&definition.kind)).or_else(|| own().map(|own| own.kind))
+    }
+
     /// The parameters that compare the components of the composite `parameter` of `resource_type`.
-    pub(super) fn components(&self, resource_type: ResourceType, parameter: &Parameter) -> Option<Vec<&Parameter>> {
-        let named = |url: &str| self.by_code(resource_type).values().find(|known| *known.definition.url == *url);
+    pub(super) fn components(
+        &self,
+        resource_type: ResourceType,
+        parameter: &Parameter,
+    ) -> Option<Vec<&'static Parameter>> {
+        let known = self.parameters(resource_type);
+        let named = |url: &str| known.iter().copied().find(|known| *known.definition.url == *url);
         parameter.definition.components.iter().map(|component| named(&component.definition)).collect()
     }
 
     /// The parameters of `resource_type` that hold references, by name.
-    pub fn references(&self, resource_type: ResourceType) -> Vec<&Parameter> {
+    pub fn references(&self, resource_type: ResourceType) -> Vec<&'static Parameter> {
         let mut parameters = self.parameters(resource_type);
         parameters.retain(|parameter| parameter.kind == ParameterKind::Reference);
         parameters
@@ -221,12 +283,14 @@ impl Registry {
 
     /// How the index rows of a resource of this type are made.
     pub(super) fn plan(&self, resource_type: ResourceType) -> &Plan {
-        let parameters = self.of(resource_type);
-        parameters.plan.get_or_init(|| Plan::new(resource_type, &self.parameters(resource_type)))
+        let place = place_of(resource_type);
+        // Types without own parameters share the one plan.
+        let of = if self.own[place].is_empty() { &Registry::bundled().types[place] } else { &self.types[place] };
+        of.plan.get_or_init(|| Plan::new(resource_type, &self.parameters(resource_type)))
     }
 
-    fn by_code(&self, resource_type: ResourceType) -> &HashMap<&'static str, Parameter> {
-        self.of(resource_type).by_code.get_or_init(|| {
+    fn by_code(&self, resource_type: ResourceType) -> &HashMap<&'static str, &'static Parameter> {
+        self.types[place_of(resource_type)].by_code.get_or_init(|| {
             let definition = definitions::type_named(resource_type.name());
             let is_domain_resource = definition.is_none_or(|definition| {
                 definition.kind == TypeKind::Resource && *definition.base == *"DomainResource"
@@ -237,13 +301,34 @@ impl Registry {
     }
 
     /// Later bases replace the parameters of earlier ones.
-    fn table(&self, bases: &[&str]) -> HashMap<&'static str, Parameter> {
+    fn table(&self, bases: &[&str]) -> HashMap<&'static str, &'static Parameter> {
         let definitions = bases.iter().filter_map(|base| self.bases.get(base)).flatten();
-        definitions.map(|definition| (&*definition.code, Parameter::new(definition))).collect()
+        let last: HashMap<&'static str, &'static SearchParameterDefinition> =
+            definitions.map(|definition| (&*definition.code, *definition)).collect();
+        last.into_iter().map(|(code, definition)| (code, kept(definition))).collect()
     }
+}
 
-    fn of(&self, resource_type: ResourceType) -> &TypeParameters {
-        // The numbers of types are 1 to 146 without a gap.
-        &self.types[resource_type.code() as usize - 1]
+/// An own parameter in the form that searches use, for each of its bases.
+#[derive(Clone, Debug)]
+pub struct OwnDefinition {
+    on_bases: Vec<&'static Parameter>,
+}
+
+impl OwnDefinition {
+    /// Stays for the life of the process; make one for each number once.
+    pub fn new(number: i16, own: &OwnParameter) -> OwnDefinition {
+        let definitions = own.definitions(number).into_iter().map(|definition| &*Box::leak(Box::new(definition)));
+        OwnDefinition { on_bases: definitions.map(kept).collect() }
     }
+}
+
+/// The parameter, for the life of the process.
+fn kept(definition: &'static SearchParameterDefinition) -> &'static Parameter {
+    Box::leak(Box::new(Parameter::new(definition)))
+}
+
+fn place_of(resource_type: ResourceType) -> usize {
+    // The numbers of types are 1 to 146 without a gap.
+    resource_type.code() as usize - 1
 }

@@ -2,8 +2,10 @@
 //!
 //! Spec: R4 search.html
 
+use std::sync::Arc;
+
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Compartment, Include, Parameter, Sort};
+use crate::search::{Circle, Compartment, Include, Parameter, Registry, Sort};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -19,6 +21,8 @@ pub enum Handling {
 /// A search: every demand must be met.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
+    /// The parameters that were in force when it was read.
+    pub registry: Arc<Registry>,
     /// `None` searches all types, or those of `types`.
     pub resource_type: Option<ResourceType>,
     /// The `_type` list of a search without a type; empty means all.
@@ -142,6 +146,8 @@ pub enum Subject {
     Id,
     /// `_lastUpdated`
     LastUpdated,
+    /// `near` of Location.
+    Near,
     /// A parameter with rows in the index.
     Index(&'static Parameter),
 }
@@ -180,6 +186,7 @@ pub enum Values {
     /// Numbers, too: they name no unit.
     Quantities(Vec<QuantityValue>),
     Uris(Vec<String>),
+    Near(Vec<Circle>),
     /// Each has a value for each component, in their order.
     Composites(Vec<Vec<Values>>),
     /// System and code of the type, and the value.

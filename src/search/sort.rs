@@ -5,8 +5,9 @@
 use std::cmp::Ordering;
 
 use crate::fhir::ResourceType;
+use crate::search::extract::NO_TARGET;
 use crate::search::{Parameter, ParameterKind};
-use crate::store::{Edge, IndexRows};
+use crate::store::{Edge, IndexRows, ReferenceRow};
 
 /// The order of the matches: by the first key, what is equal there by the second, and so on. Without a key it is the
 /// order of creation.
@@ -185,7 +186,8 @@ pub fn indexed_value(parameters: &[&Parameter], is_descending: bool, rows: &Inde
             return Some(IndexedValue::Token { param: row.param, code: row.code, system: row.system });
         }
         ParameterKind::Reference => {
-            let targets = rows.references.iter().filter(|row| has(row.param)).map(|row| row.target);
+            let is_target = |row: &&ReferenceRow| has(row.param) && row.target != NO_TARGET;
+            let targets = rows.references.iter().filter(is_target).map(|row| row.target);
             return Some(IndexedValue::References(targets.collect())).filter(|found| *found != NOTHING);
         }
         ParameterKind::String => {
@@ -215,7 +217,7 @@ const NOTHING: IndexedValue = IndexedValue::References(Vec::new());
 mod tests {
     use super::*;
     use crate::search::Registry;
-    use crate::store::{ReferenceRow, StringRow, TokenRow};
+    use crate::store::{StringRow, TokenRow};
 
     fn key(is_descending: bool) -> SortKey {
         SortKey { by: SortBy::LastUpdated, is_descending }
@@ -271,7 +273,10 @@ mod tests {
         let rows = IndexRows {
             strings: vec![string("a", Edge::Lowest), string("b", Edge::Neither), string("c", Edge::Highest)],
             tokens: vec![TokenRow { param: gender.id(), code: 4, system: 5, edge: Edge::Both }],
-            references: vec![ReferenceRow { param: doctor.id(), target: 6 }],
+            references: vec![
+                ReferenceRow { param: doctor.id(), target: NO_TARGET },
+                ReferenceRow { param: doctor.id(), target: 6 },
+            ],
             ..IndexRows::default()
         };
         let text = |text: &str| Some(IndexedValue::Value(SortValue::Text(text.to_owned(), [1, 0])));

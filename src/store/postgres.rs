@@ -73,6 +73,8 @@ struct Columns {
     counts: (Vec<i16>, Vec<i64>, Vec<i64>),
     added: RowColumns,
     gone: RowColumns,
+    /// Rows of which the edge changes.
+    marked: RowColumns,
     texts: (Vec<i16>, Vec<i64>, Vec<String>),
 }
 
@@ -121,6 +123,8 @@ struct RowColumns {
     uri: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i16>),
     composite: CompositeColumns,
     compartment: (Vec<i64>, Vec<i16>, Vec<i64>),
+    /// z, x, y, rid
+    position: (Vec<f64>, Vec<f64>, Vec<f64>, Vec<i64>),
 }
 
 impl Columns {
@@ -137,8 +141,11 @@ impl Columns {
             columns.changes.2.push(write.version);
             columns.changes.3.push(write.updated_us);
             columns.count(rtype, write.current_delta());
-            columns.added.push(&write.added, write.rid, rtype);
-            columns.gone.push(&write.gone, write.rid, rtype);
+            // One statement can't delete a row and insert it again.
+            let (mut added, mut gone) = (write.added.clone(), write.gone.clone());
+            columns.marked.push(&added.take_marked(&mut gone), write.rid, rtype);
+            columns.added.push(&added, write.rid, rtype);
+            columns.gone.push(&gone, write.rid, rtype);
         }
         // In one order everywhere, so that two transactions never wait for each other in a ring.
         let texts: BTreeSet<&TokenText> = writes.iter().flat_map(|write| &write.added.texts).collect();
@@ -241,6 +248,12 @@ impl RowColumns {
             self.compartment.1.push(rtype);
             self.compartment.2.push(rid);
         }
+        for row in &rows.positions {
+            self.position.0.push(row.z);
+            self.position.1.push(row.x);
+            self.position.2.push(row.y);
+            self.position.3.push(rid);
+        }
     }
 }
 
@@ -287,6 +300,7 @@ impl QueryFragment<Pg> for Apply {
             );
         }
         index_deletes(&mut out, &columns.gone)?;
+        index_marks(&mut out, &columns.marked)?;
         index_inserts(&mut out, &columns.added)?;
         if !columns.texts.0.is_empty() {
             out.push_sql("x AS (INSERT INTO token_text (param, code, text) SELECT * FROM unnest(");
@@ -384,6 +398,11 @@ fn index_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         compartment(out, rows)?;
         out.push_sql(")), ");
     }
+    if !rows.position.0.is_empty() {
+        out.push_sql("a9 AS (INSERT INTO index_position (z, x, y, rid) SELECT * FROM unnest(");
+        position(out, rows)?;
+        out.push_sql(")), ");
+    }
     Ok(())
 }
 
@@ -451,6 +470,55 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
             ") AS g (patient, rtype, rid) WHERE i.patient = g.patient AND i.rtype = g.rtype AND i.rid = g.rid), ",
         );
     }
+    if !rows.position.0.is_empty() {
+        out.push_sql("d9 AS (DELETE FROM index_position i USING unnest(");
+        position(out, rows)?;
+        out.push_sql(") AS g (z, x, y, rid) WHERE i.z = g.z AND i.x = g.x AND i.y = g.y AND i.rid = g.rid), ");
+    }
+    Ok(())
+}
+
+fn index_marks<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    if !rows.token.0.is_empty() {
+        out.push_sql("m1 AS (UPDATE index_token i SET edge = g.edge FROM unnest(");
+        token(out, rows)?;
+        out.push_sql(
+            ") AS g (param, code, system, rid, edge) WHERE i.param = g.param AND i.code = g.code \
+             AND i.system = g.system AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.string.0.is_empty() {
+        out.push_sql("m2 AS (UPDATE index_string i SET edge = g.edge FROM unnest(");
+        string(out, rows)?;
+        out.push_sql(
+            ") AS g (param, folded, exact, rid, edge) WHERE i.param = g.param AND i.folded = g.folded COLLATE \"C\" \
+             AND i.exact = g.exact AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.date.0.is_empty() {
+        out.push_sql("m3 AS (UPDATE index_date i SET edge = g.edge FROM unnest(");
+        date(out, rows)?;
+        out.push_sql(
+            ") AS g (param, lo_us, hi_us, rid, edge) WHERE i.param = g.param AND i.lo_us = g.lo_us \
+             AND i.hi_us = g.hi_us AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.quantity.0.is_empty() {
+        out.push_sql("m4 AS (UPDATE index_quantity i SET edge = g.edge FROM unnest(");
+        quantity(out, rows)?;
+        out.push_sql(
+            ") AS g (param, value, code, system, rid, edge) WHERE i.param = g.param AND i.value = g.value \
+             AND i.code = g.code AND i.system = g.system AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.uri.0.is_empty() {
+        out.push_sql("m6 AS (UPDATE index_uri i SET edge = g.edge FROM unnest(");
+        uri(out, rows)?;
+        out.push_sql(
+            ") AS g (param, value, rid, edge) WHERE i.param = g.param AND i.value = g.value COLLATE \"C\" \
+             AND i.rid = g.rid), ",
+        );
+    }
     Ok(())
 }
 
@@ -516,4 +584,11 @@ fn compartment<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Query
     out.push_bind_param::<Array<BigInt>, _>(&rows.compartment.0)?;
     array::<SmallInt, _>(out, &rows.compartment.1)?;
     array::<BigInt, _>(out, &rows.compartment.2)
+}
+
+fn position<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<Double>, _>(&rows.position.0)?;
+    array::<Double, _>(out, &rows.position.1)?;
+    array::<Double, _>(out, &rows.position.2)?;
+    array::<BigInt, _>(out, &rows.position.3)
 }

@@ -3,8 +3,11 @@
 //! An update compares the rows that stand in the index with those it wants, and touches only what differs; a deletion
 //! knows what to take away. No second index by resource is needed for that, which would cost more than the rows.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use crate::store::rows::{
-    CompositeRow, DateRow, Edge, IndexRows, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
+    CompositeRow, DateRow, Edge, IndexRows, PositionRow, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
 };
 
 impl IndexRows {
@@ -85,13 +88,19 @@ impl IndexRows {
         for patient in &self.patients {
             number(*patient, &mut out);
         }
+        // The end, for all but Locations.
+        for row in &self.positions {
+            for part in [row.x, row.y, row.z] {
+                number(bits(part), &mut out);
+            }
+        }
         out
     }
 
     /// Reads what `encode` wrote; `None` when the bytes are damaged.
     pub(super) fn decode(bytes: &[u8]) -> Option<IndexRows> {
         let mut input = Input(bytes);
-        let rows = IndexRows {
+        let mut rows = IndexRows {
             tokens: input.list(|row| {
                 Some(TokenRow { param: row.small()?, code: row.number()?, system: row.number()?, edge: row.edge()? })
             })?,
@@ -126,8 +135,12 @@ impl IndexRows {
             })?,
             texts: Vec::new(),
             patients: input.list(|row| row.number())?,
+            positions: Vec::new(),
         };
-        input.0.is_empty().then_some(rows)
+        while !input.0.is_empty() {
+            rows.positions.push(PositionRow { x: input.real()?, y: input.real()?, z: input.real()? });
+        }
+        Some(rows)
     }
 
     /// The rows of `self` that `other` lacks; both normalized.
@@ -142,8 +155,38 @@ impl IndexRows {
             composites: self.composites.iter().filter(|row| !other.composites.contains(row)).cloned().collect(),
             texts: self.texts.clone(),
             patients: difference(&self.patients, &other.patients),
+            positions: self.positions.iter().filter(|row| !other.positions.contains(row)).copied().collect(),
         }
     }
+}
+
+impl IndexRows {
+    /// Takes the rows that stand in `gone`, too, but for their edges out of both, and gives them: they are to be
+    /// marked anew where they are. Both normalized.
+    pub(super) fn take_marked(&mut self, gone: &mut IndexRows) -> IndexRows {
+        IndexRows {
+            tokens: take_pairs(&mut self.tokens, &mut gone.tokens, |row| (row.param, row.code, row.system)),
+            strings: take_pairs(&mut self.strings, &mut gone.strings, |row| (row.param, row.folded.clone(), row.exact)),
+            dates: take_pairs(&mut self.dates, &mut gone.dates, |row| (row.param, row.lo_us, row.hi_us)),
+            quantities: take_pairs(&mut self.quantities, &mut gone.quantities, |row| {
+                (row.param, row.value.to_bits(), row.code, row.system)
+            }),
+            uris: take_pairs(&mut self.uris, &mut gone.uris, |row| (row.param, row.value.clone())),
+            ..IndexRows::default()
+        }
+    }
+}
+
+fn take_pairs<T, K: Eq + Hash>(added: &mut Vec<T>, gone: &mut Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    if added.is_empty() || gone.is_empty() {
+        return Vec::new();
+    }
+    let standing: HashSet<K> = gone.iter().map(&key).collect();
+    let (marked, new): (Vec<T>, Vec<T>) = added.drain(..).partition(|row| standing.contains(&key(row)));
+    *added = new;
+    let kept: HashSet<K> = marked.iter().map(&key).collect();
+    gone.retain(|row| !kept.contains(&key(row)));
+    marked
 }
 
 impl QuantityRow {
@@ -276,6 +319,7 @@ mod tests {
             composites: vec![CompositeRow { param: 6, code: 1, value: 2.5, low: -3, ..CompositeRow::default() }],
             texts: Vec::new(),
             patients: vec![11, -12],
+            positions: Vec::new(),
         };
         rows.normalize();
         rows
@@ -285,6 +329,8 @@ mod tests {
     fn rows_survive_the_way_to_bytes_and_back() {
         assert_eq!(IndexRows::decode(&sample().encode()), Some(sample()));
         assert_eq!(IndexRows::decode(&IndexRows::default().encode()), Some(IndexRows::default()));
+        let located = IndexRows { positions: vec![PositionRow { x: 0.6, y: 0.0, z: -0.8 }], ..sample() };
+        assert_eq!(IndexRows::decode(&located.encode()), Some(located));
     }
 
     #[test]
@@ -315,5 +361,19 @@ mod tests {
             }
         );
         assert_eq!(gone, IndexRows { quantities: old.quantities.clone(), ..IndexRows::default() });
+    }
+
+    #[test]
+    fn rows_that_differ_by_their_edge_alone_are_marked_anew() {
+        let string = |folded: &str, edge| StringRow { param: 1, folded: folded.to_owned(), exact: 2, edge };
+        let rows = |strings| IndexRows { strings, ..IndexRows::default() };
+        let mut added = rows(vec![string("a", Edge::Lowest), string("b", Edge::Highest)]);
+        let mut gone = rows(vec![string("a", Edge::Both), string("c", Edge::Neither)]);
+
+        let marked = added.take_marked(&mut gone);
+
+        assert_eq!(marked, rows(vec![string("a", Edge::Lowest)]));
+        assert_eq!(added, rows(vec![string("b", Edge::Highest)]));
+        assert_eq!(gone, rows(vec![string("c", Edge::Neither)]));
     }
 }

@@ -42,6 +42,8 @@ pub struct IndexRows {
     pub texts: Vec<TokenText>,
     /// The Patients in whose compartment the resource is, as reference targets.
     pub patients: Vec<i64>,
+    /// Where a Location is: none or one.
+    pub positions: Vec<PositionRow>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,6 +125,14 @@ pub struct CompositeRow {
     pub low: i64,
     /// First moment after a date; system of a token or quantity.
     pub high: i64,
+}
+
+/// A place on the Earth as a point of a sphere with the radius 1: z to the north, x to the meridian of Greenwich.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PositionRow {
+    pub x: f64,
+    pub y: f64,
+    pub z: f64,
 }
 
 /// What the hash of a code stands for among the tokens of a parameter.

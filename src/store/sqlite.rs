@@ -154,6 +154,8 @@ row_statements! {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "DELETE FROM index_composite WHERE param = ? AND code = ? AND system = ? AND text = ? AND value = ? \
         AND upper = ? AND low = ? AND high = ? AND rid = ?";
+    Position: "INSERT INTO index_position (z, x, y, rid) VALUES (?, ?, ?, ?)",
+        "DELETE FROM index_position WHERE z = ? AND x = ? AND y = ? AND rid = ?";
     Compartment: "INSERT INTO compartment (patient, rtype, rid) VALUES (?, ?, ?)",
         "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ?";
 }
@@ -217,6 +219,10 @@ fn each_row<const ADD: bool>(
             rid(),
         ];
         Fixed::<Composite<ADD>>::new(&values).execute(connection)?;
+    }
+    for row in &rows.positions {
+        let values = [Value::Real(row.z), Value::Real(row.x), Value::Real(row.y), rid()];
+        Fixed::<Position<ADD>>::new(&values).execute(connection)?;
     }
     for patient in &rows.patients {
         let values = [Value::Integer(*patient), Value::Integer(rtype), rid()];

@@ -48,10 +48,11 @@ pub enum Table {
     Uri,
     Composite,
     Compartment,
+    Position,
 }
 
 /// All tables of the index.
-pub const TABLES: [Table; 8] = [
+pub const TABLES: [Table; 9] = [
     Table::Token,
     Table::String,
     Table::Date,
@@ -60,6 +61,7 @@ pub const TABLES: [Table; 8] = [
     Table::Uri,
     Table::Composite,
     Table::Compartment,
+    Table::Position,
 ];
 
 impl Table {
@@ -74,6 +76,7 @@ impl Table {
             Table::Uri => "index_uri",
             Table::Composite => "index_composite",
             Table::Compartment => "compartment",
+            Table::Position => "index_position",
         }
     }
 }
@@ -269,6 +272,14 @@ impl Reader<'_> {
                 &[],
                 |(patient, rtype, rid)| each(rid, numbers(&[patient, i64::from(rtype), rid]))
             ),
+            Table::Position => stream!(
+                self,
+                (Double, Double, Double, BigInt),
+                (f64, f64, f64, i64),
+                "SELECT z, x, y, rid FROM index_position",
+                &[],
+                |(z, x, y, rid)| each(rid, numbers(&[bits(z), bits(x), bits(y), rid]))
+            ),
         }
         Ok(())
     }
@@ -300,6 +311,9 @@ impl IndexRows {
         }
         for patient in &self.patients {
             each(Table::Compartment, numbers(&[*patient, i64::from(rtype), rid]));
+        }
+        for row in &self.positions {
+            each(Table::Position, numbers(&[bits(row.z), bits(row.x), bits(row.y), rid]));
         }
     }
 }

@@ -99,7 +99,7 @@ pub fn search(
         None if at.is_none() && !has_more => Some(rows.len() as i64),
         None => None,
     };
-    let Included { rows: included, remark } = included(reader, &request.includes, &rows)?;
+    let Included { rows: included, remark } = included(reader, &request.registry, &request.includes, &rows)?;
     Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
 }
 

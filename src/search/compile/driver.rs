@@ -93,7 +93,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
         return None;
     }
     Some(match &criterion.values {
-        Values::Missing(true) | Values::Ids(_) => return None,
+        Values::Missing(true) | Values::Ids(_) | Values::Near(_) => return None,
         Values::Missing(false) => 9,
         Values::Tokens(_) if criterion.modifier == Some(Modifier::Identifier) => 1,
         Values::Tokens(tokens) => {

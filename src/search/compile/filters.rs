@@ -4,7 +4,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
 use crate::search::compile::{CompileContext, linked};
-use crate::search::{Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, dialect};
+use crate::search::{Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, dialect, near};
 use crate::store::Query;
 
 /// How many keys `_id` may stand for in a search over several types before ids are compared alone.
@@ -152,6 +152,7 @@ pub(super) fn criterion(
     let parameter = match criterion.subject {
         Subject::Id => return ids(row, &criterion.values, is_not, context, query),
         Subject::LastUpdated => return last_updated(row, &criterion.values, context, query),
+        Subject::Near => return located(row, &criterion.values, context, query),
         Subject::Index(parameter) => parameter,
     };
     let is_absent = criterion.values == Values::Missing(true);
@@ -212,6 +213,25 @@ fn ids(row: Row<'_>, values: &Values, is_not: bool, context: &CompileContext<'_>
     one_of(query, &ids, |query, id| {
         query.text(id.as_str());
     });
+}
+
+/// `near`: the Locations within the circles, those that have a position, or those that have none.
+fn located(row: Row<'_>, values: &Values, context: &CompileContext<'_>, query: &mut Query) {
+    let circles = match values {
+        Values::Near(circles) => circles.as_slice(),
+        _ => &[],
+    };
+    let is_absent = *values == Values::Missing(true);
+    query.sql(" AND ");
+    if is_absent && !dialect::fills_sets_to_leave_out(context.dialect) {
+        query.sql("NOT EXISTS (SELECT 1");
+        near::rows(query, circles);
+        query.sql(" AND i.rid = ").sql(row.alias()).sql(".rid)");
+    } else {
+        query.sql(row.alias()).sql(if is_absent { ".rid NOT IN (SELECT i.rid" } else { ".rid IN (SELECT i.rid" });
+        near::rows(query, circles);
+        query.sql(")");
+    }
 }
 
 /// `_lastUpdated`: an instant of milliseconds is a span of one millisecond.

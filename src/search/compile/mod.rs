@@ -141,7 +141,7 @@ fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut
 mod tests {
     use super::*;
     use crate::fhir::{Id, ResourceKey, ResourceType};
-    use crate::search::{Compartment, Handling, ParseContext, parse, parse_query_string};
+    use crate::search::{Compartment, Handling, ParseContext, Registry, parse, parse_query_string};
 
     /// 2013-01-01, 2014-01-01 and 2023-01-01.
     const Y2013: i64 = 1_356_998_400_000_000;
@@ -151,7 +151,7 @@ mod tests {
     fn request(type_name: &str, query: &str) -> SearchRequest {
         let resource_type = (!type_name.is_empty()).then(|| ResourceType::parse(type_name).unwrap());
         let bases = [String::new()];
-        let context = ParseContext { handling: Handling::Strict, bases: &bases };
+        let context = ParseContext { handling: Handling::Strict, bases: &bases, registry: Registry::bundled() };
         parse(resource_type, &parse_query_string(query).unwrap(), &context).unwrap()
     }
 

@@ -8,26 +8,34 @@ use crate::search::extract::{Element, Shape, tokens};
 use crate::search::facet::Facet;
 use crate::store::{IndexRows, ReferenceRow};
 
+/// In place of a target: the element is there (`:missing=false`), but names nothing that can be searched for.
+pub(in crate::search) const NO_TARGET: i64 = 0;
+
 pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut IndexRows) {
     let Some(element) = element.unwrapped() else { return };
     if let (Shape::Reference, Some(identifier)) = (element.shape, element.value.get("identifier")) {
         tokens::index_identifier(Facet::Identifier.of(param), identifier, context, rows);
     }
     each_target(&element, context, &mut |text| {
-        rows.references.push(ReferenceRow { param, target: context.hasher.text(text) });
+        let target = text.map_or(NO_TARGET, |text| context.hasher.text(text));
+        rows.references.push(ReferenceRow { param, target });
     });
 }
 
-/// Calls `each` with what the element refers to: `Type/id` of a resource of this server, or the URL of another.
-pub(super) fn each_target(element: &Element<'_>, context: &ExtractContext<'_>, each: &mut dyn FnMut(&str)) {
+/// Calls `each` with what the element refers to: `Type/id` of a resource of this server, or the URL of another; `None`
+/// where it is there but names nothing that can be searched for.
+pub(super) fn each_target(element: &Element<'_>, context: &ExtractContext<'_>, each: &mut dyn FnMut(Option<&str>)) {
     match element.shape {
         Shape::Reference => {
-            let Some(text) = element.text("reference") else { return };
-            match Reference::parse(text, context.bases) {
-                Reference::Local { key, .. } => each(&key.to_string()),
-                Reference::Absolute(url) => each(without_version(url)),
-                // Neither a contained resource nor a placeholder can be searched for.
-                Reference::Contained(_) | Reference::Urn(_) | Reference::Conditional { .. } | Reference::Malformed => {}
+            let reference = element.text("reference").map(|text| Reference::parse(text, context.bases));
+            match reference {
+                Some(Reference::Local { key, .. }) => each(Some(&key.to_string())),
+                Some(Reference::Absolute(url)) => each(Some(without_version(url))),
+                Some(Reference::Urn(urn)) => each(Some(urn)),
+                // By what else it says (an identifier, a display, something contained) no target is found.
+                Some(Reference::Contained(_) | Reference::Conditional { .. } | Reference::Malformed) => each(None),
+                None if ["identifier", "display"].iter().any(|name| element.value.get(name).is_some()) => each(None),
+                None => {}
             }
         }
         Shape::Canonical | Shape::Uri => {
@@ -41,7 +49,7 @@ pub(super) fn each_target(element: &Element<'_>, context: &ExtractContext<'_>, e
             let name = element.text("resourceType").and_then(|name| ResourceType::parse(name).ok());
             let id = element.text("id").and_then(|id| Id::parse(id).ok());
             if let (Some(resource_type), Some(id)) = (name, id) {
-                each(&ResourceKey { resource_type, id }.to_string());
+                each(Some(&ResourceKey { resource_type, id }.to_string()));
             }
         }
         _ => {}
@@ -61,10 +69,10 @@ pub(super) fn index_compartment(element: &Element<'_>, context: &ExtractContext<
 }
 
 /// A URL under one of the server's own bases is the resource there, as a search for it would say.
-fn url_target(url: &str, context: &ExtractContext<'_>, each: &mut dyn FnMut(&str)) {
+fn url_target(url: &str, context: &ExtractContext<'_>, each: &mut dyn FnMut(Option<&str>)) {
     match Reference::parse(url, context.bases) {
-        Reference::Local { key, .. } => each(&key.to_string()),
-        _ => each(url),
+        Reference::Local { key, .. } => each(Some(&key.to_string())),
+        _ => each(Some(url)),
     }
 }
 

@@ -8,9 +8,11 @@ mod modifiers;
 mod sort;
 mod values;
 
+use std::sync::Arc;
+
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
 use crate::search::include;
-use crate::search::{Control, Handling, Parameter, SearchError, SearchRequest, Sort, Summary};
+use crate::search::{Control, Handling, Parameter, Registry, SearchError, SearchRequest, Sort, Summary};
 
 /// The most matches that a page may hold; a larger `_count` is lowered to it.
 pub const MAX_COUNT: u32 = 1000;
@@ -29,6 +31,8 @@ pub struct ParseContext<'a> {
     pub handling: Handling,
     /// The server's own base URLs, without a slash at the end.
     pub bases: &'a [String],
+    /// The parameters that are in force.
+    pub registry: &'a Arc<Registry>,
 }
 
 /// Understands the decoded pairs of a search of `resource_type`, or of all types when it is `None`.
@@ -43,6 +47,7 @@ pub fn parse(
         return Err(SearchError::TooManyParameters { limit: MAX_PARAMETERS });
     }
     let mut request = SearchRequest {
+        registry: Arc::clone(context.registry),
         resource_type,
         types: Vec::new(),
         demands: Vec::new(),
@@ -69,7 +74,7 @@ pub fn parse(
     let mut seen = Vec::new();
     for (name, value) in query {
         if control::is_control(name) {
-            control::read(&mut request, &mut seen, name, value)?;
+            control::read(&mut request, &mut seen, name, value, context)?;
         } else {
             match work.demand(&scope, name, value) {
                 Ok(demand) => {
@@ -84,7 +89,7 @@ pub fn parse(
         }
     }
     if let Some((_, value)) = query.iter().find(|(name, _)| name == "_sort") {
-        request.control.sort = sort::read(&scope, value)?;
+        request.control.sort = sort::read(&scope, value, context.registry)?;
     }
     include::check(&request)?;
     Ok(request)
@@ -147,7 +152,11 @@ mod tests {
     fn search(type_name: &str, query: &str, handling: Handling) -> Result<SearchRequest, SearchError> {
         let resource_type = (!type_name.is_empty()).then(|| ResourceType::parse(type_name).unwrap());
         let bases = [BASE.to_owned()];
-        parse(resource_type, &parse_query_string(query)?, &ParseContext { handling, bases: &bases })
+        parse(
+            resource_type,
+            &parse_query_string(query)?,
+            &ParseContext { handling, bases: &bases, registry: Registry::bundled() },
+        )
     }
 
     fn strict(type_name: &str, query: &str) -> Result<SearchRequest, SearchError> {

@@ -4,7 +4,7 @@
 
 use crate::fhir::ResourceType;
 use crate::search::parse::conditions::{MAX_TARGETS, cut, reference, subject};
-use crate::search::{Link, Parameter, ParameterKind, SearchError, Sort, SortBy, SortKey, Subject};
+use crate::search::{Link, Parameter, ParameterKind, Registry, SearchError, Sort, SortBy, SortKey, Subject};
 
 /// More keys than any list for people needs.
 const MAX_KEYS: usize = 8;
@@ -12,7 +12,7 @@ const MAX_KEYS: usize = 8;
 const MAX_DEPTH: usize = 8;
 
 /// Reads `value`, for a search of the types in `scope`; of any type when there is none.
-pub(super) fn read(scope: &[ResourceType], value: &str) -> Result<Sort, SearchError> {
+pub(super) fn read(scope: &[ResourceType], value: &str, registry: &Registry) -> Result<Sort, SearchError> {
     let mut sort = Sort::default();
     for part in value.split(',').map(str::trim) {
         if sort.keys.len() == MAX_KEYS {
@@ -24,7 +24,7 @@ pub(super) fn read(scope: &[ResourceType], value: &str) -> Result<Sort, SearchEr
                 "give names of search parameters, separated by commas, with '-' before those that are to descend",
             ));
         }
-        let by = sort_by(scope, name, 0)?;
+        let by = sort_by(scope, name, 0, registry)?;
         // What follows `_id` decides nothing where ids are unique.
         let is_decided = scope.len() == 1 && sort.keys.iter().any(|key| matches!(key.by, SortBy::Id));
         if !is_decided {
@@ -34,9 +34,9 @@ pub(super) fn read(scope: &[ResourceType], value: &str) -> Result<Sort, SearchEr
     Ok(sort)
 }
 
-fn sort_by(scope: &[ResourceType], name: &str, depth: usize) -> Result<SortBy, SearchError> {
+fn sort_by(scope: &[ResourceType], name: &str, depth: usize, registry: &Registry) -> Result<SortBy, SearchError> {
     if let Some((head, rest)) = name.split_once('.') {
-        return linked(scope, head, rest, depth).map(SortBy::Linked);
+        return linked(scope, head, rest, depth, registry).map(SortBy::Linked);
     }
     if let Some((code, _)) = name.split_once(':') {
         let problem =
@@ -47,7 +47,7 @@ fn sort_by(scope: &[ResourceType], name: &str, depth: usize) -> Result<SortBy, S
         return Err(bad(format!("'{name}' has no values that resources could be sorted by")));
     }
     let mut parameters: Vec<&'static Parameter> = Vec::new();
-    for subject in subjects(scope, name)? {
+    for subject in subjects(scope, name, registry)? {
         match subject {
             Subject::Id => return Ok(SortBy::Id),
             Subject::LastUpdated => return Ok(SortBy::LastUpdated),
@@ -69,12 +69,18 @@ fn sort_by(scope: &[ResourceType], name: &str, depth: usize) -> Result<SortBy, S
 }
 
 /// `reference.rest` or `reference:Type.rest`
-fn linked(scope: &[ResourceType], head: &str, rest: &str, depth: usize) -> Result<Link, SearchError> {
+fn linked(
+    scope: &[ResourceType],
+    head: &str,
+    rest: &str,
+    depth: usize,
+    registry: &Registry,
+) -> Result<Link, SearchError> {
     if depth == MAX_DEPTH {
         return Err(bad(format!("a key goes through more than {MAX_DEPTH} references")));
     }
     let (code, named) = head.split_once(':').map_or((head, None), |(code, named)| (code, Some(named)));
-    let by = each(scope).map(|of| reference(of, code, code)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+    let by = each(scope).map(|of| reference(of, code, code, registry)).collect::<Result<Vec<_>, _>>().map_err(told)?;
     let points_to = |of: &ResourceType| by.iter().any(|by| by.points_to(*of));
     let targets = match named {
         Some(named) => {
@@ -89,18 +95,18 @@ fn linked(scope: &[ResourceType], head: &str, rest: &str, depth: usize) -> Resul
                 return Err(bad(format!("'{}' {problem}", cut(code))));
             }
             // Types that lack the parameter have no value; at least one must have it.
-            let lacks = |of: &ResourceType| sort_by(&[*of], rest, depth + 1).is_err();
+            let lacks = |of: &ResourceType| sort_by(&[*of], rest, depth + 1, registry).is_err();
             let having: Vec<ResourceType> = targets.iter().copied().filter(|of| !lacks(of)).collect();
             if having.is_empty() { targets } else { having }
         }
     };
-    let then = Box::new(sort_by(&targets, rest, depth + 1)?);
+    let then = Box::new(sort_by(&targets, rest, depth + 1, registry)?);
     Ok(Link { by: deduplicated(by), targets, then })
 }
 
 /// What `code` names for each type in `scope`.
-fn subjects(scope: &[ResourceType], code: &str) -> Result<Vec<Subject>, SearchError> {
-    let subjects = each(scope).map(|of| subject(of, code)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+fn subjects(scope: &[ResourceType], code: &str, registry: &Registry) -> Result<Vec<Subject>, SearchError> {
+    let subjects = each(scope).map(|of| subject(of, code, registry)).collect::<Result<Vec<_>, _>>().map_err(told)?;
     let mut known = Vec::new();
     Ok(subjects.into_iter().filter(|subject| is_new(subject, &mut known)).collect())
 }

@@ -4,10 +4,12 @@
 
 use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType};
 use crate::search::fold::fold;
+use crate::search::near;
+use crate::search::parse::ParseContext;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
-    DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Registry, Subject,
-    TokenValue, TypedIdentifier, Values,
+    DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject, TokenValue,
+    TypedIdentifier, Values,
 };
 
 const ESCAPES: &str = "a backslash stands only before ',', '|', '$' or another backslash";
@@ -20,7 +22,7 @@ pub(super) fn read(
     subject: Subject,
     modifier: Option<Modifier>,
     parts: &[&str],
-    bases: &[String],
+    context: &ParseContext<'_>,
 ) -> Result<Values, String> {
     if modifier == Some(Modifier::Missing) {
         return match parts {
@@ -32,6 +34,7 @@ pub(super) fn read(
     let kind = match subject {
         Subject::Id => return Ok(Values::Ids(each(parts, plain)?)),
         Subject::LastUpdated => return Ok(Values::Dates(each(parts, date)?)),
+        Subject::Near => return Ok(Values::Near(near::parse(parts)?)),
         Subject::Index(parameter) => parameter,
     };
     match modifier {
@@ -43,12 +46,14 @@ pub(super) fn read(
     Ok(match kind.kind {
         ParameterKind::Token => Values::Tokens(each(parts, token)?),
         ParameterKind::String => Values::Strings(each(parts, |part| text(part, modifier))?),
-        ParameterKind::Reference => Values::References(each(parts, |part| reference(part, kind, modifier, bases))?),
+        ParameterKind::Reference => {
+            Values::References(each(parts, |part| reference(part, kind, modifier, context.bases))?)
+        }
         ParameterKind::Date => Values::Dates(each(parts, date)?),
         ParameterKind::Number => Values::Quantities(each(parts, number)?),
         ParameterKind::Quantity => Values::Quantities(each(parts, quantity)?),
-        ParameterKind::Uri => Values::Uris(each(parts, plain)?),
-        ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, bases))?),
+        ParameterKind::Uri => Values::Uris(each(parts, |part| uri(part, modifier))?),
+        ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, context))?),
         ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
     })
 }
@@ -59,6 +64,19 @@ fn each<T>(parts: &[&str], read: impl Fn(&str) -> Result<T, String>) -> Result<V
 
 fn plain(part: &str) -> Result<String, String> {
     unescape(part).ok_or_else(|| ESCAPES.to_owned())
+}
+
+/// "The :above and :below modifiers only apply to URLs, and not URNS such as OIDs"
+///
+/// Spec: R4 search.html#uri
+fn uri(part: &str, modifier: Option<Modifier>) -> Result<String, String> {
+    let text = plain(part)?;
+    if matches!(modifier, Some(Modifier::Above | Modifier::Below)) && !text.contains("://") {
+        return Err(
+            "':above' and ':below' compare URLs such as http://acme.org/fhir; leave them out to find a URN".to_owned()
+        );
+    }
+    Ok(text)
 }
 
 fn filled(part: &str) -> Result<Option<String>, String> {
@@ -93,9 +111,9 @@ fn composite(
     of: Option<ResourceType>,
     parameter: &'static Parameter,
     part: &str,
-    bases: &[String],
+    context: &ParseContext<'_>,
 ) -> Result<Vec<Values>, String> {
-    let components = of.and_then(|of| Registry::bundled().components(of, parameter));
+    let components = of.and_then(|of| context.registry.components(of, parameter));
     let components = components.ok_or("its components can't be compared here")?;
     let pieces: Vec<&str> = split(part, '$').collect();
     if pieces.len() != components.len() || pieces.iter().any(|piece| piece.trim().is_empty()) {
@@ -103,7 +121,7 @@ fn composite(
         return Err(format!("give a value for each of its components, as {}", names.join("$")));
     }
     let value = |(component, piece): (&&'static Parameter, &&str)| {
-        read(of, Subject::Index(component), None, &[piece], bases)
+        read(of, Subject::Index(component), None, &[piece], context)
             .map_err(|problem| format!("'{}' in it: {problem}", component.code()))
     };
     components.iter().zip(&pieces).map(value).collect()

@@ -9,6 +9,7 @@ mod search;
 mod search_compartments;
 mod search_includes;
 mod search_links;
+mod search_near;
 mod search_pages;
 mod search_sort;
 mod single;

@@ -8,8 +8,8 @@ use crate::fhir::{Resource, ResourceKey, json as fhir_json, write_head};
 use crate::interactions::InteractionError;
 use crate::interactions::search::SearchSettings;
 use crate::search::{
-    ExtractContext, IndexedValue, Link, Parameter, Place, SortBy, SortKey, SortValue, extract, indexed_value,
-    reference_texts, rows_of,
+    ExtractContext, IndexedValue, Link, Parameter, Place, Registry, SearchRequest, SortBy, SortKey, SortValue, extract,
+    indexed_value, reference_texts, rows_of,
 };
 use crate::store::{Hasher, IndexRows, Reader, ResourceRow, Standing, StandingContent, StoreError};
 
@@ -19,6 +19,7 @@ const MOST_KNOWN: usize = 100_000;
 /// Reads keys; what was looked up once is known from then on.
 pub(super) struct Keys<'a> {
     sort: &'a [SortKey],
+    registry: &'a Registry,
     mark: Option<&'a str>,
     settings: &'a SearchSettings,
     /// What hashes of codes stand for, by parameter.
@@ -48,9 +49,10 @@ struct Level {
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(sort: &'a [SortKey], mark: Option<&'a str>, settings: &'a SearchSettings) -> Keys<'a> {
+    pub(super) fn new(request: &'a SearchRequest, mark: Option<&'a str>, settings: &'a SearchSettings) -> Keys<'a> {
         let (codes, references, linked) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Keys { sort, mark, settings, codes, references, linked }
+        let (sort, registry) = (request.control.sort.keys.as_slice(), &*request.registry);
+        Keys { sort, registry, mark, settings, codes, references, linked }
     }
 
     /// The places of `rids` in the order; what was not there at the mark has none.
@@ -247,7 +249,8 @@ impl<'a> Keys<'a> {
     }
 
     fn context<'c>(&'c self, hasher: &'c Hasher) -> ExtractContext<'c> {
-        ExtractContext { hasher, bases: &self.settings.bases, zone_minutes: self.settings.zone_minutes }
+        let SearchSettings { zone_minutes, bases, .. } = self.settings;
+        ExtractContext { hasher, bases, zone_minutes: *zone_minutes, registry: self.registry }
     }
 }
 

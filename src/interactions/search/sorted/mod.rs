@@ -50,7 +50,7 @@ pub(super) fn rows(
 ) -> Result<Vec<ResourceRow>, InteractionError> {
     let sort = request.control.sort.keys.as_slice();
     let mark = at.map(|at| at.mark.as_str());
-    let mut sorted = Sorted { reader, request, context, settings, mark, keys: Keys::new(sort, mark, settings) };
+    let mut sorted = Sorted { reader, request, context, settings, mark, keys: Keys::new(request, mark, settings) };
     let after = match at {
         Some(at) => Some(sorted.keys.places(sorted.reader, &[at.rid])?.pop().ok_or_else(foreign)?),
         None => None,
