@@ -307,7 +307,7 @@ mod tests {
                 "_sort=subject:Practitioner.name",
                 "after 'subject:' comes a resource type that it refers to",
             ),
-            ("Observation", "_sort=subject.teapot", "'teapot' is not a search parameter of Group"),
+            ("Observation", "_sort=subject.teapot", "'teapot' is not a search parameter of Device"),
             ("Provenance", "_sort=target.name", "refers to many types: name one"),
             ("", "_sort=name", "'name' is not a search parameter of a search over all types"),
             ("", "_type=Patient,Observation&_sort=name", "'name' is not a search parameter of Observation"),

@@ -51,6 +51,7 @@ fn sort_by(scope: &[ResourceType], name: &str, depth: usize, registry: &Registry
         match subject {
             Subject::Id => return Ok(SortBy::Id),
             Subject::LastUpdated => return Ok(SortBy::LastUpdated),
+            Subject::Near => return Err(bad("'near' has no order of its own; the distance depends on the search")),
             Subject::Index(parameter) => parameters.push(parameter),
         }
     }
