@@ -12,6 +12,7 @@ use crate::fhir::{Issue, IssueCode, json, outcome};
 use crate::http::{HttpError, response};
 use crate::interactions::InteractionError;
 use crate::interactions::patch::PatchError;
+use crate::search::SearchError;
 use crate::store::StoreError;
 
 /// A client that is turned away for lack of resources should wait so long, in seconds.
@@ -102,6 +103,8 @@ pub fn refusal(error: &HttpError) -> Refusal {
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
         E::Overloaded => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Transient, text())
             .with(header::RETRY_AFTER, RETRY_AFTER),
+        E::UnknownJob => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotFound, text()),
+        E::JobFailed(_) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueCode::Processing, text()),
         E::BrokeOff => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueCode::Exception, text()),
     }
 }
@@ -134,6 +137,8 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         E::Search(error) if error.is_unknown_address() => {
             Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text())
         }
+        E::Search(error) if error.is_pending() => Refusal::new(StatusCode::CONFLICT, IssueCode::Conflict, text()),
+        E::Search(SearchError::Codes { code, .. }) => Refusal::new(StatusCode::BAD_REQUEST, *code, text()),
         E::Search(error) => {
             let code = if error.is_unsupported() { IssueCode::NotSupported } else { IssueCode::Value };
             Refusal::new(StatusCode::BAD_REQUEST, code, text())
@@ -190,7 +195,7 @@ fn store(error: &StoreError) -> Refusal {
             tracing::error!(%error, "A request failed for want of the database");
             unavailable("the database can't be reached at the moment: try again later")
         }
-        E::Collision => Refusal::new(
+        E::Collision | E::OtherRules => Refusal::new(
             StatusCode::CONFLICT,
             IssueCode::Conflict,
             "another request changed the same resource at the same time: try again",
@@ -216,7 +221,6 @@ fn store(error: &StoreError) -> Refusal {
 mod tests {
     use super::*;
     use crate::fhir::{Id, ResourceKey, ResourceType, UnknownType};
-    use crate::search::SearchError;
 
     fn key() -> ResourceKey {
         ResourceKey { resource_type: ResourceType::PATIENT, id: Id::parse("1").unwrap() }
@@ -236,6 +240,7 @@ mod tests {
         let patient = ResourceType::PATIENT;
         let empty = SearchError::EmptyValue { parameter: "name".to_owned() };
         let unsupported = SearchError::Unsupported { parameter: "_has".to_owned(), what: "this" };
+        let codes = |code| SearchError::Codes { parameter: "code:in".to_owned(), code, problem: String::new() };
         let place = || "/name".to_owned();
         let table = [
             (E::NotFound(key()), 404, "not-found"),
@@ -252,6 +257,9 @@ mod tests {
             (E::ClientIdRefused(key()), 405, "not-supported"),
             (E::Search(empty), 400, "value"),
             (E::Search(unsupported), 400, "not-supported"),
+            (E::Search(SearchError::Pending { parameter: "eyes".to_owned() }), 409, "conflict"),
+            (E::Search(codes(IssueCode::NotFound)), 400, "not-found"),
+            (E::Search(codes(IssueCode::TooCostly)), 400, "too-costly"),
             (E::Patch(PatchError::NotAPatch("a patch is a list")), 400, "structure"),
             (E::Patch(PatchError::TooManyOperations(2000)), 400, "too-costly"),
             (E::Patch(PatchError::Malformed { operation: 0, problem: String::new() }), 400, "structure"),
@@ -272,6 +280,7 @@ mod tests {
             (E::Store(StoreError::Busy), 503, "transient"),
             (E::Store(StoreError::Unreachable("10.0.0.1".to_owned())), 503, "transient"),
             (E::Store(StoreError::Collision), 409, "conflict"),
+            (E::Store(StoreError::OtherRules), 409, "conflict"),
             (E::Store(StoreError::DiskFull), 507, "transient"),
             (E::Store(StoreError::Timeout), 503, "timeout"),
             (E::Store(StoreError::Newer("9".to_owned())), 500, "exception"),
@@ -291,6 +300,8 @@ mod tests {
             (E::UnknownType(UnknownType("Foo".to_owned())), 404, "not-supported"),
             (E::NotAnId(crate::fhir::NotAnId), 400, "value"),
             (E::NothingUnder(crate::fhir::NotAnId), 404, "not-found"),
+            (E::UnknownJob, 404, "not-found"),
+            (E::JobFailed("Patient/1".to_owned()), 500, "processing"),
             (E::UnknownAddress, 404, "not-supported"),
             (E::UnknownOperation, 404, "not-supported"),
             (E::MethodNotAllowed { allowed: "GET".to_owned() }, 405, "not-supported"),

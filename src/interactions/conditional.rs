@@ -3,6 +3,8 @@
 //! Spec: R4 http.html#ccreate, #cond-update, #concurrency
 
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::interactions::codes::resolved;
+use crate::interactions::search::check_rules;
 use crate::interactions::{Engine, InteractionError, Precondition};
 use crate::search::{CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string};
 use crate::store::{Locked, Reader, ResourceRow, Tx};
@@ -27,9 +29,10 @@ impl Criteria {
         let text = text.strip_prefix(resource_type.name()).filter(|rest| rest.starts_with('?')).unwrap_or(text);
         let text = text.strip_prefix('?').unwrap_or(text);
         let pairs = parse_query_string(text)?;
-        let registry = engine.registry();
-        let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
-        let request = parse(Some(resource_type), &pairs, &context)?;
+        let request = engine.understood(|registry| {
+            let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry };
+            parse(Some(resource_type), &pairs, &context)
+        })?;
         if !request.includes.is_empty() {
             return Err(InteractionError::Invalid(vec![Issue::request(
                 IssueCode::NotSupported,
@@ -58,6 +61,7 @@ impl Criteria {
 
     /// The first `most` matches.
     pub(super) fn find(&self, reader: &mut Reader<'_>, most: u32) -> Result<Vec<ResourceRow>, InteractionError> {
+        check_rules(reader, &self.request)?;
         let hasher = reader.hasher();
         let context = CompileContext {
             hasher: &hasher,
@@ -65,7 +69,8 @@ impl Criteria {
             now_us: crate::clock::now_us(),
             zone_minutes: self.zone_minutes,
         };
-        Ok(reader.rows(&matches(&self.request, &context, most))?)
+        let request = resolved(reader, &self.request)?;
+        Ok(reader.rows(&matches(&request, &context, most))?)
     }
 
     /// The one match, or none.

@@ -5,6 +5,7 @@
 //!
 //! Spec: R4 search.html
 
+mod codes;
 mod compartment;
 mod compile;
 mod dialect;
@@ -22,10 +23,11 @@ mod registry;
 mod request;
 mod sort;
 
+pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, ResourceRange, Start, Walk, called, count, driven, entries, matches, matching, page, referred,
-    referring, rows_of, screened, token_entries, token_texts, updated_since,
+    CompileContext, ResourceRange, Start, Walk, called, count, defined, driven, entries, matches, matching, page,
+    referred, referring, rows_of, screened, token_entries, token_texts, updated_since,
 };
 
 pub use error::SearchError;
@@ -33,7 +35,7 @@ pub use extract::{ExtractContext, ExtractError, extract, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;
-pub use own::{FIRST_NUMBER, LAST_NUMBER, OwnParameter, read as read_own_parameter};
+pub use own::{OwnParameter, problem as problem_of_parameter, read as read_own_parameter};
 pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};

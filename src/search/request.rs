@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Circle, Compartment, Include, Parameter, Registry, Sort};
+use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -170,6 +170,10 @@ pub enum Modifier {
     OfType,
     /// Of a reference: the identifier of its target.
     Identifier,
+    /// Of a token: one of the codes of a value set.
+    In,
+    /// Of a token: none of the codes of a value set.
+    NotIn,
 }
 
 /// The values of a criterion, of one kind.
@@ -191,6 +195,10 @@ pub enum Values {
     Composites(Vec<Vec<Values>>),
     /// System and code of the type, and the value.
     TypedIdentifiers(Vec<TypedIdentifier>),
+    /// Codes that terminology is still to tell.
+    CodeQueries(Vec<CodeQuery>),
+    /// Codes that it has told.
+    Codes(Codes),
 }
 
 /// `system|code|value` of `:of-type`.
@@ -276,11 +284,12 @@ impl SearchRequest {
     }
 
     /// True when the database is asked once: for the page or for the total, not for both, nor for
-    /// what is included.
+    /// what is included, nor whether own parameters are still what they were.
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
+        let is_self_contained = !self.uses_own() && !self.asks_terminology();
         let is_read_at_once = self.control.sort.is_by_creation_or_id() && self.includes.is_empty();
-        self.is_count_only() || (is_total_free && is_read_at_once)
+        is_self_contained && (self.is_count_only() || (is_total_free && is_read_at_once))
     }
 }
 

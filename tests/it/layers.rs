@@ -13,9 +13,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "fhir"]),
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
-    ("interactions", &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "validation"]),
+    (
+        "interactions",
+        &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
+    ),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
-    ("operations", &["access", "fhir", "interactions", "validation"]),
+    ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
     ("bench", &["fhir", "store"]),
     (

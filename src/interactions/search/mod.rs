@@ -10,6 +10,7 @@ use crate::clock;
 use crate::config::SortSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
+use crate::interactions::codes::resolved;
 use crate::interactions::include::{Included, included};
 use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::search::{CompileContext, Position, SearchRequest, Total, count, page};
@@ -48,6 +49,8 @@ pub fn search(
     request: &SearchRequest,
     settings: &SearchSettings,
 ) -> Result<SearchPage, InteractionError> {
+    check_rules(reader, request)?;
+    let request = &resolved(reader, request)?;
     let hasher = reader.hasher();
     let zone_minutes = settings.zone_minutes;
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
@@ -101,6 +104,15 @@ pub fn search(
     };
     let Included { rows: included, remark } = included(reader, &request.registry, &request.includes, &rows)?;
     Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
+}
+
+/// `Stale` when the search stands on own parameters that are others in the snapshot of `reader`: its rows may be those of
+/// another definition, or be missing.
+pub(super) fn check_rules(reader: &mut Reader<'_>, request: &SearchRequest) -> Result<(), InteractionError> {
+    if request.uses_own() && reader.rules()? != request.registry.generation() {
+        return Err(InteractionError::Stale);
+    }
+    Ok(())
 }
 
 /// Where the match of the cursor stands in an order that never changes.

@@ -8,11 +8,11 @@ use crate::search::SearchRequest;
 use crate::search::compile::driver::Driver;
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::{COLUMNS, CompileContext, conditions, rows};
-use crate::search::{Condition, ResourceRange};
+use crate::search::{Condition, ResolvedSearch, ResourceRange};
 use crate::store::{Dialect, Query};
 
 /// All matches, as far as `range` goes.
-pub fn matching(request: &SearchRequest, context: &CompileContext<'_>, range: ResourceRange<'_>) -> Query {
+pub fn matching(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, range: ResourceRange<'_>) -> Query {
     let mut query = Query::new();
     query.sql("SELECT r.rid");
     let driver = conditions(request, context, &mut query);
@@ -36,7 +36,7 @@ pub fn matching(request: &SearchRequest, context: &CompileContext<'_>, range: Re
 
 /// The number of rows that what leads the search has in the index, at most `limit`: the matches are no more, if it is
 /// less. `None` when that can't be told without the search itself.
-pub fn driven(request: &SearchRequest, context: &CompileContext<'_>, limit: usize) -> Option<Query> {
+pub fn driven(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, limit: usize) -> Option<Query> {
     let Driver::Criterion { place, parameter, is_stream: true } = Driver::of(request) else { return None };
     let Condition::Criterion(criterion) = &request.demands[place].condition else { return None };
     let mut query = Query::new();
@@ -48,7 +48,7 @@ pub fn driven(request: &SearchRequest, context: &CompileContext<'_>, limit: usiz
 
 /// Which of `rids` match; with `unchanged_since` without those that changed after this mark.
 pub fn screened(
-    request: &SearchRequest,
+    request: &ResolvedSearch<'_>,
     context: &CompileContext<'_>,
     rids: &[i64],
     unchanged_since: Option<&str>,

@@ -92,6 +92,7 @@ pub fn parse(
         request.control.sort = sort::read(&scope, value, context.registry)?;
     }
     include::check(&request)?;
+    request.check_pending()?;
     Ok(request)
 }
 
@@ -145,7 +146,9 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::{Condition, ReferenceValue, Registry, SortBy, TokenValue, Total, Values, parse_query_string};
+    use crate::search::{
+        CodeQuery, Condition, ReferenceValue, Registry, SortBy, TokenValue, Total, Values, parse_query_string,
+    };
 
     const BASE: &str = "http://here/fhir";
 
@@ -212,6 +215,32 @@ mod tests {
     }
 
     #[test]
+    fn what_terminology_is_asked_is_read() {
+        let key = |id: &str| crate::fhir::ResourceKey {
+            resource_type: ResourceType::VALUE_SET,
+            id: crate::fhir::Id::parse(id).unwrap(),
+        };
+        let named = |canonical: &str, address| CodeQuery::ValueSet { canonical: canonical.to_owned(), address };
+        let (system, code) = ("http://hl7.org/fhir/observation-status".to_owned(), "final".to_owned());
+        let cases = [
+            ("code:in=ValueSet/a", CodeQuery::StoredValueSet(key("a"))),
+            ("code:not-in=http://x/v|1", named("http://x/v|1", None)),
+            ("code:in=urn:oid:1.2", named("urn:oid:1.2", None)),
+            ("code:in=http://here/fhir/ValueSet/a", named("http://here/fhir/ValueSet/a", Some(key("a")))),
+            ("status:below=final", CodeQuery::Below { system: system.clone(), code: code.clone() }),
+            ("code:above=http://hl7.org/fhir/observation-status|final", CodeQuery::Above { system, code }),
+        ];
+
+        for (query, expected) in cases {
+            assert_eq!(values("Observation", query), Values::CodeQueries(vec![expected]), "{query}");
+        }
+        let asks = |query| strict("Observation", query).unwrap().asks_terminology();
+        assert!(asks("patient.gender:in=http://x") && asks("_has:Provenance:target:agent-role:below=a|b"));
+        assert!(!asks("code=x") && !asks("_profile:below=http://x"));
+        assert!(!strict("Observation", "code:in=http://x").unwrap().is_one_statement());
+    }
+
+    #[test]
     fn prefixes_stand_before_dates_numbers_and_quantities() {
         let Values::Dates(dates) = values("Observation", "date=ge2013-01-14,2014") else { panic!("no date") };
         let Values::Quantities(amounts) =
@@ -266,6 +295,18 @@ mod tests {
             ("Patient", "birthdate=yesterday", "a date is written"),
             ("Patient", "birthdate:missing=perhaps", "':missing' takes true or false"),
             ("Patient", "gender=|", "give a code, a system, or both"),
+            ("Patient", "identifier:in=http://x", "it takes ':missing', ':not', ':text' or ':of-type'"),
+            ("Patient", "active:in=http://x", "it takes ':missing', ':not' or ':text'"),
+            ("Patient", "telecom:below=a|b", "it takes ':missing', ':not' or ':text'"),
+            ("DocumentReference", "contenttype:in=http://x", "it takes ':missing', ':not' or ':text'"),
+            ("Observation", "code:teapot=x", "':text', ':in', ':not-in', ':below' or ':above'"),
+            ("Observation", "code:in=my-set", "give the canonical URL of a ValueSet"),
+            ("Observation", "code:in=CodeSystem/x", "give the canonical URL of a ValueSet"),
+            ("Observation", "code:in=ValueSet/x/_history/1", "give the canonical URL of a ValueSet"),
+            ("Observation", "code:not-in=ValueSet?url=x", "give the canonical URL of a ValueSet"),
+            ("Observation", "code:below=8867-4", "give system|code"),
+            ("Observation", "code:above=|8867-4", "give system|code"),
+            ("Observation", "code:above=http://loinc.org|", "give system|code"),
             ("Observation", "value-quantity=5|mg", "give number, number|system|code"),
             ("Observation", "value-quantity=NaN", "a number is written"),
             ("Observation", "subject=%23a", "give an id, Type/id or an absolute URL"),

@@ -8,8 +8,8 @@ use crate::search::near;
 use crate::search::parse::ParseContext;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
-    DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject, TokenValue,
-    TypedIdentifier, Values,
+    CodeQuery, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject,
+    TokenValue, TypedIdentifier, Values,
 };
 
 const ESCAPES: &str = "a backslash stands only before ',', '|', '$' or another backslash";
@@ -41,6 +41,12 @@ pub(super) fn read(
         Some(Modifier::Text) => return Ok(Values::Strings(each(parts, |part| text(part, modifier))?)),
         Some(Modifier::OfType) => return Ok(Values::TypedIdentifiers(each(parts, typed_identifier)?)),
         Some(Modifier::Identifier) => return Ok(Values::Tokens(each(parts, token)?)),
+        Some(Modifier::In | Modifier::NotIn) => {
+            return Ok(Values::CodeQueries(each(parts, |part| value_set(part, context.bases))?));
+        }
+        Some(Modifier::Below | Modifier::Above) if kind.kind == ParameterKind::Token => {
+            return Ok(Values::CodeQueries(each(parts, |part| kin(part, kind, modifier))?));
+        }
         _ => {}
     }
     Ok(match kind.kind {
@@ -91,6 +97,38 @@ fn token(part: &str) -> Result<TokenValue, String> {
         return Err("give a code, a system, or both as system|code".to_owned());
     }
     Ok(TokenValue { system: Some(plain(system)?), code: filled(code)? })
+}
+
+/// The value set of `:in`: its address on this server, relative or absolute, or its canonical URL.
+fn value_set(part: &str, bases: &[String]) -> Result<CodeQuery, String> {
+    let text = plain(part)?;
+    let form = "give the canonical URL of a ValueSet, perhaps with |version, or ValueSet/id for one of this server";
+    let is_absolute = text.contains(':');
+    match Reference::parse(&text, bases) {
+        Reference::Local { key, version: None } if key.resource_type == ResourceType::VALUE_SET => {
+            Ok(match is_absolute {
+                true => CodeQuery::ValueSet { canonical: text, address: Some(key) },
+                false => CodeQuery::StoredValueSet(key),
+            })
+        }
+        Reference::Urn(_) | Reference::Absolute(_) => Ok(CodeQuery::ValueSet { canonical: text, address: None }),
+        Reference::Local { .. } | Reference::Contained(_) | Reference::Conditional { .. } | Reference::Malformed => {
+            Err(form.to_owned())
+        }
+    }
+}
+
+/// `system|code` of `:below` and `:above`; the code alone where all codes of the element are of one system.
+fn kin(part: &str, parameter: &Parameter, modifier: Option<Modifier>) -> Result<CodeQuery, String> {
+    let TokenValue { system, code } = token(part)?;
+    let system = system.filter(|system| !system.is_empty()).or_else(|| parameter.tokens.system.map(str::to_owned));
+    let (Some(system), Some(code)) = (system, code) else {
+        return Err("give system|code: only a code system tells which code is above which".to_owned());
+    };
+    Ok(match modifier {
+        Some(Modifier::Above) => CodeQuery::Above { system, code },
+        _ => CodeQuery::Below { system, code },
+    })
 }
 
 /// `system|code|value`

@@ -3,6 +3,7 @@
 mod batch;
 mod conditional;
 mod history;
+pub mod own_parameters;
 mod patch;
 mod races;
 mod search;
@@ -12,5 +13,6 @@ mod search_links;
 mod search_near;
 mod search_pages;
 mod search_sort;
+mod search_terms;
 mod single;
 mod transaction;

@@ -22,7 +22,7 @@ use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::keys::Keys;
 use crate::search::{
-    CompileContext, Order, ResourceRange, SearchRequest, Walk, driven, matching, rows_of, screened, updated_since,
+    CompileContext, Order, ResolvedSearch, ResourceRange, Walk, driven, matching, rows_of, screened, updated_since,
 };
 use crate::store::{Reader, ResourceRow};
 
@@ -32,7 +32,7 @@ const BATCH: usize = 1000;
 /// A sorted search under way.
 struct Sorted<'s, 'r, 'c> {
     reader: &'r mut Reader<'c>,
-    request: &'s SearchRequest,
+    request: &'s ResolvedSearch<'s>,
     context: &'s CompileContext<'s>,
     settings: &'s SearchSettings,
     mark: Option<&'s str>,
@@ -42,7 +42,7 @@ struct Sorted<'s, 'r, 'c> {
 /// The first `limit` matches next to the cursor, in the direction that it leads.
 pub(super) fn rows(
     reader: &mut Reader<'_>,
-    request: &SearchRequest,
+    request: &ResolvedSearch<'_>,
     context: &CompileContext<'_>,
     settings: &SearchSettings,
     at: Option<&Cursor>,
