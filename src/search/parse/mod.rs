@@ -352,7 +352,7 @@ mod tests {
             ("Provenance", "_sort=target.name", "refers to many types: name one"),
             ("", "_sort=name", "'name' is not a search parameter of a search over all types"),
             ("", "_type=Patient,Observation&_sort=name", "'name' is not a search parameter of Observation"),
-            ("", "_type=Encounter,Location&_sort=status,type", "'_sort'"),
+            ("", "_type=Group,NamingSystem&_sort=value", "'value' is not of the same kind for all types"),
             ("Patient", "_type=Patient", "leave it out"),
             ("", "_type=Teapot", "give names of resource types"),
         ];
