@@ -90,11 +90,10 @@ impl Engine {
     }
 
     /// Asks the database whether search parameters have changed, by this process or another, and takes the change over.
-    /// True when there was one.
-    pub fn refresh(&self) -> Result<bool, StoreError> {
+    pub fn refresh(&self) -> Result<(), StoreError> {
         let known = self.registry().generation();
         if self.store.read_one(|reader| reader.rules())? == known {
-            return Ok(false);
+            return Ok(());
         }
         let registry = Arc::new(self.store.read(|reader| self.registry_of(reader))?);
         let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +101,7 @@ impl Engine {
         if registry.generation() > current.generation() {
             *current = registry;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The search parameters that are in force in the snapshot of `reader`.
@@ -127,12 +126,21 @@ impl Engine {
         &self,
         parse: impl Fn(&Arc<Registry>) -> Result<SearchRequest, SearchError>,
     ) -> Result<SearchRequest, InteractionError> {
-        let understood = parse(&self.registry());
+        let registry = self.registry();
+        let understood = parse(&registry);
         let may_differ = match &understood {
             Ok(request) => !request.ignored.is_empty(),
             Err(error) => error.depends_on_rules(),
         };
-        Ok(if may_differ && self.refresh()? { parse(&self.registry()) } else { understood }?)
+        if may_differ {
+            self.refresh()?;
+            let present = self.registry();
+            // Whoever took the change over, this request or another at the same time.
+            if present.generation() != registry.generation() {
+                return Ok(parse(&present)?);
+            }
+        }
+        Ok(understood?)
     }
 
     /// Does `work` again, by the search parameters of then, when they were others by the time they mattered.

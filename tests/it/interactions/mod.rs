@@ -5,7 +5,7 @@ mod conditional;
 mod history;
 pub mod own_parameters;
 mod patch;
-mod races;
+pub mod races;
 mod search;
 mod search_compartments;
 mod search_includes;
