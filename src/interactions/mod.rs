@@ -37,7 +37,7 @@ pub use delete::{ConditionalDelete, Delete};
 pub use history::{HistoryPage, history};
 pub use patch_resource::{Patch, PatchDocument};
 pub use read::{read, vread};
-pub use search::{SearchPage, search};
+pub use search::{SearchPage, SearchSettings, search};
 pub use update::{ConditionalUpdate, Precondition, Update};
 
 /// What every interaction works with.
@@ -65,6 +65,11 @@ pub trait Write: Send + 'static {
 pub const PREPARATIONS: usize = 20;
 
 impl Engine {
+    /// What a search depends on besides its request.
+    pub fn search_settings(&self) -> SearchSettings {
+        SearchSettings { zone_minutes: self.fhir.zone_minutes, bases: self.bases.clone(), sort: self.limits.sort }
+    }
+
     /// An engine over `store`, with the search parameters that are in force there.
     pub fn new(
         store: Store,
@@ -234,6 +239,9 @@ pub enum InteractionError {
     Search(#[from] crate::search::SearchError),
     #[error(transparent)]
     Patch(#[from] patch::PatchError),
+    /// A later page of a sorted search, after more was updated than can be put in its old place.
+    #[error("more than {most} resources were updated since the first page was read: search again")]
+    PagesOutdated { most: usize },
     /// A batch or transaction has more entries than allowed.
     #[error("the Bundle has {entries} entries; at most {most} are allowed")]
     TooManyEntries { entries: usize, most: usize },

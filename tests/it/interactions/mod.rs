@@ -12,6 +12,7 @@ mod search_includes;
 mod search_links;
 mod search_near;
 mod search_pages;
+mod search_sort;
 mod search_terms;
 mod search_units;
 mod single;

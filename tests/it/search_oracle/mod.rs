@@ -15,7 +15,7 @@ mod number_table;
 pub mod oracle;
 pub mod parameters;
 pub mod queries;
-mod random;
+pub mod random;
 mod resources;
 mod shrink;
 mod spans;
