@@ -76,6 +76,7 @@ pub(super) fn criterion(
         (ParameterKind::Date, Operator::Po) => (Some(Modifier::Overlapping), Some(Prefix::Eq)),
         (_, operator) => (None, prefix(operator)),
     };
+    let value = &*spelled(kind, value);
     let values = match (kind, prefix) {
         (ParameterKind::String, _) if fold(value).is_empty() => {
             Err("it needs a letter or a digit: case, accents and punctuation are not compared".to_owned())
@@ -96,9 +97,7 @@ pub(super) fn criterion(
         }
         _ => values::read(of, subject, None, &[value], context),
     };
-    let mut values = values.map_err(Misfit::Value)?;
-    widen(&mut values);
-    Ok(Criterion { subject, modifier, values })
+    Ok(Criterion { subject, modifier, values: values.map_err(Misfit::Value)? })
 }
 
 /// The operators that a parameter of this kind takes. The specification says nothing of uris and composites: they are
@@ -151,19 +150,26 @@ fn prefix(operator: Operator) -> Option<Prefix> {
     })
 }
 
-/// Puts the whole names of code systems where their short ones stand.
-fn widen(values: &mut Values) {
-    let widen_one = |system: &mut Option<String>| {
-        let known =
-            NAMESPACES.iter().find(|(short, _)| system.as_deref().is_some_and(|text| text.eq_ignore_ascii_case(short)));
-        if let Some((_, whole)) = known {
-            *system = Some((*whole).to_owned());
-        }
+/// The value with the whole names of code systems where their short ones stand.
+fn spelled(kind: ParameterKind, value: &str) -> String {
+    let places: &[usize] = match kind {
+        ParameterKind::Token => &[0],
+        ParameterKind::Quantity => &[1],
+        ParameterKind::Composite => &[0, 1],
+        _ => return value.to_owned(),
     };
-    match values {
-        Values::Tokens(tokens) => tokens.iter_mut().for_each(|token| widen_one(&mut token.system)),
-        Values::Quantities(amounts) => amounts.iter_mut().for_each(|amount| widen_one(&mut amount.system)),
-        Values::Composites(composites) => composites.iter_mut().flatten().for_each(widen),
-        _ => {}
+    let component = |component: &str| {
+        let mut pieces: Vec<&str> = split(component, '|').collect();
+        // What stands last is a code or a number, not a system.
+        let last = pieces.len() - 1;
+        for place in places.iter().filter(|place| **place < last) {
+            let known = NAMESPACES.iter().find(|(short, _)| short.eq_ignore_ascii_case(pieces[*place]));
+            pieces[*place] = known.map_or(pieces[*place], |(_, whole)| whole);
+        }
+        pieces.join("|")
+    };
+    match kind {
+        ParameterKind::Composite => split(value, '$').map(component).collect::<Vec<_>>().join("$"),
+        _ => component(value),
     }
 }

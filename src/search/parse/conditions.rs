@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 8;
 /// among alternatives in two ways, and those within it in two ways for each of these.
 const MAX_CONDITIONS: usize = 1_000;
 /// A chain that names no type asks each that the reference may point to, so many at most.
-const MAX_TARGETS: usize = 16;
+pub(super) const MAX_TARGETS: usize = 16;
 
 /// The reading of one query's parameters.
 pub(super) struct Work<'a> {
@@ -227,7 +227,7 @@ pub(super) fn is_common(name: &str, registry: &Registry) -> bool {
 }
 
 /// The reference parameter `code`, through which a chain or `_has` goes.
-fn reference(
+pub(super) fn reference(
     of: Option<ResourceType>,
     code: &str,
     whole: &str,
