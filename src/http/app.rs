@@ -15,6 +15,8 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// No sign-in is needed at `/fhir`.
     pub is_open: bool,
+    /// Searches may be explained.
+    pub explains: bool,
     /// Pieces of work that wait for a blocking thread or run on one.
     pub(super) under_way: Arc<AtomicUsize>,
     /// How much memory large bodies may take together, in KiB.
@@ -27,11 +29,12 @@ const BODY_MEMORY_BYTES: usize = 64 << 20;
 
 impl App {
     /// A server over `engine`, that is not busy yet.
-    pub fn new(engine: Arc<Engine>, is_open: bool) -> App {
+    pub fn new(engine: Arc<Engine>, is_open: bool, explains: bool) -> App {
         let memory_bytes = body_memory_bytes(&engine.limits);
         App {
             engine,
             is_open,
+            explains,
             under_way: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: OnceLock::new(),
@@ -50,7 +53,7 @@ impl App {
 
     /// The CapabilityStatement as compact JSON, written when it is first asked for.
     pub(super) fn capabilities(&self) -> &Bytes {
-        self.capabilities.get_or_init(|| capabilities::statement(&self.engine).into())
+        self.capabilities.get_or_init(|| capabilities::statement(&self.engine, self.explains).into())
     }
 }
 

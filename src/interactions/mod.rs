@@ -18,10 +18,12 @@ mod patch_resource;
 mod prepared;
 mod read;
 mod search;
+mod search_cost;
 mod update;
 pub mod verify;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -36,6 +38,7 @@ pub use history::{HistoryPage, history};
 pub use patch_resource::{Patch, PatchDocument};
 pub use read::{read, vread};
 pub use search::{SearchPage, search};
+pub use search_cost::{CostlySearch, TracedSearch, search_in_time, search_traced};
 pub use update::{ConditionalUpdate, Precondition, Update};
 
 /// What every interaction works with.
@@ -152,6 +155,14 @@ pub enum InteractionError {
     Search(#[from] crate::search::SearchError),
     #[error(transparent)]
     Patch(#[from] patch::PatchError),
+    #[error(transparent)]
+    CostlySearch(#[from] CostlySearch),
+    /// The searches of a batch have used up the time of all of them.
+    #[error(
+        "the searches of the Bundle took longer than the {limit:?} that they may together: send this entry again, with \
+         fewer others"
+    )]
+    CostlyBatch { limit: Duration },
     /// A batch or transaction has more entries than allowed.
     #[error("the Bundle has {entries} entries; at most {most} are allowed")]
     TooManyEntries { entries: usize, most: usize },

@@ -24,7 +24,7 @@ mod request;
 
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
-pub use compile::{CompileContext, called, count, defined, matches, page, referred, referring};
+pub use compile::{CompileContext, called, count, count_up_to, defined, matches, page, referred, referring};
 
 pub use error::SearchError;
 pub use extract::{ExtractContext, ExtractError, extract};

@@ -54,6 +54,8 @@ pub struct Control {
     /// Elements that the client wants; empty means all.
     pub elements: Vec<String>,
     pub sort: Sort,
+    /// How many matches all pages may have together; `None` is all.
+    pub max_results: Option<u32>,
 }
 
 /// How the total is to be found.

@@ -5,6 +5,7 @@
 
 pub mod ceiling;
 mod codec;
+mod deadline;
 mod dictionaries;
 mod error;
 mod hasher;
@@ -25,6 +26,7 @@ mod sqlite;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod tx;
 mod verify;
 mod writer;
@@ -43,6 +45,7 @@ pub use rows::{
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;
+pub use trace::{Step, StepAnswer};
 pub use tx::{Locked, Put, Tx, Written};
 pub use verify::{Fingerprint, Span, StoredRow, TABLES, Table};
 

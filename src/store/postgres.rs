@@ -1,6 +1,7 @@
 //! What only PostgreSQL does: locks, blocks of numbers, and writing a whole set of versions in one round trip.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
@@ -10,6 +11,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Double, Nullable, SmallInt, Text}
 use diesel::{PgConnection, QueryResult, RunQueryDsl};
 
 use crate::store::StoreError;
+use crate::store::deadline::statement_timeout;
 use crate::store::rows::{IndexRows, TokenText};
 use crate::store::statement::{Value, fixed};
 use crate::store::tx::Numbered;
@@ -23,8 +25,20 @@ const WRITERS: &str = "4919131822";
 
 /// Begins a transaction that writes.
 pub(super) fn begin_write(connection: &mut PgConnection) -> Result<(), StoreError> {
-    // One text, one round trip.
-    Ok(connection.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock_shared({WRITERS})"))?)
+    // One text, one round trip. The limit of the connection is one for reads.
+    Ok(connection.batch_execute(&format!(
+        "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock_shared({WRITERS})"
+    ))?)
+}
+
+/// Begins a snapshot, whose statements have the limit of the connection if they have none of their own.
+pub(super) fn begin_read(connection: &mut PgConnection, limit: Option<Duration>) -> Result<(), StoreError> {
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    let begin = match limit {
+        None => BEGIN.to_owned(),
+        Some(limit) => format!("{BEGIN}; SET LOCAL {}", statement_timeout(limit)),
+    };
+    Ok(connection.batch_execute(&begin)?)
 }
 
 /// Begins a snapshot at a moment when no transaction that writes is under way.

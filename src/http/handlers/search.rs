@@ -2,6 +2,8 @@
 //!
 //! Spec: R4 http.html#search
 
+use std::time::Instant;
+
 use actix_web::web::Data;
 
 use crate::access::Caller;
@@ -11,10 +13,9 @@ use crate::http::bundle_writer;
 use crate::http::paths::{CompartmentPath, TypePath};
 use crate::http::response::FhirResponse;
 use crate::http::wanted::{Wanted, WantedWithForm};
-use crate::http::{App, HttpError};
+use crate::http::{App, HttpError, explain};
 use crate::interactions;
 use crate::search::{Compartment, ParseContext, parse};
-use crate::store::Reader;
 
 /// Searches one type.
 pub async fn by_type(
@@ -82,17 +83,23 @@ async fn search(
     caller: Caller,
     app: &App,
 ) -> Result<FhirResponse, HttpError> {
-    let Wanted { format, prefer, query, .. } = wanted;
+    let Wanted { format, prefer, mut query, .. } = wanted;
+    let is_explained = explain::is_asked(&mut query)?;
+    if is_explained && !app.explains {
+        return Err(HttpError::ExplainOff);
+    }
     let work = app.block(move |engine| {
+        let begun = Instant::now();
         let registry = engine.registry();
         let context = ParseContext { handling: prefer.handling, bases: &engine.bases, registry: &registry };
         let mut request = parse(resource_type, &query, &context)?;
         if let Some(compartment) = compartment {
             request.bound_by(compartment);
         }
-        let search =
-            |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes);
-        let page = if request.is_one_statement() { engine.store.read_one(search) } else { engine.store.read(search) }?;
+        if is_explained {
+            return explain::explain(engine, &caller, &request, begun.elapsed());
+        }
+        let page = interactions::search_in_time(engine, &caller, &request)?;
         let is_shape = |pair: &&(String, String)| matches!(pair.0.as_str(), "_format" | "_pretty");
         let shape: Vec<(String, String)> = query.iter().filter(is_shape).cloned().collect();
         Ok::<_, HttpError>(bundle_writer::searchset(&engine.fhir.base_url, &request, &page, &shape))

@@ -2,6 +2,7 @@
 //!
 //! Spec: R4 http.html#search, search.html
 
+mod allowance;
 mod cursor;
 
 use crate::access::Caller;
@@ -10,7 +11,9 @@ use crate::fhir::Issue;
 use crate::interactions::InteractionError;
 use crate::interactions::codes::resolved;
 use crate::interactions::include::{Included, included};
+use crate::interactions::search::allowance::Allowance;
 use crate::interactions::search::cursor::{Cursor, foreign};
+use crate::interactions::search_cost::{SearchPart, ended};
 use crate::search::{CompileContext, Position, SearchRequest, Total, count, page};
 use crate::store::{Reader, ResourceRow};
 
@@ -26,7 +29,7 @@ pub struct SearchPage {
     pub next: Option<String>,
     /// Cursor of the page before; `None` on the first one.
     pub previous: Option<String>,
-    /// Number of all matches, when asked for or known for free.
+    /// Number of all matches, `_maxresults` at most, when asked for or known for free.
     pub total: Option<i64>,
 }
 
@@ -37,31 +40,44 @@ pub fn search(
     request: &SearchRequest,
     zone_minutes: i16,
 ) -> Result<SearchPage, InteractionError> {
-    let request = &resolved(reader, request)?;
+    reader.about("codes");
+    let request = &resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
     let hasher = reader.hasher();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
-        let total = reader.number(&count(request, &context))?;
+        reader.about("count");
+        let total = reader.number(&count(request, &context)).map_err(ended(request, SearchPart::Total))?;
         let (included, remarks) = (Vec::new(), Vec::new());
         return Ok(SearchPage { rows: Vec::new(), included, remarks, next: None, previous: None, total: Some(total) });
     }
     let seal = reader.seal();
+    let mut allowance = Allowance(request.control.max_results);
     let at = match &request.control.cursor {
-        Some(text) => Some(position(reader, Cursor::parse(text, request, &seal)?)?),
+        Some(text) => {
+            let cursor = Cursor::parse(text, request, &seal)?;
+            allowance = cursor.allowance;
+            Some(position(reader, cursor)?)
+        }
         None => None,
     };
-    let wanted = request.control.count;
-    let mut rows = reader.rows(&page(request, &context, at.as_ref(), wanted + 1))?;
+    let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
+    let wanted = if is_backward { request.control.count } else { allowance.page(request.control.count) };
+    reader.about("page");
+    let found = reader.rows(&page(request, &context, at.as_ref(), wanted + 1));
+    let mut rows = found.map_err(ended(request, SearchPart::Matches))?;
     let has_more = rows.len() > wanted as usize;
     rows.truncate(wanted as usize);
-    let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
     if is_backward {
         rows.reverse();
     }
+    let (allowed, allowed_behind) = match is_backward {
+        true => (allowance.before(rows.len()), allowance),
+        false => (allowance, allowance.behind(rows.len())),
+    };
     let (has_next, has_previous) = match &at {
-        None => (has_more, false),
+        None => (has_more && !allowed_behind.is_used_up(), false),
         Some(at) if at.is_backward => (true, has_more),
-        Some(_) => (has_more, true),
+        Some(_) => (has_more && !allowed_behind.is_used_up(), true),
     };
     let (mut next, mut previous) = (None, None);
     if let (Some(first), Some(last)) = (rows.first(), rows.last())
@@ -72,26 +88,31 @@ pub fn search(
             // Taken after the page: what was created in between may be shown, once, for no match changes its place.
             None => reader.mark()?,
         };
-        let link = |row: &ResourceRow, is_backward| {
-            Cursor { rid: row.rid, is_backward, mark: mark.clone() }.to_text(request, &seal)
+        let link = |row: &ResourceRow, is_backward, allowance| {
+            Cursor { rid: row.rid, is_backward, allowance, mark: mark.clone() }.to_text(request, &seal)
         };
-        next = has_next.then(|| link(last, false));
-        previous = has_previous.then(|| link(first, true));
+        next = has_next.then(|| link(last, false, allowed_behind));
+        previous = has_previous.then(|| link(first, true, allowed));
     }
     let total = match request.control.total {
         Some(Total::None) => None,
-        Some(Total::Accurate | Total::Estimate) => Some(reader.number(&count(request, &context))?),
+        Some(Total::Accurate | Total::Estimate) => {
+            reader.about("count");
+            Some(reader.number(&count(request, &context)).map_err(ended(request, SearchPart::Total))?)
+        }
         // One page that holds everything has counted already.
-        None if at.is_none() && !has_more => Some(rows.len() as i64),
+        None if at.is_none() && !has_next => Some(rows.len() as i64),
         None => None,
     };
-    let Included { rows: included, remark } = included(reader, &request.registry, &request.includes, &rows)?;
+    reader.about("include");
+    let brought = included(reader, &request.registry, &request.includes, &rows);
+    let Included { rows: included, remark } = brought.map_err(ended(request, SearchPart::Includes))?;
     Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
 }
 
 /// Where the match of the cursor stood when the first page was read.
 fn position(reader: &mut Reader<'_>, cursor: Cursor) -> Result<Position, InteractionError> {
-    let Cursor { rid, is_backward, mark } = cursor;
+    let Cursor { rid, is_backward, mark, .. } = cursor;
     let (id, updated_us) = reader.stood(rid, &mark)?.ok_or_else(foreign)?;
     Ok(Position { rid, updated_us, id, is_backward, mark })
 }

@@ -4,6 +4,7 @@
 
 mod conditions;
 mod control;
+mod elements;
 mod modifiers;
 mod values;
 
@@ -60,6 +61,7 @@ pub fn parse(
             summary: Summary::False,
             elements: Vec::new(),
             sort: Sort::default(),
+            max_results: None,
         },
         used: Vec::with_capacity(query.len()),
         ignored: Vec::new(),
@@ -86,6 +88,14 @@ pub fn parse(
                 Err(error) => return Err(error),
             }
         }
+    }
+    let brings_others = |(name, _): &(String, String)| name.starts_with("_include") || name.starts_with("_revinclude");
+    let types = if query.iter().any(brings_others) { &[] } else { scope.as_slice() };
+    if elements::unknown(&request.control.elements, types).is_some() {
+        return Err(SearchError::BadValue {
+            parameter: "_elements".to_owned(),
+            problem: "one of the names is no element of what is searched; give those of the first level".to_owned(),
+        });
     }
     include::check(&request)?;
     Ok(request)

@@ -2,8 +2,10 @@
 
 mod bad_input;
 mod capabilities;
+mod explain;
 mod headers;
 mod packing;
 mod paging;
 mod refusals;
+mod search_limits;
 mod subsets;
