@@ -10,7 +10,7 @@ use crate::access::Caller;
 use crate::fhir::ResourceType;
 use crate::fhir::json::write;
 use crate::http::{HttpError, bundle_writer};
-use crate::interactions::{Engine, TracedSearch, search_traced};
+use crate::interactions::{Engine, InteractionError, TracedSearch, search_traced};
 use crate::search::{Condition, Criterion, Modifier, SearchRequest, Subject, Values};
 use crate::store::{Step, StepAnswer};
 
@@ -37,7 +37,7 @@ pub fn explain(
     caller: &Caller,
     request: &SearchRequest,
     parsing: Duration,
-) -> Result<Vec<u8>, HttpError> {
+) -> Result<Vec<u8>, InteractionError> {
     let TracedSearch { page, steps } = search_traced(engine, caller, request)?;
     let begun = Instant::now();
     let bundle = page.map(|page| bundle_writer::searchset(&engine.fhir.base_url, request, &page, &[]));

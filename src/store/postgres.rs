@@ -12,6 +12,7 @@ use diesel::{PgConnection, QueryResult, RunQueryDsl};
 
 use crate::store::StoreError;
 use crate::store::deadline::statement_timeout;
+use crate::store::renew::Renewed;
 use crate::store::rows::{IndexRows, TokenText};
 use crate::store::statement::{Value, fixed};
 use crate::store::tx::Numbered;
@@ -74,7 +75,22 @@ pub(super) fn apply(connection: &mut PgConnection, writes: &[Numbered]) -> Resul
     if writes.is_empty() {
         return Ok(());
     }
-    Apply(Columns::of(writes)).execute(connection)?;
+    let rules: Vec<i64> = Apply(Columns::of(writes)).load(connection)?;
+    let is_present = |wanted: i64| rules.iter().all(|present| *present == wanted);
+    if writes.iter().filter_map(|write| write.put.rules).all(is_present) { Ok(()) } else { Err(StoreError::OtherRules) }
+}
+
+/// Gives resources other index rows, in one statement.
+pub(super) fn renew(connection: &mut PgConnection, renewals: &[Renewed]) -> Result<(), StoreError> {
+    let mut columns = Renew::default();
+    for renewal in renewals {
+        columns.rid.push(renewal.rid);
+        columns.index_rows.push(renewal.encoded_rows.clone());
+        columns.added.push(&renewal.added, renewal.rid, renewal.rtype);
+        columns.gone.push(&renewal.gone, renewal.rid, renewal.rtype);
+    }
+    columns.texts = text_columns(renewals.iter().flat_map(|renewal| &renewal.added.texts));
+    columns.execute(connection)?;
     Ok(())
 }
 
@@ -87,7 +103,21 @@ struct Columns {
     counts: (Vec<i16>, Vec<i64>, Vec<i64>),
     added: RowColumns,
     gone: RowColumns,
-    texts: (Vec<i16>, Vec<i64>, Vec<String>),
+    texts: TextColumns,
+}
+
+/// param, code, text
+type TextColumns = (Vec<i16>, Vec<i64>, Vec<String>);
+
+fn text_columns<'a>(texts: impl Iterator<Item = &'a TokenText>) -> TextColumns {
+    let mut columns = TextColumns::default();
+    // In one order everywhere, so that two transactions never wait for each other in a ring.
+    for row in texts.collect::<BTreeSet<&TokenText>>() {
+        columns.0.push(row.param);
+        columns.1.push(row.code);
+        columns.2.push(row.text.clone());
+    }
+    columns
 }
 
 #[derive(Default)]
@@ -156,13 +186,7 @@ impl Columns {
             columns.added.push(&write.added, write.rid, rtype);
             columns.gone.push(&write.gone, write.rid, rtype);
         }
-        // In one order everywhere, so that two transactions never wait for each other in a ring.
-        let texts: BTreeSet<&TokenText> = writes.iter().flat_map(|write| &write.added.texts).collect();
-        for row in texts {
-            columns.texts.0.push(row.param);
-            columns.texts.1.push(row.code);
-            columns.texts.2.push(row.text.clone());
-        }
+        columns.texts = text_columns(writes.iter().flat_map(|write| &write.added.texts));
         columns
     }
 
@@ -277,7 +301,8 @@ impl QueryId for Apply {
 impl RunQueryDsl<PgConnection> for Apply {}
 
 impl diesel::query_builder::Query for Apply {
-    type SqlType = ();
+    /// The generation of the present rules, once for each version.
+    type SqlType = BigInt;
 }
 
 impl QueryFragment<Pg> for Apply {
@@ -310,13 +335,7 @@ impl QueryFragment<Pg> for Apply {
         }
         index_deletes(&mut out, &columns.gone)?;
         index_inserts(&mut out, &columns.added)?;
-        if !columns.texts.0.is_empty() {
-            out.push_sql("x AS (INSERT INTO token_text (param, code, text) SELECT * FROM unnest(");
-            out.push_bind_param::<Array<SmallInt>, _>(&columns.texts.0)?;
-            array::<BigInt, _>(&mut out, &columns.texts.1)?;
-            array::<Text, _>(&mut out, &columns.texts.2)?;
-            out.push_sql(") ON CONFLICT DO NOTHING), ");
-        }
+        text_inserts(&mut out, &columns.texts)?;
         out.push_sql(
             "t AS (INSERT INTO type_count AS s (rtype, slot, current, versions) \
              SELECT c.rtype, pg_backend_pid() % 16, c.current, c.versions FROM unnest(",
@@ -333,9 +352,55 @@ impl QueryFragment<Pg> for Apply {
         array::<SmallInt, _>(&mut out, &columns.changes.1)?;
         array::<BigInt, _>(&mut out, &columns.changes.2)?;
         array::<BigInt, _>(&mut out, &columns.changes.3)?;
-        out.push_sql(")");
+        out.push_sql(") RETURNING (SELECT generation FROM index_rules)");
         Ok(())
     }
+}
+
+/// As `Apply`, but nothing of the resources changes besides their index rows.
+#[derive(Default)]
+struct Renew {
+    rid: Vec<i64>,
+    index_rows: Vec<Vec<u8>>,
+    added: RowColumns,
+    gone: RowColumns,
+    texts: TextColumns,
+}
+
+impl QueryId for Renew {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for Renew {}
+
+impl QueryFragment<Pg> for Renew {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH ");
+        index_deletes(&mut out, &self.gone)?;
+        index_inserts(&mut out, &self.added)?;
+        text_inserts(&mut out, &self.texts)?;
+        // So that a comma follows each of the parts above.
+        out.push_sql("c AS (SELECT * FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.rid)?;
+        array::<Binary, _>(&mut out, &self.index_rows)?;
+        out.push_sql(
+            ") AS c (rid, index_rows)) UPDATE resource r SET index_rows = c.index_rows FROM c WHERE r.rid = c.rid",
+        );
+        Ok(())
+    }
+}
+
+fn text_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, texts: &'b TextColumns) -> QueryResult<()> {
+    if texts.0.is_empty() {
+        return Ok(());
+    }
+    out.push_sql("x AS (INSERT INTO token_text (param, code, text) SELECT * FROM unnest(");
+    out.push_bind_param::<Array<SmallInt>, _>(&texts.0)?;
+    array::<BigInt, _>(out, &texts.1)?;
+    array::<Text, _>(out, &texts.2)?;
+    out.push_sql(") ON CONFLICT DO NOTHING), ");
+    Ok(())
 }
 
 /// Binds `values` after a comma.

@@ -14,7 +14,7 @@ use crate::http::paths::{CompartmentPath, TypePath};
 use crate::http::response::FhirResponse;
 use crate::http::wanted::{Wanted, WantedWithForm};
 use crate::http::{App, HttpError, explain};
-use crate::interactions;
+use crate::interactions::{self, InteractionError};
 use crate::search::{Compartment, ParseContext, parse};
 
 /// Searches one type.
@@ -90,16 +90,29 @@ async fn search(
     }
     let work = app.block(move |engine| {
         let begun = Instant::now();
-        let registry = engine.registry();
-        let context = ParseContext { handling: prefer.handling, bases: &engine.bases, registry: &registry };
-        let mut request = parse(resource_type, &query, &context)?;
-        if let Some(compartment) = compartment {
-            request.bound_by(compartment);
-        }
+        let understood = || {
+            let mut request = engine.understood(|registry| {
+                let context = ParseContext { handling: prefer.handling, bases: &engine.bases, registry };
+                parse(resource_type, &query, &context)
+            })?;
+            if let Some(compartment) = &compartment {
+                request.bound_by(compartment.clone());
+            }
+            Ok::<_, InteractionError>(request)
+        };
         if is_explained {
-            return explain::explain(engine, &caller, &request, begun.elapsed());
+            let once = || {
+                let request = understood()?;
+                explain::explain(engine, &caller, &request, begun.elapsed())
+            };
+            return Ok(engine.by_present_rules(once, InteractionError::is_stale)?);
         }
-        let page = interactions::search_in_time(engine, &caller, &request)?;
+        let once = || {
+            let request = understood()?;
+            let page = interactions::search_in_time(engine, &caller, &request)?;
+            Ok((request, page))
+        };
+        let (request, page) = engine.by_present_rules(once, InteractionError::is_stale)?;
         let is_shape = |pair: &&(String, String)| matches!(pair.0.as_str(), "_format" | "_pretty");
         let shape: Vec<(String, String)> = query.iter().filter(is_shape).cloned().collect();
         Ok::<_, HttpError>(bundle_writer::searchset(&engine.fhir.base_url, &request, &page, &shape))

@@ -37,7 +37,8 @@ pub(super) fn run(
     for (number, group) in writes.chunks(ENTRIES_PER_COMMIT).enumerate() {
         let mut ready = Vec::with_capacity(group.len());
         for &index in group {
-            let prepare = || AnyWrite::prepare(engine, caller, &entries[index]);
+            let once = || AnyWrite::prepare(engine, caller, &entries[index]);
+            let prepare = || engine.by_present_rules(once, InteractionError::is_stale);
             match if searches_first(&entries[index].action) { searches.spend(prepare) } else { prepare() } {
                 Ok(write) => ready.push((index, write)),
                 Err(error) => answers[index] = Some(EntryAnswer::Failed(error)),
@@ -72,11 +73,11 @@ pub(super) fn run(
     }
     for (entry, answer) in entries.iter().zip(&mut answers) {
         if let Action::Get { target, url, conditions } = &entry.action {
-            let read = || {
+            let once = || {
                 let get = Get::prepare(engine, caller, target, url, conditions)?;
                 engine.read(|reader| get.run(reader))
             };
-            let read = searches.spend(read);
+            let read = searches.spend(|| engine.by_present_rules(once, InteractionError::is_stale));
             *answer = Some(read.unwrap_or_else(EntryAnswer::Failed));
         }
     }

@@ -40,6 +40,7 @@ pub fn search(
     request: &SearchRequest,
     zone_minutes: i16,
 ) -> Result<SearchPage, InteractionError> {
+    check_rules(reader, request)?;
     reader.about("codes");
     let request = &resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
     let hasher = reader.hasher();
@@ -108,6 +109,15 @@ pub fn search(
     let brought = included(reader, &request.registry, &request.includes, &rows);
     let Included { rows: included, remark } = brought.map_err(ended(request, SearchPart::Includes))?;
     Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
+}
+
+/// `Stale` when the search stands on own parameters that are others in the snapshot of `reader`: its rows may be those of
+/// another definition, or be missing.
+pub(super) fn check_rules(reader: &mut Reader<'_>, request: &SearchRequest) -> Result<(), InteractionError> {
+    if request.uses_own() && reader.rules()? != request.registry.generation() {
+        return Err(InteractionError::Stale);
+    }
+    Ok(())
 }
 
 /// Where the match of the cursor stood when the first page was read.

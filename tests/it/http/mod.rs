@@ -7,5 +7,6 @@ mod headers;
 mod packing;
 mod paging;
 mod refusals;
+mod reindex;
 mod search_limits;
 mod subsets;
