@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::Failure;
-use crate::config::{FhirSettings, LimitSettings, ServerSettings, Settings};
+use crate::config::{FhirSettings, LimitSettings, ServerSettings, Settings, SortSettings};
 
 /// The file that is read when no other is named.
 const FILE: &str = "emberwell.toml";
@@ -134,6 +134,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
                 Some(seconds) => Some(Duration::from_secs(u64::from(seconds))),
                 None => limits.search_time,
             },
+            sort: SortSettings::default(),
         },
     })
 }

@@ -136,6 +136,7 @@ fn form_of_criterion(criterion: &Criterion) -> String {
         Values::Quantities(values) => ("quantity", values.len()),
         Values::Uris(values) => ("uri", values.len()),
         Values::Near(values) => ("near", values.len()),
+        Values::Words(_) => ("words", 1),
         Values::Composites(values) => ("composite", values.len()),
         Values::TypedIdentifiers(values) => ("token", values.len()),
         Values::CodeQueries(values) => ("codes", values.len()),
@@ -147,7 +148,7 @@ fn form_of_criterion(criterion: &Criterion) -> String {
 fn statement(step: &Step) -> Value {
     let answer = match step.answer {
         StepAnswer::Number(number) => json!({ "name": "number", "valueDecimal": number }),
-        StepAnswer::Resources(count) => json!({ "name": "rows", "valueInteger": limited(count as u128) }),
+        StepAnswer::Rows(count) => json!({ "name": "rows", "valueInteger": limited(count as u128) }),
         StepAnswer::Ended => json!({ "name": "ended", "valueBoolean": true }),
     };
     json!({

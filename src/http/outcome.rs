@@ -149,6 +149,7 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         E::CostlySearch(_) | E::CostlyBatch { .. } => {
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Timeout, text())
         }
+        E::PagesOutdated { .. } => Refusal::new(StatusCode::GONE, IssueCode::Processing, text()),
         E::TooManyEntries { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::TooCostly, text()),
         E::Entry { index, error } => {
             let mut refusal = interaction(error);
@@ -278,6 +279,7 @@ mod tests {
             (E::Patch(PatchError::TooCostly { operation: 0 }), 422, "too-costly"),
             (E::Patch(PatchError::IdentityChanged("id")), 422, "business-rule"),
             (E::CostlyBatch { limit: std::time::Duration::from_secs(60) }, 503, "timeout"),
+            (E::PagesOutdated { most: 1 }, 410, "processing"),
             (E::TooManyEntries { entries: 2, most: 1 }, 400, "too-costly"),
             (E::Stale, 409, "transient"),
             (E::Contended, 409, "transient"),

@@ -133,7 +133,8 @@ pub fn search_in_time(
     caller: &Caller,
     request: &SearchRequest,
 ) -> Result<SearchPage, InteractionError> {
-    let work = |reader: &mut Reader<'_>| search(reader, caller, request, engine.fhir.zone_minutes);
+    let settings = engine.search_settings();
+    let work = |reader: &mut Reader<'_>| search(reader, caller, request, &settings);
     if request.is_one_statement() {
         return engine.store.read_one(work).map_err(|error| engine.blamed(error));
     }
@@ -156,9 +157,10 @@ pub fn search_traced(
     caller: &Caller,
     request: &SearchRequest,
 ) -> Result<TracedSearch, InteractionError> {
+    let settings = engine.search_settings();
     let work = |reader: &mut Reader<'_>| {
         reader.record();
-        let page = match search(reader, caller, request, engine.fhir.zone_minutes) {
+        let page = match search(reader, caller, request, &settings) {
             Ok(page) => Ok(page),
             Err(InteractionError::CostlySearch(search)) => Err(search),
             Err(error) => return Err(error),

@@ -26,6 +26,7 @@ mod seal;
 mod shared_read;
 mod snapshot;
 mod sqlite;
+mod standing;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ pub use rows::{
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;
+pub use standing::{SortRow, Standing, StandingContent, Target};
 pub use trace::{Step, StepAnswer};
 pub use tx::{Locked, Put, Tx, Written};
 pub use verify::{Fingerprint, Span, StoredRow, TABLES, Table};

@@ -110,7 +110,7 @@ impl Reader<'_> {
             let rows: Vec<RowTuple> = on!(reader.link, connection => built.load(*connection))?;
             rows.into_iter().map(|row| reader.row_from(row)).collect::<Result<Vec<_>, _>>()
         };
-        self.traced(query, run, |rows| StepAnswer::Resources(rows.len()))
+        self.traced(query, run, |rows| StepAnswer::Rows(rows.len()))
     }
 
     /// The one number that a statement selects.

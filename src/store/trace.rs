@@ -38,8 +38,8 @@ pub struct Step {
 /// What a statement gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepAnswer {
-    /// So many resources.
-    Resources(usize),
+    /// So many rows.
+    Rows(usize),
     /// A number.
     Number(i64),
     /// Nothing, for its time was over.

@@ -4,9 +4,11 @@
 
 mod allowance;
 mod cursor;
+mod sorted;
 
 use crate::access::Caller;
 use crate::clock;
+use crate::config::SortSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
 use crate::interactions::codes::resolved;
@@ -33,17 +35,28 @@ pub struct SearchPage {
     pub total: Option<i64>,
 }
 
+/// What a search depends on besides its request.
+#[derive(Clone, Debug)]
+pub struct SearchSettings {
+    /// Minutes east of UTC, for dates that name no zone.
+    pub zone_minutes: i16,
+    /// The server's own base URLs, without a slash at the end.
+    pub bases: Vec<String>,
+    pub sort: SortSettings,
+}
+
 /// The page that `request` asks for.
 pub fn search(
     reader: &mut Reader<'_>,
     _caller: &Caller,
     request: &SearchRequest,
-    zone_minutes: i16,
+    settings: &SearchSettings,
 ) -> Result<SearchPage, InteractionError> {
     check_rules(reader, request)?;
     reader.about("codes");
     let request = &resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
     let hasher = reader.hasher();
+    let zone_minutes = settings.zone_minutes;
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
         reader.about("count");
@@ -52,20 +65,19 @@ pub fn search(
         return Ok(SearchPage { rows: Vec::new(), included, remarks, next: None, previous: None, total: Some(total) });
     }
     let seal = reader.seal();
-    let mut allowance = Allowance(request.control.max_results);
-    let at = match &request.control.cursor {
-        Some(text) => {
-            let cursor = Cursor::parse(text, request, &seal)?;
-            allowance = cursor.allowance;
-            Some(position(reader, cursor)?)
-        }
-        None => None,
-    };
+    let at = request.control.cursor.as_ref().map(|text| Cursor::parse(text, request, &seal)).transpose()?;
+    let allowance = at.as_ref().map_or(Allowance(request.control.max_results), |at| at.allowance);
     let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
     let wanted = if is_backward { request.control.count } else { allowance.page(request.control.count) };
     reader.about("page");
-    let found = reader.rows(&page(request, &context, at.as_ref(), wanted + 1));
-    let mut rows = found.map_err(ended(request, SearchPart::Matches))?;
+    let mut rows = if request.control.sort.is_by_creation_or_id() {
+        let position = at.as_ref().map(|at| position(reader, at)).transpose()?;
+        let found = reader.rows(&page(request, &context, position.as_ref(), wanted + 1));
+        found.map_err(ended(request, SearchPart::Matches))?
+    } else {
+        let found = sorted::rows(reader, request, &context, settings, at.as_ref(), wanted as usize + 1);
+        found.map_err(ended(request, SearchPart::Matches))?
+    };
     let has_more = rows.len() > wanted as usize;
     rows.truncate(wanted as usize);
     if is_backward {
@@ -86,7 +98,8 @@ pub fn search(
     {
         let mark = match &at {
             Some(at) => at.mark.clone(),
-            // Taken after the page: what was created in between may be shown, once, for no match changes its place.
+            // Of the same snapshot as the page, unless no match can change its place; what was created in between may
+            // then be shown, once.
             None => reader.mark()?,
         };
         let link = |row: &ResourceRow, is_backward, allowance| {
@@ -120,9 +133,9 @@ pub(super) fn check_rules(reader: &mut Reader<'_>, request: &SearchRequest) -> R
     Ok(())
 }
 
-/// Where the match of the cursor stood when the first page was read.
-fn position(reader: &mut Reader<'_>, cursor: Cursor) -> Result<Position, InteractionError> {
-    let Cursor { rid, is_backward, mark, .. } = cursor;
-    let (id, updated_us) = reader.stood(rid, &mark)?.ok_or_else(foreign)?;
-    Ok(Position { rid, updated_us, id, is_backward, mark })
+/// Where the match of the cursor stands in an order that never changes.
+fn position(reader: &mut Reader<'_>, cursor: &Cursor) -> Result<Position, InteractionError> {
+    let Cursor { rid, is_backward, mark, .. } = cursor.clone();
+    let id = reader.stood(rid, &mark)?.ok_or_else(foreign)?;
+    Ok(Position { rid, id, is_backward, mark })
 }

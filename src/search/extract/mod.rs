@@ -14,6 +14,9 @@ mod references;
 mod texts;
 mod tokens;
 
+pub(super) use quantities::CANONICAL_SYSTEM;
+pub(super) use references::NO_TARGET;
+
 use std::fmt::Debug;
 
 use serde_json::Value;
@@ -106,6 +109,29 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     // No two rows differ by their marks alone, so that they stay in order.
     edges::mark(&mut rows);
     Ok(rows)
+}
+
+/// What `resource` refers to by the reference parameter with the number `param`: `Type/id` of resources of this server,
+/// URLs of others. Their hashes are the targets of its index rows.
+pub fn reference_texts(resource: &Resource, param: i16, context: &ExtractContext<'_>) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut read = |element: &Element<'_>| {
+        if let Some(element) = element.unwrapped() {
+            references::each_target(&element, context, &mut |text| texts.extend(text.map(str::to_owned)));
+        }
+    };
+    let plan = context.registry.plan(resource.resource_type);
+    for entry in plan.entries.iter().filter(|entry| entry.id == param) {
+        for path in &entry.paths {
+            path.each(&resource.value, context.bases, &mut |value| {
+                read(&Element { shape: path.leaf, value_set: path.value_set, value });
+            });
+        }
+        for expression in &entry.computed {
+            computed::each(expression, resource, context, entry.id, &mut read);
+        }
+    }
+    texts
 }
 
 fn row_count(rows: &IndexRows) -> usize {
@@ -441,6 +467,35 @@ mod tests {
 
         let uris: Vec<(&str, Edge)> = rows.uris.iter().map(|row| (row.value.as_str(), row.edge)).collect();
         assert_eq!(uris, [("http://p/x", Edge::Lowest), ("http://p/x|2", Edge::Highest)]);
+    }
+
+    /// Value, code, system and edge, by value.
+    fn amounts(resource: Value) -> Vec<(f64, i64, i64, Edge)> {
+        let rows = rows(resource);
+        let of = rows.quantities.iter().filter(|row| row.param == id("Observation", "value-quantity"));
+        let mut amounts: Vec<_> = of.map(|row| (row.value, row.code, row.system, row.edge)).collect();
+        amounts.sort_by(|left, right| left.0.total_cmp(&right.0));
+        amounts
+    }
+
+    #[test]
+    fn an_amount_has_a_row_in_the_usual_unit_unless_it_is_written_in_it() {
+        let observation = |value: Value| json!({ "resourceType": "Observation", "valueQuantity": value });
+        let ucum = "http://unitsofmeasure.org";
+        let row = |value, code, system, edge| (value, hash(code), hash(system), edge);
+
+        assert_eq!(
+            amounts(observation(json!({ "value": 1.1, "code": "g/dL", "system": ucum }))),
+            [row(1.1, "g/dL", ucum, Edge::Both), row(1100.0, "mg/dL", CANONICAL_SYSTEM, Edge::Neither)]
+        );
+        assert_eq!(
+            amounts(observation(json!({ "value": 110, "code": "mg/dL", "system": ucum }))),
+            [row(110.0, "mg/dL", ucum, Edge::Both)]
+        );
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "lbs", "system": ucum }))).len(), 1);
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "g/dL", "system": "urn:x" }))).len(), 1);
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "g/dL" }))).len(), 1);
+        assert!(amounts(observation(json!({ "code": "g/dL", "system": ucum }))).is_empty());
     }
 
     #[test]

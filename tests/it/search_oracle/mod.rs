@@ -15,10 +15,12 @@ mod number_table;
 pub mod oracle;
 pub mod parameters;
 pub mod queries;
-mod random;
+pub mod random;
 mod resources;
 mod shrink;
 mod spans;
+mod unit_table;
+mod units;
 pub mod values;
 
 use serde_json::{Value, json};

@@ -34,6 +34,11 @@ pub fn run(database: Database, behaviour: impl AsyncFn(&TestServer)) {
 impl TestServer {
     /// Starts a server with an empty database; `None` when the database can't be had here.
     pub async fn start(database: Database) -> Option<TestServer> {
+        TestServer::start_with(database, |_| {}).await
+    }
+
+    /// As `start`, with the settings that `change` changes.
+    pub async fn start_with(database: Database, change: impl FnOnce(&mut Settings)) -> Option<TestServer> {
         let home = Home::make(database)?;
         let address = home.address.clone();
         Some(TestServer { home: Some(home), ..TestServer::over(address, |_| {}).await })
