@@ -19,6 +19,7 @@ mod path;
 mod query_text;
 mod registry;
 mod request;
+mod words;
 
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{CompileContext, called, count, matches, page, referred, referring};
@@ -35,3 +36,4 @@ pub use request::{
     Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position, Prefix, QuantityValue,
     ReferenceValue, SearchRequest, Sort, SortKey, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
 };
+pub use words::Words;

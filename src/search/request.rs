@@ -3,7 +3,7 @@
 //! Spec: R4 search.html
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Circle, Compartment, Include, Parameter};
+use crate::search::{Circle, Compartment, Include, Parameter, Words};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -162,6 +162,10 @@ pub enum Subject {
     LastUpdated,
     /// `near` of Location.
     Near,
+    /// `_text`: the words of the narrative.
+    Text,
+    /// `_content`: all words of the resource.
+    Content,
     /// A parameter with rows in the index.
     Index(&'static Parameter),
 }
@@ -201,6 +205,7 @@ pub enum Values {
     Quantities(Vec<QuantityValue>),
     Uris(Vec<String>),
     Near(Vec<Circle>),
+    Words(Words),
     /// Each has a value for each component, in their order.
     Composites(Vec<Vec<Values>>),
     /// System and code of the type, and the value.

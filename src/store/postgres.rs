@@ -74,6 +74,10 @@ struct Columns {
     added: RowColumns,
     gone: RowColumns,
     texts: (Vec<i16>, Vec<i64>, Vec<String>),
+    /// rid, narrative, rest
+    words: (Vec<i64>, Vec<String>, Vec<String>),
+    /// Resources that had words and have none now.
+    wordless: Vec<i64>,
 }
 
 #[derive(Default)]
@@ -141,6 +145,13 @@ impl Columns {
             columns.count(rtype, write.current_delta());
             columns.added.push(&write.added, write.rid, rtype);
             columns.gone.push(&write.gone, write.rid, rtype);
+            if write.added.words.count > 0 {
+                columns.words.0.push(write.rid);
+                columns.words.1.push(write.added.word_texts.narrative.clone());
+                columns.words.2.push(write.added.word_texts.rest.clone());
+            } else if write.gone.words.count > 0 {
+                columns.wordless.push(write.rid);
+            }
         }
         // In one order everywhere, so that two transactions never wait for each other in a ring.
         let texts: BTreeSet<&TokenText> = writes.iter().flat_map(|write| &write.added.texts).collect();
@@ -296,6 +307,18 @@ impl QueryFragment<Pg> for Apply {
         }
         index_deletes(&mut out, &columns.gone)?;
         index_inserts(&mut out, &columns.added)?;
+        if !columns.wordless.is_empty() {
+            out.push_sql("d10 AS (DELETE FROM index_words WHERE rid = ANY (");
+            out.push_bind_param::<Array<BigInt>, _>(&columns.wordless)?;
+            out.push_sql(")), ");
+        }
+        if !columns.words.0.is_empty() {
+            out.push_sql("a10 AS (INSERT INTO index_words (rid, narrative, rest) SELECT * FROM unnest(");
+            out.push_bind_param::<Array<BigInt>, _>(&columns.words.0)?;
+            array::<Text, _>(&mut out, &columns.words.1)?;
+            array::<Text, _>(&mut out, &columns.words.2)?;
+            out.push_sql(") ON CONFLICT (rid) DO UPDATE SET narrative = excluded.narrative, rest = excluded.rest), ");
+        }
         if !columns.texts.0.is_empty() {
             out.push_sql("x AS (INSERT INTO token_text (param, code, text) SELECT * FROM unnest(");
             out.push_bind_param::<Array<SmallInt>, _>(&columns.texts.0)?;

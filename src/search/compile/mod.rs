@@ -16,6 +16,7 @@ mod include;
 mod linked;
 mod order;
 mod rows;
+mod words;
 mod write;
 
 pub use include::{called, referred, referring};

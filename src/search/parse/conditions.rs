@@ -183,7 +183,7 @@ fn cut(name: &str) -> String {
 /// Whether a parameter means the same for all types.
 fn is_common(name: &str) -> bool {
     let code = name.split([':', '.']).next().unwrap_or(name);
-    matches!(code, "_id" | "_lastUpdated" | "_list") || Registry::bundled().common_parameter(code).is_some()
+    matches!(code, "_id" | "_lastUpdated" | "_list" | "_text") || Registry::bundled().common_parameter(code).is_some()
 }
 
 /// The reference parameter `code`, through which a chain or `_has` goes.
@@ -224,12 +224,13 @@ fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, S
     match code {
         "_id" => return Ok(Subject::Id),
         "_lastUpdated" => return Ok(Subject::LastUpdated),
+        "_text" => return Ok(Subject::Text),
+        "_content" => return Ok(Subject::Content),
         _ => {}
     }
     let registry = Registry::bundled();
     let unsupported = |what| Err(SearchError::Unsupported { parameter: code.chars().take(80).collect(), what });
     match code {
-        "_text" | "_content" => return unsupported("full text search"),
         "_filter" => return unsupported("searching by an expression"),
         "_query" => return unsupported("a named query"),
         _ => {}
