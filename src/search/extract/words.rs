@@ -1,7 +1,7 @@
 //! The words of a resource: those of its narrative for `_text`, all of them for `_content`.
 //!
 //! All texts are read, those of extensions and of contained resources too, but not what is there for programs alone: URLs,
-//! ids, references, dates and embedded data.
+//! UUIDs, ids, references, dates and embedded data.
 //!
 //! Spec: R4 search.html#text, #content
 
@@ -109,6 +109,7 @@ impl Walk<'_> {
     fn text(&mut self, value: &Value) {
         if let Value::String(text) = value
             && self.words.len() <= MAX_BYTES
+            && !is_for_programs(text)
         {
             fold_words(text, self.words);
         }
@@ -122,6 +123,19 @@ impl Walk<'_> {
             fold_words(&plain(text), self.words);
         }
     }
+}
+
+/// Whether a text is a URL, a URN or a UUID from its first to its last letter.
+fn is_for_programs(text: &str) -> bool {
+    let is_url = ["http://", "https://", "urn:"].iter().any(|scheme| text.starts_with(scheme));
+    if is_url {
+        return !text.contains(char::is_whitespace);
+    }
+    let is_right = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(is_right)
 }
 
 /// XHTML without its markup: elements that don't stand within a line part words.
@@ -194,12 +208,17 @@ mod tests {
             "_status": { "id": "s1", "extension": [{ "url": "urn:e", "valueMarkdown": "**said**" }] },
             "code": { "coding": [{ "system": "http://loinc.org", "code": "8867-4", "display": "Heart rate" }] },
             "subject": { "reference": "Patient/1", "display": "Max", "identifier": { "system": "urn:mrn", "value": "77" } },
+            "identifier": [
+                { "value": "urn:oid:1.2" }, { "value": "https://i.example/7" }, { "value": "urn: no URN" },
+                { "value": "5b1e7a30-92c4-4d0f-8a6b-0c1d2e3f4a5b" }, { "value": "5b1e7a30-92c4-4d0f-8a6b-0c1d2e3f4a5x" }
+            ],
             "effectiveDateTime": "2026-03-02T08:00:00Z"
         }));
 
         let mut words: Vec<&str> = texts.rest.split(' ').collect();
         words.sort_unstable();
-        let expected = "1 4 77 8867 curve extended final generated heart inner max moor plain rate said t text";
+        let expected = "0c1d2e3f4a5x 1 4 4d0f 5b1e7a30 77 8867 8a6b 92c4 curve extended final generated heart inner max \
+                        moor no plain rate said t text urn urn";
         assert_eq!((words.join(" "), &*texts.narrative), (expected.to_owned(), ""));
     }
 

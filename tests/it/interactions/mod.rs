@@ -11,5 +11,6 @@ mod search_includes;
 mod search_links;
 mod search_near;
 mod search_pages;
+mod search_words;
 mod single;
 mod transaction;

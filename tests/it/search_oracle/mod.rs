@@ -10,7 +10,7 @@ mod number_table;
 mod oracle;
 mod parameters;
 mod queries;
-mod random;
+pub mod random;
 mod resources;
 mod shrink;
 mod spans;
