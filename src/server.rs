@@ -63,7 +63,7 @@ pub fn open_engine(settings: &Settings, base_url: &str, workers: usize) -> Resul
     let threads = workers * (blocking_threads(&settings.server.database) + 1);
     let store = Store::open(&settings.server.database, u32::try_from(threads).unwrap_or(u32::MAX))?;
     let fhir = FhirSettings { base_url: base_url.to_owned(), ..settings.fhir.clone() };
-    Ok(Engine { store, fhir, limits: settings.limits.clone(), bases: bases(base_url) })
+    Ok(Engine::new(store, fhir, settings.limits.clone(), bases(base_url)))
 }
 
 /// Starts the server on the runtime of the caller, which must be actix-web's.

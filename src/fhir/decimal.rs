@@ -22,7 +22,9 @@ pub struct NotADecimal;
 impl Decimal {
     /// Parses `text` as FHIR and search write numbers; infinities and NaN are refused.
     ///
-    /// An exponent counts as written precision: `1e2` stands for 50 to 150, `100` for 99.5 to 100.5.
+    /// An exponent counts as written precision: `1.0e2` stands for 95 to 105, `100` and `1.00e2` for 99.5 to 100.5. A
+    /// lone digit with an exponent is read with one digit more: R4 prints 95 to 105 for `1e2`, where its own rule
+    /// would give 50 to 150.
     pub fn parse(text: &str) -> Result<Decimal, NotADecimal> {
         let (digits, last_place) = scan(text.as_bytes()).ok_or(NotADecimal)?;
         let value: f64 = text.parse().map_err(|_| NotADecimal)?;
@@ -53,7 +55,7 @@ impl Decimal {
 }
 
 /// Checks the grammar; answers all digits as one signed whole number (`None` when it is too large) and the power of
-/// ten that the last digit stands for.
+/// ten that the last digit stands for, both as widened for a lone digit with an exponent.
 fn scan(bytes: &[u8]) -> Option<(Option<i64>, i32)> {
     let negative = bytes.first() == Some(&b'-');
     let mut at = usize::from(negative);
@@ -83,7 +85,8 @@ fn scan(bytes: &[u8]) -> Option<(Option<i64>, i32)> {
         }
     }
     let mut exponent = 0_i32;
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+    let has_exponent = matches!(bytes.get(at), Some(b'e' | b'E'));
+    if has_exponent {
         at += 1;
         let downwards = bytes.get(at) == Some(&b'-');
         at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
@@ -103,9 +106,13 @@ fn scan(bytes: &[u8]) -> Option<(Option<i64>, i32)> {
     if at != bytes.len() {
         return None;
     }
-    let last_place = exponent.saturating_sub(i32::try_from(fraction).ok()?);
+    let mut last_place = exponent.saturating_sub(i32::try_from(fraction).ok()?).max(-1_000_000_000);
+    if has_exponent && whole + fraction == 1 {
+        digits = digits.map(|digits| digits * 10);
+        last_place -= 1;
+    }
     let digits = if negative { digits.map(|digits| -digits) } else { digits };
-    Some((digits, last_place.max(-1_000_000_000)))
+    Some((digits, last_place))
 }
 
 /// `digits` times ten to the power of `place`, rounded once.
@@ -134,7 +141,9 @@ mod tests {
             ("5.4", 5.4, 5.35, 5.45),
             ("5.40", 5.4, 5.395, 5.405),
             ("100", 100.0, 99.5, 100.5),
-            ("1e2", 100.0, 50.0, 150.0),
+            ("1e2", 100.0, 95.0, 105.0),
+            ("1.0e2", 100.0, 95.0, 105.0),
+            ("8e-1", 0.8, 0.795, 0.805),
             ("1.00E+2", 100.0, 99.5, 100.5),
             ("-3", -3.0, -3.5, -2.5),
             ("0", 0.0, -0.5, 0.5),
@@ -142,7 +151,7 @@ mod tests {
             ("1.2e-3", 0.0012, 0.00115, 0.00125),
             ("0.1", 0.1, 0.05, 0.15),
             ("185", 185.0, 184.5, 185.5),
-            ("1e30", 1e30, 5e29, 1.5e30),
+            ("1e30", 1e30, 9.5e29, 1.05e30),
         ];
         for (text, value, low, high) in cases {
             let decimal = Decimal::parse(text).unwrap();

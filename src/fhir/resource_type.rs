@@ -21,6 +21,8 @@ impl ResourceType {
     pub const PARAMETERS: ResourceType = ResourceType::named("Parameters");
     pub const PATIENT: ResourceType = ResourceType::named("Patient");
     pub const LIST: ResourceType = ResourceType::named("List");
+    pub const CODE_SYSTEM: ResourceType = ResourceType::named("CodeSystem");
+    pub const VALUE_SET: ResourceType = ResourceType::named("ValueSet");
 
     /// Finds the type called `name`; names are case-sensitive.
     pub fn parse(name: &str) -> Result<ResourceType, UnknownType> {

@@ -3,21 +3,23 @@
 //! Spec: R4 capabilitystatement.html
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::fhir::{self, ResourceType, format_instant};
 use crate::interactions::Engine;
-use crate::search::{CENTERS, Handling, Parameter, ParameterKind, ParseContext, Registry, parse};
+use crate::search::{CENTERS, Handling, Parameter, ParseContext, Registry, parse};
 
 /// The statement of a server that runs `engine`, as compact JSON.
 pub fn statement(engine: &Engine) -> Vec<u8> {
     let mut now = Vec::new();
     format_instant(clock::now_us(), &mut now);
-    let referring = referring();
+    let registry = engine.registry();
+    let referring = referring(&registry);
     let resources: Vec<Value> =
-        ResourceType::all().map(|resource_type| resource(engine, resource_type, &referring)).collect();
+        ResourceType::all().map(|resource_type| resource(engine, &registry, resource_type, &referring)).collect();
     let compartments =
         CENTERS.map(|name| format!("http://hl7.org/fhir/CompartmentDefinition/{}", name.to_ascii_lowercase()));
     let statement = json!({
@@ -34,7 +36,7 @@ pub fn statement(engine: &Engine) -> Vec<u8> {
             "mode": "server",
             "resource": resources,
             "interaction": codes(&["transaction", "batch", "search-system", "history-system"]),
-            "searchParam": search_parameters(engine, None),
+            "searchParam": search_parameters(engine, &registry, None),
             "compartment": compartments,
         }],
     });
@@ -43,10 +45,10 @@ pub fn statement(engine: &Engine) -> Vec<u8> {
     text
 }
 
-fn resource(engine: &Engine, resource_type: ResourceType, referring: &Referring) -> Value {
+fn resource(engine: &Engine, registry: &Arc<Registry>, resource_type: ResourceType, referring: &Referring) -> Value {
     let settings = &engine.fhir;
     let mut included = vec!["*".to_owned()];
-    included.extend(includes(resource_type).into_iter().map(|(text, _)| text));
+    included.extend(includes(registry, resource_type).into_iter().map(|(text, _)| text));
     json!({
         "type": resource_type.name(),
         "interaction": codes(&[
@@ -61,7 +63,7 @@ fn resource(engine: &Engine, resource_type: ResourceType, referring: &Referring)
         "conditionalDelete": if settings.delete_multiple { "multiple" } else { "single" },
         "searchInclude": included,
         "searchRevInclude": referring.get(&resource_type).map_or(&[][..], Vec::as_slice),
-        "searchParam": search_parameters(engine, Some(resource_type)),
+        "searchParam": search_parameters(engine, registry, Some(resource_type)),
         "operation": [{
             "name": "validate",
             "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
@@ -72,9 +74,9 @@ fn resource(engine: &Engine, resource_type: ResourceType, referring: &Referring)
 /// By type: what refers to it, as `_revinclude` says it.
 type Referring = HashMap<ResourceType, Vec<String>>;
 
-fn referring() -> Referring {
+fn referring(registry: &Registry) -> Referring {
     let mut referring: Referring = HashMap::new();
-    for (text, parameter) in ResourceType::all().flat_map(includes) {
+    for (text, parameter) in ResourceType::all().flat_map(|source| includes(registry, source)) {
         for target in ResourceType::all().filter(|target| parameter.points_to(*target)) {
             referring.entry(target).or_default().push(text.clone());
         }
@@ -83,16 +85,16 @@ fn referring() -> Referring {
 }
 
 /// The references of a type, as `_include` says them.
-fn includes(source: ResourceType) -> Vec<(String, &'static Parameter)> {
-    let references = Registry::bundled().references(source).into_iter();
+fn includes(registry: &Registry, source: ResourceType) -> Vec<(String, &'static Parameter)> {
+    let references = registry.references(source).into_iter();
     references.map(|parameter| (format!("{source}:{}", parameter.code()), parameter)).collect()
 }
 
 /// The parameters that a search takes. The parser itself is asked, so that nothing is promised that it refuses.
-fn search_parameters(engine: &Engine, resource_type: Option<ResourceType>) -> Vec<Value> {
-    let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+fn search_parameters(engine: &Engine, registry: &Arc<Registry>, resource_type: Option<ResourceType>) -> Vec<Value> {
+    let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry };
     // A type that has no parameters of its own, so that what is left are those of every type.
-    let listed = Registry::bundled().parameters(resource_type.unwrap_or(ResourceType::PARAMETERS));
+    let listed = registry.parameters(resource_type.unwrap_or(ResourceType::PARAMETERS));
     let is_taken = |code: &str| {
         let query = [(format!("{code}:missing"), "true".to_owned())];
         parse(resource_type, &query, &context).is_ok()
@@ -103,24 +105,10 @@ fn search_parameters(engine: &Engine, resource_type: Option<ResourceType>) -> Ve
             json!({
                 "name": parameter.code(),
                 "definition": parameter.definition.url,
-                "type": kind(parameter.kind),
+                "type": parameter.kind.name(),
             })
         })
         .collect()
-}
-
-fn kind(kind: ParameterKind) -> &'static str {
-    match kind {
-        ParameterKind::Token => "token",
-        ParameterKind::String => "string",
-        ParameterKind::Reference => "reference",
-        ParameterKind::Date => "date",
-        ParameterKind::Number => "number",
-        ParameterKind::Quantity => "quantity",
-        ParameterKind::Uri => "uri",
-        ParameterKind::Composite => "composite",
-        ParameterKind::Special => "special",
-    }
 }
 
 fn codes(codes: &[&str]) -> Vec<Value> {

@@ -12,6 +12,7 @@ use crate::fhir::{Issue, IssueCode, json, outcome};
 use crate::http::{HttpError, response};
 use crate::interactions::InteractionError;
 use crate::interactions::patch::PatchError;
+use crate::search::SearchError;
 use crate::store::StoreError;
 
 /// A client that is turned away for lack of resources should wait so long, in seconds.
@@ -134,6 +135,7 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         E::Search(error) if error.is_unknown_address() => {
             Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text())
         }
+        E::Search(SearchError::Codes { code, .. }) => Refusal::new(StatusCode::BAD_REQUEST, *code, text()),
         E::Search(error) => {
             let code = if error.is_unsupported() { IssueCode::NotSupported } else { IssueCode::Value };
             Refusal::new(StatusCode::BAD_REQUEST, code, text())
@@ -215,7 +217,6 @@ fn store(error: &StoreError) -> Refusal {
 mod tests {
     use super::*;
     use crate::fhir::{Id, ResourceKey, ResourceType, UnknownType};
-    use crate::search::SearchError;
 
     fn key() -> ResourceKey {
         ResourceKey { resource_type: ResourceType::PATIENT, id: Id::parse("1").unwrap() }
@@ -235,6 +236,7 @@ mod tests {
         let patient = ResourceType::PATIENT;
         let empty = SearchError::EmptyValue { parameter: "name".to_owned() };
         let unsupported = SearchError::Unsupported { parameter: "_has".to_owned(), what: "this" };
+        let codes = |code| SearchError::Codes { parameter: "code:in".to_owned(), code, problem: String::new() };
         let place = || "/name".to_owned();
         let table = [
             (E::NotFound(key()), 404, "not-found"),
@@ -251,6 +253,8 @@ mod tests {
             (E::ClientIdRefused(key()), 405, "not-supported"),
             (E::Search(empty), 400, "value"),
             (E::Search(unsupported), 400, "not-supported"),
+            (E::Search(codes(IssueCode::NotFound)), 400, "not-found"),
+            (E::Search(codes(IssueCode::TooCostly)), 400, "too-costly"),
             (E::Patch(PatchError::NotAPatch("a patch is a list")), 400, "structure"),
             (E::Patch(PatchError::TooManyOperations(2000)), 400, "too-costly"),
             (E::Patch(PatchError::Malformed { operation: 0, problem: String::new() }), 400, "structure"),

@@ -3,6 +3,7 @@
 //! Spec: R4 http.html#ccreate, #cond-update, #concurrency
 
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::interactions::codes::resolved;
 use crate::interactions::{Engine, InteractionError, Precondition};
 use crate::search::{CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string};
 use crate::store::{Locked, Reader, ResourceRow, Tx};
@@ -27,7 +28,8 @@ impl Criteria {
         let text = text.strip_prefix(resource_type.name()).filter(|rest| rest.starts_with('?')).unwrap_or(text);
         let text = text.strip_prefix('?').unwrap_or(text);
         let pairs = parse_query_string(text)?;
-        let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+        let registry = engine.registry();
+        let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
         let request = parse(Some(resource_type), &pairs, &context)?;
         if !request.includes.is_empty() {
             return Err(InteractionError::Invalid(vec![Issue::request(
@@ -64,7 +66,8 @@ impl Criteria {
             now_us: crate::clock::now_us(),
             zone_minutes: self.zone_minutes,
         };
-        Ok(reader.rows(&matches(&self.request, &context, most))?)
+        let request = resolved(reader, &self.request)?;
+        Ok(reader.rows(&matches(&request, &context, most))?)
     }
 
     /// The one match, or none.

@@ -36,12 +36,13 @@ pub(super) struct Included {
 /// Finds what `includes` ask for besides `matches`.
 pub(super) fn included(
     reader: &mut Reader<'_>,
+    registry: &Registry,
     includes: &[Include],
     matches: &[ResourceRow],
 ) -> Result<Included, InteractionError> {
     let hasher = reader.hasher();
     let known: Vec<i64> = matches.iter().map(|row| row.rid).collect();
-    let mut search = IncludeSearch { reader, hasher, known, room: MOST_INCLUDED, is_cut: false };
+    let mut search = IncludeSearch { reader, registry, hasher, known, room: MOST_INCLUDED, is_cut: false };
     let mut rows: Vec<ResourceRow> = Vec::new();
     let mut begin = 0;
     let mut steps = steps(includes.iter());
@@ -118,8 +119,8 @@ impl Step {
     }
 
     /// The parameters of this step by which a resource of this type may refer to canonical URLs.
-    fn canonical_parameters(&self, source: ResourceType) -> Vec<&'static Parameter> {
-        let of_type = Registry::bundled().references(source).into_iter();
+    fn canonical_parameters(&self, registry: &Registry, source: ResourceType) -> Vec<&'static Parameter> {
+        let of_type = registry.references(source).into_iter();
         let is_followed = |parameter: &&Parameter| {
             self.parameters.is_empty() || self.parameters.iter().any(|followed| followed.id() == parameter.id())
         };
@@ -131,6 +132,7 @@ impl Step {
 /// The search for included resources under way.
 struct IncludeSearch<'r, 'c> {
     reader: &'r mut Reader<'c>,
+    registry: &'r Registry,
     hasher: Hasher,
     /// The numbers of all resources that are there.
     known: Vec<i64>,
@@ -190,7 +192,7 @@ impl IncludeSearch<'_, '_> {
         let mut wanted: BTreeSet<String> = BTreeSet::new();
         let mut targets: BTreeSet<ResourceType> = BTreeSet::new();
         for row in from.iter().filter(|row| step.is_from(row.key.resource_type)) {
-            let parameters = step.canonical_parameters(row.key.resource_type);
+            let parameters = step.canonical_parameters(self.registry, row.key.resource_type);
             if parameters.is_empty() {
                 continue;
             }

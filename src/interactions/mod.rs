@@ -6,8 +6,10 @@
 //! Spec: R4 http.html
 
 pub mod bundle;
+mod codes;
 mod conditional;
 mod create;
+mod definitions;
 mod delete;
 mod history;
 mod include;
@@ -19,10 +21,13 @@ mod search;
 mod update;
 pub mod verify;
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use thiserror::Error;
 
 use crate::config::{FhirSettings, LimitSettings};
 use crate::fhir::{Issue, ResourceKey, ResourceType};
+use crate::search::{OwnDefinition, Registry};
 use crate::store::{ResourceRow, Store, StoreError, Tx, WorkError};
 
 pub use create::Create;
@@ -40,6 +45,7 @@ pub struct Engine {
     pub limits: LimitSettings,
     /// `fhir.base_url` and whatever else clients call this server by, for recognising its own references.
     pub bases: Vec<String>,
+    registry: RwLock<Arc<Registry>>,
 }
 
 /// A prepared write.
@@ -55,6 +61,21 @@ pub trait Write: Send + 'static {
 const PREPARATIONS: usize = 20;
 
 impl Engine {
+    /// An engine over `store` with the parameters of the specification.
+    pub fn new(store: Store, fhir: FhirSettings, limits: LimitSettings, bases: Vec<String>) -> Engine {
+        Engine { store, fhir, limits, bases, registry: RwLock::new(Arc::new(Registry::with_own(&[]))) }
+    }
+
+    /// The search parameters that are in force now; a request asks once and keeps to what it got.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts `own` search parameters in force, instead of those that were.
+    pub fn set_own_parameters(&self, own: &[OwnDefinition]) {
+        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Registry::with_own(own));
+    }
+
     /// Prepares a write, applies it and waits until it is on the disk.
     pub fn write<W: Write>(
         &self,

@@ -22,7 +22,9 @@ impl Prepared {
     pub(super) fn new(engine: &Engine, resource: &Resource) -> Result<Prepared, InteractionError> {
         let issues = checked(validation::validate(resource, &engine.bases))?;
         let hasher = engine.store.hasher();
-        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: engine.fhir.zone_minutes };
+        let registry = engine.registry();
+        let zone_minutes = engine.fhir.zone_minutes;
+        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry };
         let rows = extract(resource, &context).map_err(|error| {
             let place = resource.resource_type.name();
             InteractionError::Unprocessable(vec![Issue::error(IssueCode::Processing, place, error.to_string())])

@@ -198,7 +198,9 @@ impl<'a> Check<'a> {
         let engine = self.engine;
         let resource = parsed(&row.key, row.version, row.updated_us, tail)?;
         let hasher = engine.store.hasher();
-        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: engine.fhir.zone_minutes };
+        let registry = engine.registry();
+        let zone_minutes = engine.fhir.zone_minutes;
+        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry };
         let mut rows = extract(&resource, &context).map_err(|error| error.to_string())?;
         // The database keeps the texts of tokens once, and words in the index alone, not with each resource.
         rows.texts.clear();

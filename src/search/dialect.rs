@@ -10,6 +10,14 @@ pub(super) fn position_of(dialect: Dialect) -> &'static str {
     }
 }
 
+/// What stands before and after a text to make it a table with a row for each member of the JSON array that it is.
+pub(super) fn members_of_json(dialect: Dialect) -> (&'static str, &'static str) {
+    match dialect {
+        Dialect::Sqlite => ("json_each(", ")"),
+        Dialect::Postgres => ("json_array_elements(CAST(", " AS JSON))"),
+    }
+}
+
 /// Whether resources to be left out are gathered into a set (`NOT IN`) rather than looked for one by one (`NOT EXISTS`).
 ///
 /// SQLite fills the set once; PostgreSQL plans an anti-join for `NOT EXISTS` but not for `NOT IN`.

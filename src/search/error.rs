@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::fhir::ResourceType;
+use crate::fhir::{IssueCode, ResourceType};
 use crate::search::CENTERS;
 
 /// Why a search is refused. Every text names the parameter and says what would be right; none repeats a value.
@@ -38,6 +38,10 @@ pub enum SearchError {
     TooManyParameters { limit: usize },
     #[error("a value of '{parameter}' is longer than {limit} bytes")]
     TooLong { parameter: String, limit: usize },
+    /// The definitions of value sets and code systems don't tell which codes are meant. `problem` names the one that is
+    /// missing or wrong.
+    #[error("what '{parameter}' means is not known: {problem}")]
+    Codes { parameter: String, code: IssueCode, problem: String },
     /// The address asks for a compartment of a type that has none.
     #[error("a {center} has no compartment; {} have", CENTERS.join(", "))]
     NoCompartment { center: ResourceType },

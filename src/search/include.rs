@@ -44,7 +44,7 @@ impl Direction {
 
 impl Include {
     /// Reads the parameter `name` with its value; `None` when it is neither `_include` nor `_revinclude`.
-    pub(super) fn read(name: &str, value: &str) -> Option<Result<Include, SearchError>> {
+    pub(super) fn read(name: &str, value: &str, registry: &Registry) -> Option<Result<Include, SearchError>> {
         let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
         let direction = Direction::of(code)?;
         let is_iterated = match modifier {
@@ -60,7 +60,7 @@ impl Include {
                 return Some(Err(SearchError::UnknownModifier { parameter, modifier, allowed: allowed.to_owned() }));
             }
         };
-        let include = followed(direction, value).map(|include| Include { is_iterated, ..include });
+        let include = followed(direction, value, registry).map(|include| Include { is_iterated, ..include });
         Some(include.map_err(|problem| SearchError::BadValue { parameter: code.to_owned(), problem }))
     }
 
@@ -72,7 +72,7 @@ impl Include {
 }
 
 /// Reads `Type:parameter`, `Type:parameter:Target`, `Type:*` and, forward, `*`.
-fn followed(direction: Direction, value: &str) -> Result<Include, String> {
+fn followed(direction: Direction, value: &str, registry: &Registry) -> Result<Include, String> {
     let include = Include { direction, is_iterated: false, source: None, parameters: Vec::new(), target: None };
     if value == "*" {
         return match direction {
@@ -98,7 +98,7 @@ fn followed(direction: Direction, value: &str) -> Result<Include, String> {
     let target = target.map(|name| type_named(name, "third")).transpose()?;
     let parameters = match code {
         "*" => {
-            let mut parameters = Registry::bundled().references(source);
+            let mut parameters = registry.references(source);
             parameters.retain(|parameter| target.is_none_or(|target| parameter.points_to(target)));
             if parameters.is_empty() {
                 let what = target.map_or("anything", ResourceType::name);
@@ -106,7 +106,7 @@ fn followed(direction: Direction, value: &str) -> Result<Include, String> {
             }
             parameters
         }
-        code => vec![reference_of(source, code)?],
+        code => vec![reference_of(source, code, registry)?],
     };
     if let (Some(target), [only]) = (target, parameters.as_slice())
         && !only.points_to(target)
@@ -117,8 +117,7 @@ fn followed(direction: Direction, value: &str) -> Result<Include, String> {
     Ok(Include { source: Some(source), parameters, target, ..include })
 }
 
-fn reference_of(source: ResourceType, code: &str) -> Result<&'static Parameter, String> {
-    let registry = Registry::bundled();
+fn reference_of(source: ResourceType, code: &str, registry: &Registry) -> Result<&'static Parameter, String> {
     let references = || {
         let names: Vec<&str> = registry.references(source).iter().map(|parameter| parameter.code()).collect();
         if names.is_empty() { "it has none".to_owned() } else { format!("they are {}", names.join(", ")) }
@@ -186,7 +185,11 @@ mod tests {
     fn search(type_name: &str, query: &str) -> Result<SearchRequest, SearchError> {
         let resource_type = (!type_name.is_empty()).then(|| ResourceType::parse(type_name).unwrap());
         let handling = Handling::Lenient;
-        parse(resource_type, &parse_query_string(query)?, &ParseContext { handling, bases: &[] })
+        parse(
+            resource_type,
+            &parse_query_string(query)?,
+            &ParseContext { handling, bases: &[], registry: Registry::bundled() },
+        )
     }
 
     #[test]

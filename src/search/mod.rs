@@ -5,6 +5,7 @@
 //!
 //! Spec: R4 search.html
 
+mod codes;
 mod compartment;
 mod compile;
 mod dialect;
@@ -14,6 +15,7 @@ mod facet;
 mod fold;
 mod include;
 mod near;
+mod own;
 mod parse;
 mod path;
 mod query_text;
@@ -21,17 +23,19 @@ mod registry;
 mod request;
 mod words;
 
+pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
-pub use compile::{CompileContext, called, count, matches, page, referred, referring};
+pub use compile::{CompileContext, called, count, defined, matches, page, referred, referring};
 
 pub use error::SearchError;
 pub use extract::{ExtractContext, ExtractError, extract};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;
+pub use own::{FIRST_NUMBER, LAST_NUMBER, OwnParameter, read as read_own_parameter};
 pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
-pub use registry::{Parameter, ParameterKind, Registry};
+pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
     Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position, Prefix, QuantityValue,
     ReferenceValue, SearchRequest, Sort, SortKey, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,

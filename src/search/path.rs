@@ -211,7 +211,10 @@ impl Walk {
             // `Resource` is no type of its own: it stands for any.
             _ => self.targets.iter().map_while(|name| ResourceType::parse(name).ok()).collect(),
         };
-        Path { steps: self.steps, leaf: Shape::of(self.type_name), value_set: self.value_set, targets }
+        // Of all types, only HumanName has such a member.
+        let is_family = self.steps.last().is_some_and(|step| &*step.member == "family");
+        let leaf = if is_family { Shape::Family } else { Shape::of(self.type_name) };
+        Path { steps: self.steps, leaf, value_set: self.value_set, targets }
     }
 }
 

@@ -6,13 +6,14 @@
 //! Spec: R4 searchparameter-registry.html
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::fhir::ResourceType;
 use crate::fhir::definitions::{self, SearchParameterDefinition, TypeKind};
 use crate::search::extract::{Plan, Shape};
+use crate::search::own::{self, FIRST_NUMBER, OwnParameter};
 use crate::search::path::{self, Path};
 
 /// How a parameter's values are compared.
@@ -32,7 +33,22 @@ pub enum ParameterKind {
 }
 
 impl ParameterKind {
-    fn named(name: &str) -> ParameterKind {
+    /// As `SearchParameter.type` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ParameterKind::Token => "token",
+            ParameterKind::String => "string",
+            ParameterKind::Reference => "reference",
+            ParameterKind::Date => "date",
+            ParameterKind::Number => "number",
+            ParameterKind::Quantity => "quantity",
+            ParameterKind::Uri => "uri",
+            ParameterKind::Composite => "composite",
+            ParameterKind::Special => "special",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> ParameterKind {
         match name {
             "token" => ParameterKind::Token,
             "string" => ParameterKind::String,
@@ -68,6 +84,9 @@ pub(super) struct TokenNature {
     pub are_identifiers: bool,
     /// Some are identifiers.
     pub may_be_identifiers: bool,
+    /// Some are codes of code systems, and each of these has its system in the index if it has one at all: of a few
+    /// elements, such as `Attachment.contentType`, the specification does not tell it.
+    pub are_of_systems: bool,
     /// Codes of a fixed list, or true and false: many resources share one.
     pub are_few: bool,
 }
@@ -75,10 +94,10 @@ pub(super) struct TokenNature {
 impl Parameter {
     fn new(definition: &'static SearchParameterDefinition) -> Parameter {
         let kind = ParameterKind::named(&definition.kind);
-        let walks = match (&definition.expression, ResourceType::parse(&definition.base)) {
-            (Some(expression), Ok(base)) => path::walks(expression, base),
-            _ => Vec::new(),
-        };
+        // What every type has, a Parameters has, which has nothing else in common with another type.
+        let base = ResourceType::parse(&definition.base).unwrap_or(ResourceType::PARAMETERS);
+        let walks =
+            definition.expression.as_deref().map(|expression| path::walks(expression, base)).unwrap_or_default();
         let (mut targets, mut canonicals, mut tokens) = (Vec::new(), Vec::new(), TokenNature::default());
         match kind {
             ParameterKind::Reference => {
@@ -95,6 +114,11 @@ impl Parameter {
     /// The number that stands for it in index rows. A parameter of `Resource` has one number for all types.
     pub fn id(&self) -> i16 {
         self.definition.id
+    }
+
+    /// Whether a client has defined it, and not the specification.
+    pub fn is_own(&self) -> bool {
+        self.id() >= FIRST_NUMBER
     }
 
     /// The name as a query writes it.
@@ -126,6 +150,7 @@ impl Parameter {
 impl TokenNature {
     fn of(walks: &[Path]) -> TokenNature {
         let are_all = |shapes: &[Shape]| walks.iter().all(|walk| shapes.contains(&walk.leaf));
+        let is_coded = |shape| matches!(shape, Shape::Code | Shape::Coding | Shape::CodeableConcept);
         let mut systems = walks.iter().map(|walk| match walk.leaf {
             Shape::Code => definitions::value_set(walk.value_set?).filter(|systems| systems.len() == 1)?.keys().next(),
             _ => None,
@@ -135,9 +160,20 @@ impl TokenNature {
             system: first.filter(|first| systems.all(|next| next == Some(first))).map(|system| &**system),
             are_identifiers: are_all(&[Shape::Identifier]),
             may_be_identifiers: walks.iter().any(|walk| walk.leaf == Shape::Identifier),
+            are_of_systems: walks.iter().any(|walk| is_coded(walk.leaf))
+                && walks.iter().all(|walk| walk.leaf != Shape::Code || always_has_system(walk.value_set)),
             are_few: are_all(&[Shape::Code, Shape::Boolean]),
         }
     }
+}
+
+/// Whether extraction finds the system of each code of an element that is bound to `value_set`.
+fn always_has_system(value_set: Option<&str>) -> bool {
+    value_set.and_then(definitions::value_set).is_some_and(|systems| {
+        let is_elsewhere =
+            |of: &str, code: &str| systems.iter().any(|(other, codes)| **other != *of && codes.contains(code));
+        !systems.iter().any(|(system, codes)| codes.iter().any(|code| is_elsewhere(system, code)))
+    })
 }
 
 /// How the components of a composite parameter are compared; `None` when one names no parameter.
@@ -160,60 +196,101 @@ fn targets_of(definition: &SearchParameterDefinition, walks: &[Path]) -> Vec<Res
     if both.is_empty() { listed } else { both }
 }
 
-/// The search parameters of all types.
+/// The search parameters of all types: those of the specification, and with them the own ones of one database.
+#[derive(Debug)]
 pub struct Registry {
     /// Definitions by base type.
     bases: HashMap<&'static str, Vec<&'static SearchParameterDefinition>>,
     /// In the order of `ResourceType::all`.
     types: Vec<TypeParameters>,
-    any: OnceLock<HashMap<&'static str, Parameter>>,
+    any: OnceLock<HashMap<&'static str, &'static Parameter>>,
+    /// Own parameters by code, for each type in the order of `ResourceType::all`. They stay for the life of the process:
+    /// a request may still use one when it has ended. A definition that changes takes a new number, of which a database
+    /// has 4096, so that they can't fill the memory.
+    own: Vec<HashMap<&'static str, &'static Parameter>>,
+    /// Own parameters that every type has.
+    own_of_all: HashMap<&'static str, &'static Parameter>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct TypeParameters {
-    by_code: OnceLock<HashMap<&'static str, Parameter>>,
+    by_code: OnceLock<HashMap<&'static str, &'static Parameter>>,
     plan: OnceLock<Plan>,
 }
 
 impl Registry {
     /// The parameters that the specification defines.
-    pub fn bundled() -> &'static Registry {
-        static BUNDLED: OnceLock<Registry> = OnceLock::new();
+    pub fn bundled() -> &'static Arc<Registry> {
+        static BUNDLED: OnceLock<Arc<Registry>> = OnceLock::new();
         BUNDLED.get_or_init(|| {
             let mut bases: HashMap<&'static str, Vec<_>> = HashMap::new();
             for definition in definitions::search_parameters() {
                 bases.entry(&definition.base).or_default().push(definition);
             }
             let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
-            Registry { bases, types, any: OnceLock::new() }
+            let own = ResourceType::all().map(|_| HashMap::new()).collect();
+            Arc::new(Registry { bases, types, any: OnceLock::new(), own, own_of_all: HashMap::new() })
         })
     }
 
+    /// The bundled parameters and `own` ones, each with all its bases; bundled ones are never replaced.
+    pub fn with_own(own: &[OwnDefinition]) -> Registry {
+        let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
+        let mut by_type: Vec<HashMap<_, _>> = ResourceType::all().map(|_| HashMap::new()).collect();
+        let mut own_of_all = HashMap::new();
+        for parameter in own.iter().flat_map(|definition| &definition.on_bases) {
+            if *parameter.definition.base == *"Resource" {
+                own_of_all.insert(parameter.code(), *parameter);
+            }
+            for resource_type in own::types_of(&parameter.definition.base) {
+                by_type[place_of(resource_type)].insert(parameter.code(), *parameter);
+            }
+        }
+        Registry { bases: HashMap::new(), types, any: OnceLock::new(), own: by_type, own_of_all }
+    }
+
     /// The parameter called `code` of `resource_type`, inherited ones included.
-    pub fn parameter(&self, resource_type: ResourceType, code: &str) -> Option<&Parameter> {
-        self.by_code(resource_type).get(code)
+    pub fn parameter(&self, resource_type: ResourceType, code: &str) -> Option<&'static Parameter> {
+        let bundled = Registry::bundled().by_code(resource_type).get(code);
+        bundled.or_else(|| self.own[place_of(resource_type)].get(code)).copied()
     }
 
     /// The parameter called `code` that every type has; for a search over all types.
-    pub fn common_parameter(&self, code: &str) -> Option<&Parameter> {
-        self.any.get_or_init(|| self.table(&["Resource"])).get(code)
+    pub fn common_parameter(&self, code: &str) -> Option<&'static Parameter> {
+        let bundled = Registry::bundled();
+        let common = bundled.any.get_or_init(|| bundled.table(&["Resource"]));
+        common.get(code).or_else(|| self.own_of_all.get(code)).copied()
     }
 
     /// All parameters of `resource_type`, inherited ones included, by name.
-    pub fn parameters(&self, resource_type: ResourceType) -> Vec<&Parameter> {
-        let mut parameters: Vec<&Parameter> = self.by_code(resource_type).values().collect();
+    pub fn parameters(&self, resource_type: ResourceType) -> Vec<&'static Parameter> {
+        let bundled = Registry::bundled().by_code(resource_type);
+        let own = self.own[place_of(resource_type)].iter().filter(|(code, _)| !bundled.contains_key(*code));
+        let mut parameters: Vec<&Parameter> = bundled.iter().chain(own).map(|(_, parameter)| *parameter).collect();
         parameters.sort_unstable_by_key(|parameter| parameter.code());
         parameters
     }
 
+    /// The kind of the parameter with this URL, bundled or own.
+    pub fn kind_of(&self, url: &str) -> Option<ParameterKind> {
+        let bundled = definitions::search_parameters().iter().find(|definition| *definition.url == *url);
+        let own = || self.own.iter().flat_map(HashMap::values).find(|own| *own.definition.url == *url);
+        bundled.map(|definition| ParameterKind::named(&definition.kind)).or_else(|| own().map(|own| own.kind))
+    }
+
     /// The parameters that compare the components of the composite `parameter` of `resource_type`.
-    pub(super) fn components(&self, resource_type: ResourceType, parameter: &Parameter) -> Option<Vec<&Parameter>> {
-        let named = |url: &str| self.by_code(resource_type).values().find(|known| *known.definition.url == *url);
+    pub(super) fn components(
+        &self,
+        resource_type: ResourceType,
+        parameter: &Parameter,
+    ) -> Option<Vec<&'static Parameter>> {
+        let known = self.parameters(resource_type);
+        let named = |url: &str| known.iter().copied().find(|known| *known.definition.url == *url);
         parameter.definition.components.iter().map(|component| named(&component.definition)).collect()
     }
 
     /// The parameters of `resource_type` that hold references, by name.
-    pub fn references(&self, resource_type: ResourceType) -> Vec<&Parameter> {
+    pub fn references(&self, resource_type: ResourceType) -> Vec<&'static Parameter> {
         let mut parameters = self.parameters(resource_type);
         parameters.retain(|parameter| parameter.kind == ParameterKind::Reference);
         parameters
@@ -221,12 +298,14 @@ impl Registry {
 
     /// How the index rows of a resource of this type are made.
     pub(super) fn plan(&self, resource_type: ResourceType) -> &Plan {
-        let parameters = self.of(resource_type);
-        parameters.plan.get_or_init(|| Plan::new(resource_type, &self.parameters(resource_type)))
+        let place = place_of(resource_type);
+        // Types without own parameters share the one plan.
+        let of = if self.own[place].is_empty() { &Registry::bundled().types[place] } else { &self.types[place] };
+        of.plan.get_or_init(|| Plan::new(resource_type, &self.parameters(resource_type)))
     }
 
-    fn by_code(&self, resource_type: ResourceType) -> &HashMap<&'static str, Parameter> {
-        self.of(resource_type).by_code.get_or_init(|| {
+    fn by_code(&self, resource_type: ResourceType) -> &HashMap<&'static str, &'static Parameter> {
+        self.types[place_of(resource_type)].by_code.get_or_init(|| {
             let definition = definitions::type_named(resource_type.name());
             let is_domain_resource = definition.is_none_or(|definition| {
                 definition.kind == TypeKind::Resource && *definition.base == *"DomainResource"
@@ -237,13 +316,75 @@ impl Registry {
     }
 
     /// Later bases replace the parameters of earlier ones.
-    fn table(&self, bases: &[&str]) -> HashMap<&'static str, Parameter> {
+    fn table(&self, bases: &[&str]) -> HashMap<&'static str, &'static Parameter> {
         let definitions = bases.iter().filter_map(|base| self.bases.get(base)).flatten();
-        definitions.map(|definition| (&*definition.code, Parameter::new(definition))).collect()
+        let last: HashMap<&'static str, &'static SearchParameterDefinition> =
+            definitions.map(|definition| (&*definition.code, *definition)).collect();
+        last.into_iter().map(|(code, definition)| (code, kept(definition))).collect()
     }
+}
 
-    fn of(&self, resource_type: ResourceType) -> &TypeParameters {
-        // The numbers of types are 1 to 146 without a gap.
-        &self.types[resource_type.code() as usize - 1]
+/// An own parameter in the form that searches use, for each of its bases.
+#[derive(Clone, Debug)]
+pub struct OwnDefinition {
+    on_bases: Vec<&'static Parameter>,
+}
+
+impl OwnDefinition {
+    /// Stays for the life of the process; make one for each number once.
+    pub fn new(number: i16, own: &OwnParameter) -> OwnDefinition {
+        let definitions = own.definitions(number).into_iter().map(|definition| &*Box::leak(Box::new(definition)));
+        OwnDefinition { on_bases: definitions.map(kept).collect() }
+    }
+}
+
+/// The parameter, for the life of the process.
+fn kept(definition: &'static SearchParameterDefinition) -> &'static Parameter {
+    Box::leak(Box::new(Parameter::new(definition)))
+}
+
+fn place_of(resource_type: ResourceType) -> usize {
+    // The numbers of types are 1 to 146 without a gap.
+    resource_type.code() as usize - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_without_a_system_in_the_index_are_known() {
+        let is_code = |path: &Path| path.leaf == Shape::Code;
+        let mut found = Vec::new();
+        for resource_type in ResourceType::all() {
+            for parameter in Registry::bundled().parameters(resource_type) {
+                let expression = parameter.definition.expression.as_deref().unwrap_or_default();
+                let is_token = parameter.kind == ParameterKind::Token && !parameter.tokens.are_of_systems;
+                if is_token && path::walks(expression, resource_type).iter().any(is_code) {
+                    found.push(format!("{resource_type}.{}", parameter.code()));
+                }
+            }
+        }
+
+        assert_eq!(
+            found,
+            [
+                "CapabilityStatement.format",
+                "CodeSystem.code",
+                "CodeSystem.language",
+                "ConceptMap.source-code",
+                "ConceptMap.target-code",
+                "DocumentReference.contenttype",
+                "DocumentReference.language",
+                "Library.content-type",
+                "OperationDefinition.code",
+                "SearchParameter.code",
+                "Subscription.payload",
+                "ValueSet.code",
+            ]
+        );
+        let tag = Registry::bundled().common_parameter("_tag").unwrap();
+        assert!(tag.tokens.are_of_systems);
+        assert!(!Registry::bundled().parameter(ResourceType::PATIENT, "identifier").unwrap().tokens.are_of_systems);
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Spec: R4 search.html
 
+use std::sync::Arc;
+
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Circle, Compartment, Include, Parameter, Words};
+use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Words};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -19,6 +21,8 @@ pub enum Handling {
 /// A search: every demand must be met.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
+    /// The parameters that were in force when it was read.
+    pub registry: Arc<Registry>,
     /// `None` searches all types, or those of `types`.
     pub resource_type: Option<ResourceType>,
     /// The `_type` list of a search without a type; empty means all.
@@ -188,6 +192,10 @@ pub enum Modifier {
     OfType,
     /// Of a reference: the identifier of its target.
     Identifier,
+    /// Of a token: one of the codes of a value set.
+    In,
+    /// Of a token: none of the codes of a value set.
+    NotIn,
 }
 
 /// The values of a criterion, of one kind.
@@ -210,6 +218,10 @@ pub enum Values {
     Composites(Vec<Vec<Values>>),
     /// System and code of the type, and the value.
     TypedIdentifiers(Vec<TypedIdentifier>),
+    /// Codes that terminology is still to tell.
+    CodeQueries(Vec<CodeQuery>),
+    /// Codes that it has told.
+    Codes(Codes),
 }
 
 /// `system|code|value` of `:of-type`.
@@ -298,7 +310,7 @@ impl SearchRequest {
     /// what is included.
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
-        self.is_count_only() || (is_total_free && self.includes.is_empty())
+        !self.asks_terminology() && (self.is_count_only() || (is_total_free && self.includes.is_empty()))
     }
 }
 

@@ -6,9 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::TerminologyError;
 use super::budget::Budget;
-use super::subsumed::Direction;
+use super::{Direction, LookupError, Source, TerminologyError};
 
 const STANDARD_PROPERTIES: &str = "http://hl7.org/fhir/concept-properties#";
 
@@ -44,6 +43,35 @@ enum Role {
     Inactive,
     Status,
     Other,
+}
+
+/// What is known here of a CodeSystem.
+pub enum Content {
+    Complete(CodeSystem),
+    /// There is such a resource, but it lacks codes.
+    Incomplete {
+        content: String,
+    },
+    Absent,
+}
+
+impl Content {
+    /// Looks the CodeSystem up and reads it if it has all of its codes.
+    pub fn load<S: Source>(
+        url: &str,
+        version: Option<&str>,
+        source: &mut S,
+        budget: &mut Budget,
+    ) -> Result<Content, LookupError<S::Error>> {
+        let Some(definition) = source.code_system(url, version).map_err(LookupError::Source)? else {
+            return Ok(Content::Absent);
+        };
+        let content = definition.get("content").and_then(Value::as_str).unwrap_or_default();
+        if content == "complete" {
+            return Ok(Content::Complete(CodeSystem::read(url, definition, budget)?));
+        }
+        Ok(Content::Incomplete { content: content.to_owned() })
+    }
 }
 
 impl CodeSystem {

@@ -8,9 +8,9 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::budget::Budget;
+use super::code_system::Content;
 use super::source::split;
-use super::subsumed::Content;
-use super::{CodeSet, Extent, LookupError, MAX_CODES, MAX_DEPTH, Source, TerminologyError, filter};
+use super::{CodeSet, Direction, Extent, LookupError, MAX_CODES, MAX_DEPTH, Source, TerminologyError, filter};
 
 /// Value sets that are the whole of a system by definition, and that system.
 ///
@@ -18,24 +18,12 @@ use super::{CodeSet, Extent, LookupError, MAX_CODES, MAX_DEPTH, Source, Terminol
 const IMPLICIT: &[(&str, &str)] =
     &[("http://snomed.info/sct?fhir_vs", "http://snomed.info/sct"), ("http://loinc.org/vs", "http://loinc.org")];
 
-/// The codes of the ValueSet with this canonical URL (`url` or `url|version`).
-///
-/// Abstract codes belong to it only where it lists them. Whole systems whose codes are not known here stay whole.
-/// `compose.lockedDate` has no effect: the definitions are taken as they are now.
-pub fn expand<S: Source>(canonical: &str, source: &mut S) -> Result<CodeSet, LookupError<S::Error>> {
-    let set = Expander::new(source).named(canonical)?;
-    Ok(Rc::unwrap_or_clone(set))
-}
-
-/// The codes of a ValueSet that is at hand; as [`expand`] otherwise.
-pub fn expand_resource<S: Source>(value_set: &Value, source: &mut S) -> Result<CodeSet, LookupError<S::Error>> {
-    Expander::new(source).resource(value_set["url"].as_str().unwrap_or_default(), value_set)
-}
-
 /// URL of a code system, and its version where one is named.
 type SystemVersion = (Box<str>, Option<Box<str>>);
 
-struct Expander<'s, S> {
+/// Answers the questions of one request: whatever they ask, they share the steps that they may take, and no definition is
+/// read twice.
+pub struct Lookup<'s, S> {
     source: &'s mut S,
     budget: Budget,
     /// Canonicals of the value sets that are being expanded, outermost first.
@@ -46,13 +34,23 @@ struct Expander<'s, S> {
     systems: HashMap<SystemVersion, Rc<Content>>,
 }
 
-impl<'s, S: Source> Expander<'s, S> {
-    fn new(source: &'s mut S) -> Self {
+impl<'s, S: Source> Lookup<'s, S> {
+    /// Takes definitions from `source`.
+    pub fn new(source: &'s mut S) -> Self {
         let (under_way, done, systems) = (Vec::new(), HashMap::new(), HashMap::new());
-        Expander { source, budget: Budget::full(), under_way, done, systems }
+        Lookup { source, budget: Budget::full(), under_way, done, systems }
     }
 
-    fn named(&mut self, canonical: &str) -> Result<Rc<CodeSet>, LookupError<S::Error>> {
+    /// Where definitions come from.
+    pub fn source(&mut self) -> &mut S {
+        self.source
+    }
+
+    /// The codes of the ValueSet with this canonical URL (`url` or `url|version`).
+    ///
+    /// Abstract codes belong to it only where it lists them. Whole systems whose codes are not known here stay whole.
+    /// `compose.lockedDate` has no effect: the definitions are taken as they are now.
+    pub fn value_set(&mut self, canonical: &str) -> Result<Rc<CodeSet>, LookupError<S::Error>> {
         if let Some(set) = self.done.get(canonical) {
             return Ok(set.clone());
         }
@@ -66,7 +64,7 @@ impl<'s, S: Source> Expander<'s, S> {
         let (name, version) = split(canonical);
         let set = if let Some(value_set) = self.source.value_set(name, version).map_err(LookupError::Source)? {
             self.under_way.push(canonical.into());
-            let set = self.resource(name, &value_set)?;
+            let set = self.value_set_at_hand(name, &value_set)?;
             self.under_way.pop();
             set
         } else if let Some((_, system)) = IMPLICIT.iter().find(|(implicit, _)| *implicit == canonical) {
@@ -79,7 +77,8 @@ impl<'s, S: Source> Expander<'s, S> {
         Ok(set)
     }
 
-    fn resource(&mut self, url: &str, value_set: &Value) -> Result<CodeSet, LookupError<S::Error>> {
+    /// The codes of a ValueSet that is at hand and that errors call `url`; as [`Lookup::value_set`] otherwise.
+    pub fn value_set_at_hand(&mut self, url: &str, value_set: &Value) -> Result<CodeSet, LookupError<S::Error>> {
         let Some(compose) = value_set.get("compose") else {
             return Ok(self.expansion(url, &value_set["expansion"])?);
         };
@@ -92,6 +91,40 @@ impl<'s, S: Source> Expander<'s, S> {
         let mut set = included;
         set.subtract(&excluded);
         Ok(self.bounded(set)?)
+    }
+
+    /// The code itself, then the codes of its system that it subsumes (or that subsume it), nearest first. `system` is the
+    /// URL of the CodeSystem, with `|version` if one is meant. Fails when the CodeSystem is not known completely or lacks
+    /// the code.
+    pub fn subsumed(
+        &mut self,
+        system: &str,
+        code: &str,
+        direction: Direction,
+    ) -> Result<Vec<Box<str>>, LookupError<S::Error>> {
+        let (url, version) = split(system);
+        let content = self.content(url, version)?;
+        let codes = match &*content {
+            Content::Complete(codes) => codes,
+            Content::Incomplete { content } => {
+                let (url, content) = (url.to_owned(), content.clone());
+                return Err(TerminologyError::IncompleteCodeSystem { url, content }.into());
+            }
+            Content::Absent => return Err(TerminologyError::UnknownCodeSystem { url: url.to_owned() }.into()),
+        };
+        let places = codes.related(codes.place(code)?, direction, &mut self.budget)?;
+        if places.len() > MAX_CODES {
+            return Err(TerminologyError::TooManyCodes.into());
+        }
+        Ok(places.into_iter().map(|place| codes.concepts[place].code.clone()).collect())
+    }
+
+    /// Adds the codes of `part` to `set`.
+    pub fn unite(&mut self, set: &mut CodeSet, part: &CodeSet) -> Result<(), TerminologyError> {
+        // Uniting copies what is there, so that many small parts cost more than their sum.
+        self.budget.spend(1 + part.size() + part.systems().map(|(system, _)| set.size_of(system)).sum::<usize>())?;
+        set.unite(part);
+        if set.size() > MAX_CODES { Err(TerminologyError::TooManyCodes) } else { Ok(()) }
     }
 
     /// The union of all includes, or of all excludes.
@@ -107,11 +140,7 @@ impl<'s, S: Source> Expander<'s, S> {
         let mut set = CodeSet::default();
         for component in components {
             let part = self.component(url, component, active_only)?;
-            // Uniting copies what is there, so that many small parts cost more than their sum.
-            self.budget
-                .spend(1 + part.size() + part.systems().map(|(system, _)| set.size_of(system)).sum::<usize>())?;
-            set.unite(&part);
-            set = self.bounded(set)?;
+            self.unite(&mut set, &part)?;
         }
         Ok(set)
     }
@@ -127,7 +156,7 @@ impl<'s, S: Source> Expander<'s, S> {
         };
         for import in component["valueSet"].as_array().into_iter().flatten() {
             let import = import.as_str().ok_or_else(|| invalid(url, "an imported valueSet is a canonical URL"))?;
-            let import = self.named(import)?;
+            let import = self.value_set(import)?;
             self.budget.spend(1 + import.size() + set.as_ref().map_or(0, CodeSet::size))?;
             match &mut set {
                 Some(set) => set.intersect(&import),

@@ -5,10 +5,9 @@
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use super::TerminologyError;
 use super::budget::Budget;
 use super::code_system::{CodeSystem, Concept};
-use super::subsumed::Direction;
+use super::{Direction, TerminologyError};
 
 /// The longest pattern of a `regex` filter, in bytes.
 const MAX_PATTERN_BYTES: usize = 1000;

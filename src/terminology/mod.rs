@@ -9,16 +9,25 @@ mod code_system;
 mod expand;
 mod filter;
 mod source;
-mod subsumed;
 #[cfg(test)]
 mod tests;
 
 pub use code_set::{CodeSet, Extent};
-pub use expand::{expand, expand_resource};
+pub use expand::Lookup;
 pub use source::{Bundled, Source};
-pub use subsumed::{Direction, subsumed};
 
 use thiserror::Error;
+
+/// Which way to go in a hierarchy.
+///
+/// Spec: R4 codesystem.html#subsumption
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To more special codes: `:below`.
+    Below,
+    /// To more general codes: `:above`.
+    Above,
+}
 
 /// The most codes that an answer may have, counting those that it leaves out of whole code systems.
 pub const MAX_CODES: usize = 50_000;
@@ -78,4 +87,12 @@ pub enum TerminologyError {
     TooDeep { url: String },
     #[error("finding the codes takes more than {MAX_STEPS} steps: use fewer imports, filters or codes")]
     TooManySteps,
+}
+
+impl TerminologyError {
+    /// True when the definitions may well give an answer, but one that takes too much.
+    pub fn is_too_costly(&self) -> bool {
+        use TerminologyError::{TooDeep, TooManyCodes, TooManySteps};
+        matches!(self, TooManyCodes | TooManySteps | TooDeep { .. })
+    }
 }

@@ -31,6 +31,19 @@ impl Source for Held {
     }
 }
 
+fn expand<S: Source>(canonical: &str, source: &mut S) -> Result<CodeSet, LookupError<S::Error>> {
+    Lookup::new(source).value_set(canonical).map(|set| (*set).clone())
+}
+
+fn subsumed<S: Source>(
+    system: &str,
+    code: &str,
+    direction: Direction,
+    source: &mut S,
+) -> Result<Vec<Box<str>>, LookupError<S::Error>> {
+    Lookup::new(source).subsumed(system, code, direction)
+}
+
 const V3: &str = "http://terminology.hl7.org/CodeSystem/v3-";
 
 fn kin(system: &str, code: &str, direction: Direction) -> Vec<String> {
@@ -239,10 +252,10 @@ fn an_expansion_counts_when_there_is_no_compose() {
         {"system": "s", "code": "group", "abstract": true, "contains": [{"system": "s", "code": "b"}]},
         {"system": "s", "code": "a"},
     ]}});
-    assert_eq!(listed(&expand_resource(&set, &mut Bundled).unwrap()), "a b");
+    assert_eq!(listed(&Lookup::new(&mut Bundled).value_set_at_hand("urn:e", &set).unwrap()), "a b");
 
     set["expansion"]["total"] = json!(4);
-    let error = expand_resource(&set, &mut Bundled).unwrap_err();
+    let error = Lookup::new(&mut Bundled).value_set_at_hand("urn:e", &set).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the ValueSet 'urn:e' has a part of its expansion only: give it a compose, or the whole expansion"

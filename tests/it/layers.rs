@@ -13,7 +13,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "fhir"]),
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
-    ("interactions", &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "validation"]),
+    (
+        "interactions",
+        &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
+    ),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "fhir", "interactions", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),

@@ -84,7 +84,8 @@ async fn search(
 ) -> Result<FhirResponse, HttpError> {
     let Wanted { format, prefer, query, .. } = wanted;
     let work = app.block(move |engine| {
-        let context = ParseContext { handling: prefer.handling, bases: &engine.bases };
+        let registry = engine.registry();
+        let context = ParseContext { handling: prefer.handling, bases: &engine.bases, registry: &registry };
         let mut request = parse(resource_type, &query, &context)?;
         if let Some(compartment) = compartment {
             request.bound_by(compartment);

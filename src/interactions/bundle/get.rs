@@ -36,12 +36,14 @@ impl Get {
         let what = match target {
             Target::Resource(_) | Target::Version(..) => What::Read(target.clone(), conditions.clone()),
             Target::Search { resource_type, query } => {
-                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+                let registry = engine.registry();
+                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
                 let request = parse(*resource_type, &parse_query_string(query)?, &context)?;
                 What::Search(Box::new(request), engine.fhir.zone_minutes)
             }
             Target::Compartment { center, resource_type, query } => {
-                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases };
+                let registry = engine.registry();
+                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
                 let mut request = parse(*resource_type, &parse_query_string(query)?, &context)?;
                 request.bound_by(Compartment::of(center.clone(), *resource_type)?);
                 What::Search(Box::new(request), engine.fhir.zone_minutes)

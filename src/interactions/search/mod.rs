@@ -8,6 +8,7 @@ use crate::access::Caller;
 use crate::clock;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
+use crate::interactions::codes::resolved;
 use crate::interactions::include::{Included, included};
 use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::search::{CompileContext, Position, SearchRequest, Total, count, page};
@@ -36,6 +37,7 @@ pub fn search(
     request: &SearchRequest,
     zone_minutes: i16,
 ) -> Result<SearchPage, InteractionError> {
+    let request = &resolved(reader, request)?;
     let hasher = reader.hasher();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
@@ -83,7 +85,7 @@ pub fn search(
         None if at.is_none() && !has_more => Some(rows.len() as i64),
         None => None,
     };
-    let Included { rows: included, remark } = included(reader, &request.includes, &rows)?;
+    let Included { rows: included, remark } = included(reader, &request.registry, &request.includes, &rows)?;
     Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
 }
 

@@ -108,6 +108,8 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
                 false => 8,
             }
         }
+        Values::Codes(codes) if codes.systems.is_empty() => 5,
+        Values::Codes(_) | Values::CodeQueries(_) => 8,
         Values::References(_) => 1,
         Values::TypedIdentifiers(_) => 0,
         Values::Composites(_) => 5,

@@ -9,7 +9,9 @@
 //! Spec: R4 search.html
 
 mod boxes;
+mod coded;
 mod composites;
+mod definitions;
 mod driver;
 mod filters;
 mod include;
@@ -19,11 +21,12 @@ mod rows;
 mod words;
 mod write;
 
+pub use definitions::defined;
 pub use include::{called, referred, referring};
 
 use crate::search::compile::driver::Driver;
 use crate::search::compile::filters::Row;
-use crate::search::{Condition, Position, SearchRequest};
+use crate::search::{Condition, Position, ResolvedSearch, SearchRequest};
 use crate::store::{Dialect, Hasher, Query};
 
 /// What the meaning of a request depends on besides itself.
@@ -42,7 +45,7 @@ const COLUMNS: &str = "SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.m
 /// The next `limit` matches from the position `at`, in the order of the request.
 ///
 /// Columns: rid, rtype, id, version, updated_us, method, codec, tail.
-pub fn page(request: &SearchRequest, context: &CompileContext<'_>, at: Option<&Position>, limit: u32) -> Query {
+pub fn page(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, at: Option<&Position>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS);
     let driver = conditions(request, context, &mut query);
@@ -52,7 +55,7 @@ pub fn page(request: &SearchRequest, context: &CompileContext<'_>, at: Option<&P
 }
 
 /// The number of matches; one column, one row.
-pub fn count(request: &SearchRequest, context: &CompileContext<'_>) -> Query {
+pub fn count(request: &ResolvedSearch<'_>, context: &CompileContext<'_>) -> Query {
     let mut query = Query::new();
     query.sql("SELECT COUNT(*)");
     conditions(request, context, &mut query);
@@ -61,7 +64,7 @@ pub fn count(request: &SearchRequest, context: &CompileContext<'_>) -> Query {
 
 /// The first `limit` matches, for conditional interactions: 2 tell whether there is none, one or several. Columns as
 /// of [`page`].
-pub fn matches(request: &SearchRequest, context: &CompileContext<'_>, limit: u32) -> Query {
+pub fn matches(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS);
     let driver = conditions(request, context, &mut query);
@@ -123,7 +126,7 @@ fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut
 mod tests {
     use super::*;
     use crate::fhir::{Id, ResourceKey, ResourceType};
-    use crate::search::{Compartment, Handling, ParseContext, Sort, parse, parse_query_string};
+    use crate::search::{Codes, Compartment, Handling, ParseContext, Registry, Sort, parse, parse_query_string};
 
     /// 2013-01-01, 2014-01-01 and 2023-01-01.
     const Y2013: i64 = 1_356_998_400_000_000;
@@ -133,8 +136,13 @@ mod tests {
     fn request(type_name: &str, query: &str) -> SearchRequest {
         let resource_type = (!type_name.is_empty()).then(|| ResourceType::parse(type_name).unwrap());
         let bases = [String::new()];
-        let context = ParseContext { handling: Handling::Strict, bases: &bases };
+        let context = ParseContext { handling: Handling::Strict, bases: &bases, registry: Registry::bundled() };
         parse(resource_type, &parse_query_string(query).unwrap(), &context).unwrap()
+    }
+
+    /// A request that asks terminology nothing.
+    fn plain(request: &SearchRequest) -> ResolvedSearch<'_> {
+        request.resolve(|parameter, _| Err(parameter.to_owned())).unwrap()
     }
 
     fn hasher() -> Hasher {
@@ -183,7 +191,7 @@ mod tests {
     /// What the statement says after `SELECT COUNT(*)`.
     fn counting(type_name: &str, query: &str, dialect: Dialect) -> (String, Vec<i64>) {
         let hasher = hasher();
-        let (text, numbers) = written(&count(&request(type_name, query), &context(&hasher, dialect)));
+        let (text, numbers) = written(&count(&plain(&request(type_name, query)), &context(&hasher, dialect)));
         (text.strip_prefix("SELECT COUNT(*) FROM ").unwrap().to_owned(), numbers)
     }
 
@@ -350,6 +358,44 @@ mod tests {
     }
 
     #[test]
+    fn codes_of_a_value_set_are_bound_as_one_value() {
+        let code = |system: &str, code: usize| (system.to_owned(), format!("C{code}"));
+        let text_of = |query: &str, codes: &Codes, dialect: Dialect| {
+            let request = request("Observation", query);
+            let resolved = request.resolve(|_, _| Ok::<_, ()>(codes.clone())).unwrap();
+            written(&count(&resolved, &context(&hasher(), dialect))).0
+        };
+        let listed = |count| Codes { listed: (0..count).map(|n| code("s", n)).collect(), ..Codes::default() };
+        let but = Codes { systems: vec!["t".to_owned()], except: vec![code("t", 1)], ..listed(1) };
+        let (few, many) = (listed(2), listed(9));
+
+        let (folded, system) = (hasher().text("c8"), hasher().text("s"));
+        let both = text_of("code:in=http://v", &many, Dialect::Sqlite);
+        assert!(
+            both.contains(
+                " AND r.rid IN (SELECT i.rid FROM index_token i WHERE i.param = ? AND (i.code, i.system) IN \
+             (SELECT CAST(v.value ->> 0 AS BIGINT), CAST(v.value ->> 1 AS BIGINT) FROM json_each(?'[["
+            ),
+            "{both}"
+        );
+        assert!(both.ends_with(&format!(",[{folded},{system}]]') v))")), "{both}");
+        assert!(text_of("code:in=http://v", &few, Dialect::Sqlite).ends_with("(i.code IN (?, ?) AND i.system = ?))"),);
+        assert!(
+            text_of("code:not-in=http://v", &many, Dialect::Sqlite).contains(" AND r.rid NOT IN (SELECT i.rid FROM ")
+        );
+        let negated = text_of("code:not-in=http://v", &many, Dialect::Postgres);
+        assert!(
+            negated.contains(" AND NOT EXISTS (SELECT 1 FROM ")
+                && negated.contains(" FROM json_array_elements(CAST(?'[["),
+            "{negated}"
+        );
+        let whole = text_of("code:in=http://v", &but, Dialect::Sqlite);
+        for part in [" OR i.code <> 0 AND i.system IN (SELECT ", " AND (i.code, i.system) NOT IN (SELECT "] {
+            assert!(whole.contains(part), "{whole}");
+        }
+    }
+
+    #[test]
     fn an_id_is_found_by_its_key() {
         let key = hasher().text("Patient/a-1");
 
@@ -394,7 +440,7 @@ mod tests {
         let text_of = |compartments: Vec<Vec<ResourceKey>>| {
             let mut request = request("Observation", "");
             request.compartments = compartments;
-            written(&count(&request, &context(&hasher, Dialect::Sqlite)))
+            written(&count(&plain(&request), &context(&hasher, Dialect::Sqlite)))
         };
 
         let (one, numbers) = text_of(vec![vec![key("1")]]);
@@ -418,7 +464,7 @@ mod tests {
                 ResourceKey { resource_type: ResourceType::parse(center).unwrap(), id: Id::parse("1").unwrap() };
             let mut request = request(searched, query);
             request.bound_by(Compartment::of(center, request.resource_type).unwrap());
-            written(&count(&request, &context(&hasher, Dialect::Sqlite))).0
+            written(&count(&plain(&request), &context(&hasher, Dialect::Sqlite))).0
         };
 
         let members = " AND r.rid IN (SELECT i.rid FROM index_reference i WHERE i.param IN (?, ?) AND i.target = ?)";
@@ -446,7 +492,7 @@ mod tests {
         let before = Position { is_backward: true, ..after.clone() };
         const NEW: &str = " AND NOT EXISTS (SELECT 1 FROM change c WHERE c.rid = r.rid AND c.version = 1 AND c.seq > CAST(?'9' AS BIGINT))";
         let end = |sort: &str, after: Option<&Position>| {
-            let query = page(&request("Patient", sort), &context(&hasher, Dialect::Sqlite), after, 10);
+            let query = page(&plain(&request("Patient", sort)), &context(&hasher, Dialect::Sqlite), after, 10);
             written(&query).0.split_once("r.rtype = ?").unwrap().1.replace(NEW, "")
         };
 

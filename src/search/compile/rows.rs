@@ -2,7 +2,7 @@
 
 use crate::search::compile::boxes::{DateBox, ValueRange, date_boxes, value_ranges};
 use crate::search::compile::write::{And, Or, one_of, separated};
-use crate::search::compile::{CompileContext, composites};
+use crate::search::compile::{CompileContext, coded, composites};
 use crate::search::facet::{Facet, type_of_identifier};
 use crate::search::fold::{end_of_prefix, fold, fold_code};
 use crate::search::{
@@ -25,6 +25,12 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
             identifiers_among(query, parameter, tokens, context);
         }
         Values::Tokens(tokens) => tokens_among(query, parameter, tokens, context),
+        Values::Codes(codes) => coded::among(query, parameter, codes, context),
+        // A resolved search has none.
+        Values::CodeQueries(_) => {
+            from(query, parameter);
+            query.sql(" AND 1 = 0");
+        }
         Values::TypedIdentifiers(identifiers) => typed_identifiers(query, parameter, identifiers, context),
         Values::Composites(composites) => composites::among(query, parameter, composites, context),
         Values::Strings(texts) => match criterion.modifier {
@@ -93,7 +99,7 @@ pub(super) fn system_of<'a>(token: &'a TokenValue, parameter: &Parameter) -> Opt
 }
 
 /// ` FROM .. i WHERE i.param = ..`: the rows of `parameter`.
-fn from(query: &mut Query, parameter: &Parameter) {
+pub(super) fn from(query: &mut Query, parameter: &Parameter) {
     query.sql(match parameter.kind {
         ParameterKind::Token | ParameterKind::Special => " FROM index_token i",
         ParameterKind::Composite => " FROM index_composite i",

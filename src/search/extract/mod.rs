@@ -6,6 +6,7 @@
 //! Spec: R4 search.html#ptypes
 
 mod composites;
+mod computed;
 mod dates;
 mod edges;
 mod quantities;
@@ -21,6 +22,7 @@ use thiserror::Error;
 
 use crate::fhir::definitions;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
+use crate::fhirpath::Expression;
 use crate::search::extract::composites::Composite;
 use crate::search::near;
 use crate::search::path::{self, Path};
@@ -35,6 +37,8 @@ pub struct ExtractContext<'a> {
     pub bases: &'a [String],
     /// Minutes east of UTC, for dates that name no zone.
     pub zone_minutes: i16,
+    /// The parameters that are in force.
+    pub registry: &'a Registry,
 }
 
 /// The most rows that one resource may have; they are written while every other writer waits.
@@ -59,7 +63,7 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         rows.patients.push(context.hasher.key(&key));
     }
     rows.positions.extend(near::position(resource));
-    let plan = Registry::bundled().plan(resource.resource_type);
+    let plan = context.registry.plan(resource.resource_type);
     for presence in &plan.presences {
         let mut is_present = false;
         for path in &presence.paths {
@@ -74,6 +78,16 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
                 index_value(entry.id, entry.kind, &element, context, &mut rows);
                 if entry.makes_compartment {
                     references::index_compartment(&element, context, &mut rows.patients);
+                }
+            });
+        }
+        for expression in &entry.computed {
+            computed::each(expression, resource, context, entry.id, &mut |element| {
+                if element.shape.is_read_by(entry.kind) {
+                    index_value(entry.id, entry.kind, element, context, &mut rows);
+                    if entry.makes_compartment {
+                        references::index_compartment(element, context, &mut rows.patients);
+                    }
                 }
             });
         }
@@ -123,6 +137,8 @@ struct Entry {
     id: i16,
     kind: ParameterKind,
     paths: Vec<Path>,
+    /// The terms of an own parameter that are no walks.
+    computed: Vec<Expression>,
     /// Whether a Patient that this parameter refers to has the resource in its compartment.
     ///
     /// Spec: R4 compartmentdefinition-patient.html
@@ -147,18 +163,35 @@ impl Plan {
                 plan.presences.push(Presence { id: parameter.id(), paths });
                 continue;
             }
-            let mut paths = path::walks(expression, resource_type);
+            let (mut paths, computed) = if parameter.is_own() {
+                terms(expression, resource_type)
+            } else {
+                (path::walks(expression, resource_type), Vec::new())
+            };
             // An open choice has types that can't be compared: `Procedure.performed` may be a text.
             paths.retain(|path| path.leaf.is_read_by(parameter.kind));
             plan.entries.push(Entry {
                 id: parameter.id(),
                 kind: parameter.kind,
                 paths,
+                computed,
                 makes_compartment: compartment.iter().any(|code| **code == *parameter.code()),
             });
         }
         plan
     }
+}
+
+/// The terms of an own parameter: the plain ones as walks, the others compiled.
+fn terms(expression: &str, resource_type: ResourceType) -> (Vec<Path>, Vec<Expression>) {
+    let (mut paths, mut compiled) = (Vec::new(), Vec::new());
+    for term in path::terms(expression) {
+        match path::compile(term, resource_type).filter(|_| computed::is_safe_walk(term)) {
+            Some(walks) => paths.extend(walks),
+            None => compiled.extend(computed::compile(term)),
+        }
+    }
+    (paths, compiled)
 }
 
 /// The rows that `element` has under the number `param` as a value of this kind.
@@ -238,6 +271,8 @@ pub(super) enum Shape {
     Identifier,
     ContactPoint,
     HumanName,
+    /// The family name of a HumanName: a string whose words are found as well.
+    Family,
     Address,
     Reference,
     Extension,
@@ -258,7 +293,7 @@ impl Shape {
                 Boolean | Code | Text | Uri | Canonical | Date | Coding | CodeableConcept | Identifier | ContactPoint
             ),
             ParameterKind::String => {
-                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Address | CodeableConcept)
+                matches!(self, Text | Code | Uri | Canonical | Date | HumanName | Family | Address | CodeableConcept)
             }
             ParameterKind::Date => matches!(self, Date | Period | Timing),
             ParameterKind::Number => matches!(self, Number | Range),
@@ -306,7 +341,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow};
+    use crate::search::{OwnDefinition, read_own_parameter};
+    use crate::store::{Edge, QuantityRow, StringRow, TokenRow, UriRow};
 
     const DAY_US: i64 = 86_400_000_000;
     /// 2013-01-01
@@ -323,7 +359,11 @@ mod tests {
     fn rows(value: Value) -> IndexRows {
         let resource = Resource::from_value(value).unwrap();
         let bases = ["http://here/fhir".to_owned()];
-        extract(&resource, &ExtractContext { hasher: &hasher(), bases: &bases, zone_minutes: 0 }).unwrap()
+        extract(
+            &resource,
+            &ExtractContext { hasher: &hasher(), bases: &bases, zone_minutes: 0, registry: Registry::bundled() },
+        )
+        .unwrap()
     }
 
     fn id(type_name: &str, code: &str) -> i16 {
@@ -372,14 +412,18 @@ mod tests {
         assert_eq!(tokens(&rows, id("email")), [(hash("a@b.example"), 0)]);
         assert_eq!(tokens(&rows, id("telecom")).len(), 2);
         assert_eq!(tokens(&rows, id("gender")), [(hash("female"), hash("http://hl7.org/fhir/administrative-gender"))]);
-        assert_eq!(folded(&rows, id("family")), ["carrenoquinones"]);
+        // Its parts as well: a person is called by either.
+        assert_eq!(folded(&rows, id("family")), ["carrenoquinones", "quinones"]);
         assert_eq!(
             folded(&rows, id("name")),
             ["carrenoquinones", "jose", "maria", "maria jose carrenoquinones", "quinones"]
         );
         assert_eq!(folded(&rows, id("address")), ["1 main st", "ulm"]);
         assert_eq!(dates(&rows, id("birthdate")), [(Y2013, Y2013 + 31 * DAY_US)]);
-        assert_eq!(targets(&rows, id("general-practitioner")), [hash("Practitioner/9")]);
+        // What is only displayed is there, too, under no target.
+        let mut practitioners = [hash("Practitioner/9"), 0];
+        practitioners.sort_unstable();
+        assert_eq!(targets(&rows, id("general-practitioner")), practitioners);
         let uri = |value: &str, code, edge| UriRow { param: id(code), value: value.to_owned(), edge };
         assert_eq!(
             rows.uris,
@@ -459,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn references_elsewhere_lose_their_version_and_placeholders_have_no_row() {
+    fn references_elsewhere_lose_their_version_and_those_without_a_target_share_a_row() {
         let rows = rows(json!({
             "resourceType": "List",
             "status": "current", "mode": "working",
@@ -468,14 +512,31 @@ mod tests {
                 { "item": { "reference": "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0" } },
                 { "item": { "reference": "#contained" } },
                 { "item": { "identifier": { "value": "1" } } },
+                { "item": { "extension": [{ "url": "http://x", "valueCode": "unknown" }] } },
                 { "item": "Patient/1" }
             ]
         }));
 
-        assert_eq!(
-            rows.references,
-            [ReferenceRow { param: id("List", "item"), target: hash("http://there/Patient/1") }]
-        );
+        let mut expected =
+            vec![0, hash("http://there/Patient/1"), hash("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0")];
+        expected.sort_unstable();
+        assert_eq!(targets(&rows, id("List", "item")), expected);
+    }
+
+    #[test]
+    fn a_code_of_text_alone_is_there_and_sorts_nothing() {
+        let condition = |code: Value| rows(json!({ "resourceType": "Condition", "code": code }));
+        let rows_of = |code: Value| {
+            let rows = condition(code);
+            let of = id("Condition", "code");
+            rows.tokens.into_iter().filter(|row| row.param == of).collect::<Vec<_>>()
+        };
+        let there = TokenRow { param: id("Condition", "code"), code: 0, system: 0, edge: Edge::Neither };
+
+        assert_eq!(rows_of(json!({ "text": "cough" })), [there]);
+        assert_eq!(rows_of(json!({ "coding": [{ "display": "cough" }] })), [there]);
+        assert_eq!(rows_of(json!({ "extension": [] })), []);
+        assert_eq!(rows_of(json!({ "text": "cough", "coding": [{ "code": "1" }] })).len(), 1);
     }
 
     #[test]
@@ -545,7 +606,10 @@ mod tests {
         let value = json!({ "resourceType": "Observation", "status": "final", "code": { "coding": codings } });
         let resource = Resource::from_value(value).unwrap();
 
-        let answer = extract(&resource, &ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0 });
+        let answer = extract(
+            &resource,
+            &ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0, registry: Registry::bundled() },
+        );
 
         assert_eq!(answer.err(), Some(ExtractError::TooManyRows { limit: MAX_ROWS }));
     }
@@ -588,6 +652,45 @@ mod tests {
         assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedBoolean": false })), [(hash("false"), 0)]);
         assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedBoolean": true })), [(hash("true"), 0)]);
         assert_eq!(deceased(json!({ "resourceType": "Patient", "deceasedDateTime": "2020" })), [(hash("true"), 0)]);
+    }
+
+    #[test]
+    fn own_parameters_take_any_expression() {
+        let define = |number, code: &str, kind: &str, expression: &str| {
+            let definition = json!({
+                "resourceType": "SearchParameter", "url": format!("http://own/{code}"), "status": "active",
+                "code": code, "base": ["Patient"], "type": kind, "expression": expression,
+            });
+            OwnDefinition::new(number, &read_own_parameter(&definition, Registry::bundled()).unwrap())
+        };
+        let registry = Registry::with_own(&[
+            define(4096, "eyes", "token", "Patient.extension('http://eyes').value.ofType(CodeableConcept)"),
+            define(4097, "names", "number", "Patient.name.count()"),
+            define(4098, "first", "string", "Patient.name.given[0]"),
+            define(4099, "born-in", "string", "Patient.birthDate.toString().substring(0, 4)"),
+            define(4100, "doctor", "reference", "Patient.generalPractitioner.where(resolve() is Practitioner)"),
+            define(4101, "called", "token", "Patient.name.where(given = 'Ana').use"),
+        ]);
+        let resource = Resource::from_value(json!({
+            "resourceType": "Patient", "birthDate": "1974-12-25",
+            "extension": [{ "url": "http://eyes", "valueCodeableConcept": { "coding": [{ "system": "s", "code": "blue" }] } }],
+            "name": [{ "use": "usual", "given": ["Ana"] }, { "use": "old", "given": ["Eve"] }],
+            "generalPractitioner": [{ "reference": "Practitioner/1" }, { "reference": "Organization/2" }]
+        }))
+        .unwrap();
+
+        let context = ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0, registry: &registry };
+        let rows = extract(&resource, &context).unwrap();
+
+        assert_eq!(tokens(&rows, 4096), [(hash("blue"), hash("s"))]);
+        let numbers: Vec<f64> = rows.quantities.iter().filter(|row| row.param == 4097).map(|row| row.value).collect();
+        assert_eq!(numbers, [2.0]);
+        assert_eq!(folded(&rows, 4098), ["ana"]);
+        assert_eq!(folded(&rows, 4099), ["1974"]);
+        assert_eq!(targets(&rows, 4100), [hash("Practitioner/1")]);
+        assert_eq!(tokens(&rows, 4101).len(), 1);
+        assert_eq!(registry.parameter(ResourceType::PATIENT, "names").unwrap().id(), 4097);
+        assert!(Registry::bundled().parameter(ResourceType::PATIENT, "names").is_none());
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::search::extract::{Element, Shape, tokens};
 use crate::search::facet::Facet;
 use crate::store::{IndexRows, ReferenceRow};
 
+/// In place of a target: the element is there (`:missing=false`), but names nothing that can be searched for.
+const NO_TARGET: i64 = 0;
+
 pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut IndexRows) {
     let Some(element) = element.unwrapped() else { return };
     if let (Shape::Reference, Some(identifier)) = (element.shape, element.value.get("identifier")) {
@@ -16,12 +19,17 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
     let mut push = |target| rows.references.push(ReferenceRow { param, target });
     match element.shape {
         Shape::Reference => {
-            let Some(text) = element.text("reference") else { return };
-            match Reference::parse(text, context.bases) {
-                Reference::Local { key, .. } => push(context.hasher.key(&key)),
-                Reference::Absolute(url) => push(context.hasher.text(without_version(url))),
-                // Neither a contained resource nor a placeholder can be searched for.
-                Reference::Contained(_) | Reference::Urn(_) | Reference::Conditional { .. } | Reference::Malformed => {}
+            let reference = element.text("reference").map(|text| Reference::parse(text, context.bases));
+            match reference {
+                Some(Reference::Local { key, .. }) => push(context.hasher.key(&key)),
+                Some(Reference::Absolute(url)) => push(context.hasher.text(without_version(url))),
+                Some(Reference::Urn(urn)) => push(context.hasher.text(urn)),
+                // By what else it says (an identifier, a display, something contained) no target is found.
+                Some(Reference::Contained(_) | Reference::Conditional { .. } | Reference::Malformed) => push(NO_TARGET),
+                None if ["identifier", "display"].iter().any(|name| element.value.get(name).is_some()) => {
+                    push(NO_TARGET)
+                }
+                None => {}
             }
         }
         Shape::Canonical | Shape::Uri => {

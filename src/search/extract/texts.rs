@@ -11,7 +11,12 @@ use crate::store::{Edge, StringRow, UriRow};
 
 pub(super) fn index_string(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut Vec<StringRow>) {
     let Some(element) = element.unwrapped() else { return };
-    if let (Shape::HumanName, Some(family)) = (element.shape, element.text("family")) {
+    let family = match element.shape {
+        Shape::HumanName => element.text("family"),
+        Shape::Family => element.value.as_str(),
+        _ => None,
+    };
+    if let Some(family) = family {
         family_parts(param, family, rows);
     }
     let mut whole = |text: &str| {
@@ -32,7 +37,7 @@ pub(super) fn index_string(param: i16, element: &Element<'_>, context: &ExtractC
             parts.iter().filter_map(|name| element.text(name)).for_each(whole);
         }
         Shape::CodeableConcept => element.text("text").into_iter().for_each(whole),
-        Shape::Text | Shape::Code | Shape::Uri | Shape::Canonical | Shape::Date => {
+        Shape::Text | Shape::Family | Shape::Code | Shape::Uri | Shape::Canonical | Shape::Date => {
             element.value.as_str().into_iter().for_each(whole);
         }
         _ => {}

@@ -13,6 +13,7 @@ use crate::store::{Edge, IndexRows, TokenRow, TokenText};
 
 pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut IndexRows) {
     let Some(element) = element.unwrapped() else { return };
+    let known = rows.tokens.len();
     let mut writer = Writer { param, context, rows };
     match element.shape {
         Shape::CodeableConcept => {
@@ -36,6 +37,22 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
         }
         Shape::Text | Shape::Uri | Shape::Canonical | Shape::Date => writer.pair(element.value.as_str(), None),
         _ => {}
+    }
+    // A text without a code is a value, too: `:missing` must not find it.
+    if reads(&element) && rows.tokens[known..].iter().all(|row| row.param != param) {
+        rows.tokens.push(TokenRow { param, code: 0, system: 0, edge: Edge::Neither });
+    }
+}
+
+/// Whether people read something of the code.
+fn reads(element: &Element<'_>) -> bool {
+    match element.shape {
+        Shape::CodeableConcept => {
+            element.text("text").is_some()
+                || element.items("coding").iter().any(|coding| coding.get("display").is_some())
+        }
+        Shape::Coding => element.text("display").is_some(),
+        _ => false,
     }
 }
 

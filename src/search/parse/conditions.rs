@@ -71,7 +71,7 @@ impl Work<'_> {
         match scope {
             [] => self.condition_of(None, whole, name, parts, depth),
             [only] => self.condition_of(Some(*only), whole, name, parts, depth),
-            _ if is_common(name) => self.condition_of(None, whole, name, parts, depth),
+            _ if is_common(name, self.context.registry) => self.condition_of(None, whole, name, parts, depth),
             _ => {
                 let each = scope.iter().map(|of| Ok((*of, self.condition_of(Some(*of), whole, name, parts, depth)?)));
                 Ok(Condition::ByType(each.collect::<Result<_, SearchError>>()?))
@@ -97,9 +97,9 @@ impl Work<'_> {
         if code == "_list" {
             return listed(modifier, parts);
         }
-        let subject = subject(of, code)?;
+        let subject = subject(of, code, self.context.registry)?;
         let modifier = modifier.map(|modifier| read_modifier(subject, code, modifier)).transpose()?;
-        let values = values::read(of, subject, modifier, parts, self.context.bases)
+        let values = values::read(of, subject, modifier, parts, self.context)
             .map_err(|problem| SearchError::BadValue { parameter: cut(whole), problem })?;
         Ok(Condition::Criterion(Criterion { subject, modifier, values }))
     }
@@ -120,7 +120,7 @@ impl Work<'_> {
         };
         let source = ResourceType::parse(source)
             .map_err(|_| malformed("after '_has:' comes the name of a resource type of FHIR R4".to_owned()))?;
-        let by = reference(Some(source), by, whole)?;
+        let by = reference(Some(source), by, whole, self.context.registry)?;
         if let Some(of) = of
             && !by.targets.is_empty()
             && !by.targets.contains(&of)
@@ -142,7 +142,7 @@ impl Work<'_> {
         depth: usize,
     ) -> Result<Condition, SearchError> {
         let (code, named) = head.split_once(':').map_or((head, None), |(code, named)| (code, Some(named)));
-        let by = reference(of, code, whole)?;
+        let by = reference(of, code, whole, self.context.registry)?;
         let malformed = |problem: String| SearchError::BadName { parameter: cut(whole), problem };
         if let Some(named) = named {
             let target = ResourceType::parse(named).ok().filter(|of| by.targets.is_empty() || by.targets.contains(of));
@@ -181,14 +181,19 @@ fn cut(name: &str) -> String {
 }
 
 /// Whether a parameter means the same for all types.
-fn is_common(name: &str) -> bool {
+fn is_common(name: &str, registry: &Registry) -> bool {
     let code = name.split([':', '.']).next().unwrap_or(name);
-    matches!(code, "_id" | "_lastUpdated" | "_list" | "_text") || Registry::bundled().common_parameter(code).is_some()
+    matches!(code, "_id" | "_lastUpdated" | "_list" | "_text") || registry.common_parameter(code).is_some()
 }
 
 /// The reference parameter `code`, through which a chain or `_has` goes.
-fn reference(of: Option<ResourceType>, code: &str, whole: &str) -> Result<&'static Parameter, SearchError> {
-    let problem = match subject(of, code)? {
+fn reference(
+    of: Option<ResourceType>,
+    code: &str,
+    whole: &str,
+    registry: &Registry,
+) -> Result<&'static Parameter, SearchError> {
+    let problem = match subject(of, code, registry)? {
         Subject::Index(parameter) if parameter.kind == ParameterKind::Reference && parameter.has_canonicals() => {
             "refers to resources by their canonical URL, through which a search can't go yet"
         }
@@ -220,7 +225,7 @@ fn listed(modifier: Option<&str>, parts: &[&str]) -> Result<Condition, SearchErr
 }
 
 /// What `code` names; refuses what has no rows in the index.
-fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, SearchError> {
+fn subject(resource_type: Option<ResourceType>, code: &str, registry: &Registry) -> Result<Subject, SearchError> {
     match code {
         "_id" => return Ok(Subject::Id),
         "_lastUpdated" => return Ok(Subject::LastUpdated),
@@ -228,7 +233,6 @@ fn subject(resource_type: Option<ResourceType>, code: &str) -> Result<Subject, S
         "_content" => return Ok(Subject::Content),
         _ => {}
     }
-    let registry = Registry::bundled();
     let unsupported = |what| Err(SearchError::Unsupported { parameter: code.chars().take(80).collect(), what });
     match code {
         "_filter" => return unsupported("searching by an expression"),

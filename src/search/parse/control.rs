@@ -3,6 +3,7 @@
 //! Spec: R4 search.html#return
 
 use crate::fhir::ResourceType;
+use crate::search::parse::ParseContext;
 use crate::search::query_text::split;
 use crate::search::{Include, MAX_COUNT, SearchError, SearchRequest, Sort, SortKey, Summary, Total};
 
@@ -38,6 +39,7 @@ pub(super) fn read<'a>(
     seen: &mut Vec<&'a str>,
     name: &'a str,
     value: &str,
+    context: &ParseContext<'_>,
 ) -> Result<(), SearchError> {
     if matches!(name, "_format" | "_pretty") {
         return Ok(());
@@ -45,7 +47,7 @@ pub(super) fn read<'a>(
     let parameter = || name.chars().take(80).collect::<String>();
     let bad = |problem: &str| SearchError::BadValue { parameter: parameter(), problem: problem.to_owned() };
     let unsupported = |what| SearchError::Unsupported { parameter: parameter(), what };
-    if let Some(include) = Include::read(name, value) {
+    if let Some(include) = Include::read(name, value, context.registry) {
         request.includes.push(include?);
         request.used.push((name.to_owned(), value.to_owned()));
         return Ok(());

@@ -7,9 +7,11 @@ mod control;
 mod modifiers;
 mod values;
 
+use std::sync::Arc;
+
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
 use crate::search::include;
-use crate::search::{Control, Handling, Parameter, SearchError, SearchRequest, Sort, Summary};
+use crate::search::{Control, Handling, Parameter, Registry, SearchError, SearchRequest, Sort, Summary};
 
 /// The most matches that a page may hold; a larger `_count` is lowered to it.
 pub const MAX_COUNT: u32 = 1000;
@@ -28,6 +30,8 @@ pub struct ParseContext<'a> {
     pub handling: Handling,
     /// The server's own base URLs, without a slash at the end.
     pub bases: &'a [String],
+    /// The parameters that are in force.
+    pub registry: &'a Arc<Registry>,
 }
 
 /// Understands the decoded pairs of a search of `resource_type`, or of all types when it is `None`.
@@ -42,6 +46,7 @@ pub fn parse(
         return Err(SearchError::TooManyParameters { limit: MAX_PARAMETERS });
     }
     let mut request = SearchRequest {
+        registry: Arc::clone(context.registry),
         resource_type,
         types: Vec::new(),
         demands: Vec::new(),
@@ -68,7 +73,7 @@ pub fn parse(
     let mut seen = Vec::new();
     for (name, value) in query {
         if control::is_control(name) {
-            control::read(&mut request, &mut seen, name, value)?;
+            control::read(&mut request, &mut seen, name, value, context)?;
         } else {
             match work.demand(&scope, name, value) {
                 Ok(demand) => {
@@ -136,14 +141,20 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::{Condition, ReferenceValue, Registry, SortKey, TokenValue, Total, Values, parse_query_string};
+    use crate::search::{
+        CodeQuery, Condition, ReferenceValue, Registry, SortKey, TokenValue, Total, Values, parse_query_string,
+    };
 
     const BASE: &str = "http://here/fhir";
 
     fn search(type_name: &str, query: &str, handling: Handling) -> Result<SearchRequest, SearchError> {
         let resource_type = (!type_name.is_empty()).then(|| ResourceType::parse(type_name).unwrap());
         let bases = [BASE.to_owned()];
-        parse(resource_type, &parse_query_string(query)?, &ParseContext { handling, bases: &bases })
+        parse(
+            resource_type,
+            &parse_query_string(query)?,
+            &ParseContext { handling, bases: &bases, registry: Registry::bundled() },
+        )
     }
 
     fn strict(type_name: &str, query: &str) -> Result<SearchRequest, SearchError> {
@@ -196,6 +207,32 @@ mod tests {
         }
         let Values::References(open) = values("Observation", "subject=23") else { panic!("no reference") };
         assert!(matches!(&open[0], ReferenceValue::Id(id, types) if id == "23" && types.len() == 4));
+    }
+
+    #[test]
+    fn what_terminology_is_asked_is_read() {
+        let key = |id: &str| crate::fhir::ResourceKey {
+            resource_type: ResourceType::VALUE_SET,
+            id: crate::fhir::Id::parse(id).unwrap(),
+        };
+        let named = |canonical: &str, address| CodeQuery::ValueSet { canonical: canonical.to_owned(), address };
+        let (system, code) = ("http://hl7.org/fhir/observation-status".to_owned(), "final".to_owned());
+        let cases = [
+            ("code:in=ValueSet/a", CodeQuery::StoredValueSet(key("a"))),
+            ("code:not-in=http://x/v|1", named("http://x/v|1", None)),
+            ("code:in=urn:oid:1.2", named("urn:oid:1.2", None)),
+            ("code:in=http://here/fhir/ValueSet/a", named("http://here/fhir/ValueSet/a", Some(key("a")))),
+            ("status:below=final", CodeQuery::Below { system: system.clone(), code: code.clone() }),
+            ("code:above=http://hl7.org/fhir/observation-status|final", CodeQuery::Above { system, code }),
+        ];
+
+        for (query, expected) in cases {
+            assert_eq!(values("Observation", query), Values::CodeQueries(vec![expected]), "{query}");
+        }
+        let asks = |query| strict("Observation", query).unwrap().asks_terminology();
+        assert!(asks("patient.gender:in=http://x") && asks("_has:Provenance:target:agent-role:below=a|b"));
+        assert!(!asks("code=x") && !asks("_profile:below=http://x"));
+        assert!(!strict("Observation", "code:in=http://x").unwrap().is_one_statement());
     }
 
     #[test]
@@ -253,6 +290,18 @@ mod tests {
             ("Patient", "birthdate=yesterday", "a date is written"),
             ("Patient", "birthdate:missing=perhaps", "':missing' takes true or false"),
             ("Patient", "gender=|", "give a code, a system, or both"),
+            ("Patient", "identifier:in=http://x", "it takes ':missing', ':not', ':text' or ':of-type'"),
+            ("Patient", "active:in=http://x", "it takes ':missing', ':not' or ':text'"),
+            ("Patient", "telecom:below=a|b", "it takes ':missing', ':not' or ':text'"),
+            ("DocumentReference", "contenttype:in=http://x", "it takes ':missing', ':not' or ':text'"),
+            ("Observation", "code:teapot=x", "':text', ':in', ':not-in', ':below' or ':above'"),
+            ("Observation", "code:in=my-set", "give the canonical URL of a ValueSet"),
+            ("Observation", "code:in=CodeSystem/x", "give the canonical URL of a ValueSet"),
+            ("Observation", "code:in=ValueSet/x/_history/1", "give the canonical URL of a ValueSet"),
+            ("Observation", "code:not-in=ValueSet?url=x", "give the canonical URL of a ValueSet"),
+            ("Observation", "code:below=8867-4", "give system|code"),
+            ("Observation", "code:above=|8867-4", "give system|code"),
+            ("Observation", "code:above=http://loinc.org|", "give system|code"),
             ("Observation", "value-quantity=5|mg", "give number, number|system|code"),
             ("Observation", "value-quantity=NaN", "a number is written"),
             ("Observation", "subject=%23a", "give an id, Type/id or an absolute URL"),

@@ -23,13 +23,17 @@ pub(super) fn read_modifier(subject: Subject, code: &str, modifier: &str) -> Res
             (ParameterKind::Token, "not") => return Ok(Modifier::Not),
             (ParameterKind::Token, "text") => return Ok(Modifier::Text),
             (ParameterKind::Token, "of-type") if parameter.tokens.may_be_identifiers => return Ok(Modifier::OfType),
-            (ParameterKind::Token, "in" | "not-in" | "below" | "above") => {
-                return unsupported("this modifier of a token");
+            (ParameterKind::Token, "in") if parameter.tokens.are_of_systems => return Ok(Modifier::In),
+            (ParameterKind::Token, "not-in") if parameter.tokens.are_of_systems => return Ok(Modifier::NotIn),
+            (ParameterKind::Token, "below") if parameter.tokens.are_of_systems => return Ok(Modifier::Below),
+            (ParameterKind::Token, "above") if parameter.tokens.are_of_systems => return Ok(Modifier::Above),
+            (ParameterKind::Token, _) => match (parameter.tokens.may_be_identifiers, parameter.tokens.are_of_systems) {
+                (true, false) => "':missing', ':not', ':text' or ':of-type'",
+                (false, true) => "':missing', ':not', ':text', ':in', ':not-in', ':below' or ':above'",
+                (true, true) => "':missing', ':not', ':text', ':of-type', ':in', ':not-in', ':below' or ':above'",
+                (false, false) => "':missing', ':not' or ':text'",
             }
-            (ParameterKind::Token, _) if parameter.tokens.may_be_identifiers => {
-                "':missing', ':not', ':text' or ':of-type'".to_owned()
-            }
-            (ParameterKind::Token, _) => "':missing', ':not' or ':text'".to_owned(),
+            .to_owned(),
             (ParameterKind::String, "exact") => return Ok(Modifier::Exact),
             (ParameterKind::String, "contains") => return Ok(Modifier::Contains),
             (ParameterKind::String, "text") => return unsupported("this modifier of a string"),

@@ -5,9 +5,10 @@
 use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType};
 use crate::search::fold::fold;
 use crate::search::near;
+use crate::search::parse::ParseContext;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
-    DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Registry, Subject,
+    CodeQuery, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject,
     TokenValue, TypedIdentifier, Values, words,
 };
 
@@ -21,7 +22,7 @@ pub(super) fn read(
     subject: Subject,
     modifier: Option<Modifier>,
     parts: &[&str],
-    bases: &[String],
+    context: &ParseContext<'_>,
 ) -> Result<Values, String> {
     if modifier == Some(Modifier::Missing) {
         return match parts {
@@ -41,17 +42,25 @@ pub(super) fn read(
         Some(Modifier::Text) => return Ok(Values::Strings(each(parts, |part| text(part, modifier))?)),
         Some(Modifier::OfType) => return Ok(Values::TypedIdentifiers(each(parts, typed_identifier)?)),
         Some(Modifier::Identifier) => return Ok(Values::Tokens(each(parts, token)?)),
+        Some(Modifier::In | Modifier::NotIn) => {
+            return Ok(Values::CodeQueries(each(parts, |part| value_set(part, context.bases))?));
+        }
+        Some(Modifier::Below | Modifier::Above) if kind.kind == ParameterKind::Token => {
+            return Ok(Values::CodeQueries(each(parts, |part| kin(part, kind, modifier))?));
+        }
         _ => {}
     }
     Ok(match kind.kind {
         ParameterKind::Token => Values::Tokens(each(parts, token)?),
         ParameterKind::String => Values::Strings(each(parts, |part| text(part, modifier))?),
-        ParameterKind::Reference => Values::References(each(parts, |part| reference(part, kind, modifier, bases))?),
+        ParameterKind::Reference => {
+            Values::References(each(parts, |part| reference(part, kind, modifier, context.bases))?)
+        }
         ParameterKind::Date => Values::Dates(each(parts, date)?),
         ParameterKind::Number => Values::Quantities(each(parts, number)?),
         ParameterKind::Quantity => Values::Quantities(each(parts, quantity)?),
-        ParameterKind::Uri => Values::Uris(each(parts, plain)?),
-        ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, bases))?),
+        ParameterKind::Uri => Values::Uris(each(parts, |part| uri(part, modifier))?),
+        ParameterKind::Composite => Values::Composites(each(parts, |part| composite(of, kind, part, context))?),
         ParameterKind::Special => return Err("this parameter takes no value".to_owned()),
     })
 }
@@ -62,6 +71,19 @@ fn each<T>(parts: &[&str], read: impl Fn(&str) -> Result<T, String>) -> Result<V
 
 fn plain(part: &str) -> Result<String, String> {
     unescape(part).ok_or_else(|| ESCAPES.to_owned())
+}
+
+/// "The :above and :below modifiers only apply to URLs, and not URNS such as OIDs"
+///
+/// Spec: R4 search.html#uri
+fn uri(part: &str, modifier: Option<Modifier>) -> Result<String, String> {
+    let text = plain(part)?;
+    if matches!(modifier, Some(Modifier::Above | Modifier::Below)) && !text.contains("://") {
+        return Err(
+            "':above' and ':below' compare URLs such as http://acme.org/fhir; leave them out to find a URN".to_owned()
+        );
+    }
+    Ok(text)
 }
 
 fn filled(part: &str) -> Result<Option<String>, String> {
@@ -76,6 +98,38 @@ fn token(part: &str) -> Result<TokenValue, String> {
         return Err("give a code, a system, or both as system|code".to_owned());
     }
     Ok(TokenValue { system: Some(plain(system)?), code: filled(code)? })
+}
+
+/// The value set of `:in`: its address on this server, relative or absolute, or its canonical URL.
+fn value_set(part: &str, bases: &[String]) -> Result<CodeQuery, String> {
+    let text = plain(part)?;
+    let form = "give the canonical URL of a ValueSet, perhaps with |version, or ValueSet/id for one of this server";
+    let is_absolute = text.contains(':');
+    match Reference::parse(&text, bases) {
+        Reference::Local { key, version: None } if key.resource_type == ResourceType::VALUE_SET => {
+            Ok(match is_absolute {
+                true => CodeQuery::ValueSet { canonical: text, address: Some(key) },
+                false => CodeQuery::StoredValueSet(key),
+            })
+        }
+        Reference::Urn(_) | Reference::Absolute(_) => Ok(CodeQuery::ValueSet { canonical: text, address: None }),
+        Reference::Local { .. } | Reference::Contained(_) | Reference::Conditional { .. } | Reference::Malformed => {
+            Err(form.to_owned())
+        }
+    }
+}
+
+/// `system|code` of `:below` and `:above`; the code alone where all codes of the element are of one system.
+fn kin(part: &str, parameter: &Parameter, modifier: Option<Modifier>) -> Result<CodeQuery, String> {
+    let TokenValue { system, code } = token(part)?;
+    let system = system.filter(|system| !system.is_empty()).or_else(|| parameter.tokens.system.map(str::to_owned));
+    let (Some(system), Some(code)) = (system, code) else {
+        return Err("give system|code: only a code system tells which code is above which".to_owned());
+    };
+    Ok(match modifier {
+        Some(Modifier::Above) => CodeQuery::Above { system, code },
+        _ => CodeQuery::Below { system, code },
+    })
 }
 
 /// `system|code|value`
@@ -96,9 +150,9 @@ fn composite(
     of: Option<ResourceType>,
     parameter: &'static Parameter,
     part: &str,
-    bases: &[String],
+    context: &ParseContext<'_>,
 ) -> Result<Vec<Values>, String> {
-    let components = of.and_then(|of| Registry::bundled().components(of, parameter));
+    let components = of.and_then(|of| context.registry.components(of, parameter));
     let components = components.ok_or("its components can't be compared here")?;
     let pieces: Vec<&str> = split(part, '$').collect();
     if pieces.len() != components.len() || pieces.iter().any(|piece| piece.trim().is_empty()) {
@@ -106,7 +160,7 @@ fn composite(
         return Err(format!("give a value for each of its components, as {}", names.join("$")));
     }
     let value = |(component, piece): (&&'static Parameter, &&str)| {
-        read(of, Subject::Index(component), None, &[piece], bases)
+        read(of, Subject::Index(component), None, &[piece], context)
             .map_err(|problem| format!("'{}' in it: {problem}", component.code()))
     };
     components.iter().zip(&pieces).map(value).collect()

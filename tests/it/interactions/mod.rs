@@ -11,6 +11,7 @@ mod search_includes;
 mod search_links;
 mod search_near;
 mod search_pages;
+mod search_terms;
 mod search_words;
 mod single;
 mod transaction;

@@ -13,9 +13,11 @@ impl Decimal {
     pub fn read(text: &str) -> Option<Decimal> {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits = format!("{whole}{fraction}").parse().ok()?;
+        let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
         let place = exponent.parse::<i32>().ok()? - i32::try_from(fraction.len()).ok()?;
-        Some(Decimal { digits, place })
+        // R4 prints 95 to 105 for `1e2`: as if it were `1.0e2`.
+        let is_lone = text.contains(['e', 'E']) && mantissa.trim_start_matches('-').len() == 1;
+        Some(if is_lone { Decimal { digits: digits * 10, place: place - 1 } } else { Decimal { digits, place } })
     }
 
     /// In units of `10^place`, which must not be coarser than the number's own.
@@ -24,7 +26,7 @@ impl Decimal {
     }
 
     /// Whether a stored number meets `prefix` and this, the sought one. Only `eq`, `ne` and `ap` see how precisely
-    /// it was written: an exponent is precision too, so that `1e2` is 50 to 150.
+    /// it was written.
     pub fn admits(self, prefix: &str, stored: Decimal) -> bool {
         // One place more for the half units, and one for the tenths of `ap`.
         let place = self.place.min(stored.place) - 2;

@@ -5,6 +5,7 @@
 
 mod date_table;
 mod decimals;
+mod edge_table;
 mod generated;
 mod number_table;
 mod oracle;
@@ -27,7 +28,10 @@ async fn fill(server: &TestServer, resources: &[Value]) {
             json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
         };
         let entries: Vec<Value> = some.iter().map(put).collect();
-        server.post("", &bundle("transaction", &entries)).await.expect(200);
+        // A transaction would look for what a `urn:uuid:` refers to.
+        let answer = server.post("", &bundle("batch", &entries)).await.expect(200);
+        let refused = answer.entries().into_iter().find(|entry| entry["response"]["status"] != "201 Created");
+        assert!(refused.is_none(), "{refused:?}");
     }
 }
 

@@ -103,7 +103,7 @@ impl World {
         let Some(stored) = element["reference"].as_str().filter(|text| !text.starts_with('#')) else { return false };
         let stored = self.target(stored);
         let value = unescaped(value);
-        if value.contains('/') {
+        if value.contains(['/', ':']) {
             return stored == self.target(&value);
         }
         let types: &[&str] = if modifier.is_empty() { parameter.targets } else { &[modifier] };

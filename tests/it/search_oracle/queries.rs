@@ -149,15 +149,12 @@ fn with_modifier(random: &mut Random, world: &World, type_name: &str, of: Shape,
     let parameter = random.pick(&all);
     let (shape, value) = element(random, world, type_name, parameter)?;
     let mut text = value.as_str().filter(|_| shape == of)?.to_owned();
-    // Partial matches are for URLs: a URN has no levels.
-    if text.starts_with("urn:") {
-        return None;
-    }
     match modifier {
         "above" => text.push_str(random.of(&["", "/x", "/ValueSet/1/_history/5", "x"])),
         _ => text.truncate(text.len() - text.len().min(random.below(4) * 5)),
     }
-    (!text.is_empty()).then(|| criterion(parameter, modifier, vec![escaped(&text)]))
+    // Partial matches are for URLs: a URN has no levels.
+    text.contains("://").then(|| criterion(parameter, modifier, vec![escaped(&text)]))
 }
 
 fn text(random: &mut Random, world: &World, type_name: &str, modifier: &str) -> Option<Criterion> {
@@ -182,7 +179,7 @@ fn typed_reference(random: &mut Random, world: &World, type_name: &str) -> Optio
         return None;
     }
     let without_version = value["reference"].as_str()?.split("/_history/").next()?;
-    let id = without_version.rsplit('/').next()?;
+    let (_, id) = without_version.rsplit_once('/')?;
     let named = random.of(parameter.targets);
     Some(criterion(parameter, named, vec![id.to_owned()]))
 }
@@ -229,10 +226,6 @@ fn one_value(random: &mut Random, world: &World, (shape, element): (Shape, &Valu
             let start: String = text.chars().take(kept).collect();
             let start = cased(random, &start);
             let start = if random.percent(20) { fold(&start) } else { start };
-            // Whether `family` finds the later words of a family name, as `name` does, is not among the kinds.
-            if shape == Shape::Family && later_words(world).any(|word| fold(word).starts_with(&fold(&start))) {
-                return None;
-            }
             (!fold(&start).is_empty()).then(|| escaped(&start))?
         }
         Shape::Date => dated(random, world, element.as_str()?)?,
@@ -253,6 +246,9 @@ fn one_value(random: &mut Random, world: &World, (shape, element): (Shape, &Valu
         }
         Shape::Reference => {
             let text = element["reference"].as_str()?;
+            if text.starts_with("urn:") {
+                return Some(text.to_owned());
+            }
             let without = text.split("/_history").next()?;
             let relative = without.rsplit('/').take(2).collect::<Vec<_>>();
             match random.below(4) {
@@ -267,13 +263,6 @@ fn one_value(random: &mut Random, world: &World, (shape, element): (Shape, &Valu
             escaped(&if random.percent(20) { text.to_lowercase() } else { text.to_owned() })
         }
     })
-}
-
-/// The words of all family names after the first.
-fn later_words(world: &World) -> impl Iterator<Item = &str> {
-    let names = world.resources.iter().filter_map(|resource| resource["name"].as_array()).flatten();
-    let families = names.filter_map(|name| name["family"].as_str());
-    families.flat_map(|family| family.split([' ', '-']).skip(1)).filter(|word| !word.is_empty())
 }
 
 fn cased(random: &mut Random, text: &str) -> String {

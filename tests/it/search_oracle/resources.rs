@@ -68,6 +68,12 @@ const URLS: &[&str] = &[
     "http://y.example/100%_",
 ];
 
+const URNS: &[&str] = &[
+    "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0",
+    "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a",
+    "urn:oid:1.2.3",
+];
+
 /// [`EACH`] resources of every type, with ids like `p7`; `base` is the server's own.
 pub fn resources(random: &mut Random, base: &str) -> Vec<Value> {
     let mut all = Vec::new();
@@ -127,6 +133,9 @@ impl Maker<'_> {
     }
 
     fn concept(&mut self) -> Value {
+        if self.random.percent(10) {
+            return json!({ "text": self.text(FAMILIES) });
+        }
         json!({ "coding": self.some(Self::coding), "text": self.text(FAMILIES) })
     }
 
@@ -185,7 +194,10 @@ impl Maker<'_> {
         let type_name = self.random.of(types);
         let number = self.random.below(EACH / 4);
         let target = format!("{type_name}/{}{number}", &type_name[..1].to_lowercase());
-        let text = match self.random.below(10) {
+        let text = match self.random.below(13) {
+            10 => return json!({ "identifier": self.identifier(), "type": type_name }),
+            11 => return json!({ "display": "somebody" }),
+            12 => self.random.of(URNS).to_owned(),
             0 => format!("{}/{target}", self.base),
             1 => format!("{target}/_history/1"),
             2 => format!("https://elsewhere.example/fhir/{target}"),

@@ -1,0 +1,90 @@
+//! Which codes a search is about: its value sets and hierarchies looked up, on the snapshot that it reads.
+//!
+//! Spec: R4 search.html#token
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use crate::fhir::IssueCode;
+use crate::interactions::InteractionError;
+use crate::interactions::definitions::{DefinitionError, StoredDefinitions};
+use crate::search::{CodeQuery, Codes, ResolvedSearch, SearchError, SearchRequest};
+use crate::store::Reader;
+use crate::terminology::{CodeSet, Direction, Extent, Lookup, LookupError, TerminologyError};
+
+/// The request with the codes that its criteria stand for now.
+pub(super) fn resolved<'q>(
+    reader: &mut Reader<'_>,
+    request: &'q SearchRequest,
+) -> Result<ResolvedSearch<'q>, InteractionError> {
+    let mut definitions = StoredDefinitions::new(reader);
+    let mut lookup = Lookup::new(&mut definitions);
+    request.resolve(|parameter, queries| match codes(&mut lookup, queries) {
+        Ok(set) => Ok(listed(&set)),
+        Err(error) => Err(refused(error, parameter)),
+    })
+}
+
+type Failed = LookupError<DefinitionError>;
+
+/// What all queries mean together.
+fn codes(lookup: &mut Lookup<'_, StoredDefinitions<'_, '_>>, queries: &[CodeQuery]) -> Result<CodeSet, Failed> {
+    let mut set = CodeSet::default();
+    for query in queries {
+        let part = match query {
+            CodeQuery::StoredValueSet(key) => {
+                let found = lookup.source().resource(key).map_err(LookupError::Source)?;
+                let url = key.to_string();
+                match found {
+                    Some(value_set) => Rc::new(lookup.value_set_at_hand(&url, &value_set)?),
+                    None => return Err(TerminologyError::UnknownValueSet { url }.into()),
+                }
+            }
+            CodeQuery::ValueSet { canonical, address } => {
+                let found = match address {
+                    Some(key) => lookup.source().resource(key).map_err(LookupError::Source)?,
+                    None => None,
+                };
+                match found {
+                    Some(value_set) => Rc::new(lookup.value_set_at_hand(canonical, &value_set)?),
+                    None => lookup.value_set(canonical)?,
+                }
+            }
+            CodeQuery::Below { system, code } => kin(lookup, system, code, Direction::Below)?,
+            CodeQuery::Above { system, code } => kin(lookup, system, code, Direction::Above)?,
+        };
+        lookup.unite(&mut set, &part)?;
+    }
+    Ok(set)
+}
+
+fn kin(
+    lookup: &mut Lookup<'_, StoredDefinitions<'_, '_>>,
+    system: &str,
+    code: &str,
+    direction: Direction,
+) -> Result<Rc<CodeSet>, Failed> {
+    let codes: BTreeSet<Box<str>> = lookup.subsumed(system, code, direction)?.into_iter().collect();
+    Ok(Rc::new(CodeSet::of(system, Extent::Only(codes))))
+}
+
+/// The set as a search takes it.
+fn listed(set: &CodeSet) -> Codes {
+    let pair = |(system, code): (&str, &str)| (system.to_owned(), code.to_owned());
+    let mut codes = Codes { listed: set.codes().map(pair).collect(), ..Codes::default() };
+    for (system, except) in set.whole_systems() {
+        codes.systems.push(system.to_owned());
+        codes.except.extend(except.iter().map(|code| (system.to_owned(), code.to_string())));
+    }
+    codes
+}
+
+fn refused(error: Failed, parameter: &str) -> InteractionError {
+    let (code, problem) = match error {
+        LookupError::Source(DefinitionError::Interaction(error)) => return error,
+        LookupError::Source(error) => (IssueCode::TooCostly, error.to_string()),
+        LookupError::Terminology(error) if error.is_too_costly() => (IssueCode::TooCostly, error.to_string()),
+        LookupError::Terminology(error) => (IssueCode::NotFound, error.to_string()),
+    };
+    SearchError::Codes { parameter: parameter.chars().take(80).collect(), code, problem }.into()
+}

@@ -1,0 +1,115 @@
+//! Criteria whose codes only terminology knows: the modifiers `:in`, `:not-in`, `:below` and `:above` of tokens.
+//!
+//! A search is parsed with what such a criterion names, and compiled with the codes that this stands for. Between the two
+//! they are asked for, from whoever can tell.
+//!
+//! Spec: R4 search.html#token
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use crate::fhir::ResourceKey;
+use crate::search::{Condition, Criterion, Modifier, SearchRequest, TokenValue, Values};
+
+/// What one value of such a criterion names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeQuery {
+    /// The codes of the ValueSet that is this resource of this server.
+    StoredValueSet(ResourceKey),
+    /// The codes of the ValueSet with this canonical URL, perhaps with `|version`. `address` is the resource of this server
+    /// that the URL leads to, if it may lead to one; "if the reference can be treated as a literal URL, it does".
+    ValueSet { canonical: String, address: Option<ResourceKey> },
+    /// The code, and all that it subsumes.
+    Below { system: String, code: String },
+    /// The code, and all that it is subsumed by.
+    Above { system: String, code: String },
+}
+
+/// Which codes are meant, as (system, code).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Codes {
+    pub listed: Vec<(String, String)>,
+    /// Systems of which all codes are meant, known or not.
+    pub systems: Vec<String>,
+    /// But not these codes of them.
+    pub except: Vec<(String, String)>,
+}
+
+/// So few codes are searched for as if the client had listed them.
+const FEW: usize = 8;
+
+impl Codes {
+    fn into_values(self) -> Values {
+        if self.systems.is_empty() && (1..=FEW).contains(&self.listed.len()) {
+            let token = |(system, code)| TokenValue { system: Some(system), code: Some(code) };
+            return Values::Tokens(self.listed.into_iter().map(token).collect());
+        }
+        Values::Codes(self)
+    }
+}
+
+/// A search of which each criterion says what it looks for; nothing else can be compiled.
+#[derive(Clone, Debug)]
+pub struct ResolvedSearch<'a>(Cow<'a, SearchRequest>);
+
+impl Deref for ResolvedSearch<'_> {
+    type Target = SearchRequest;
+
+    fn deref(&self) -> &SearchRequest {
+        &self.0
+    }
+}
+
+impl SearchRequest {
+    /// Whether [`SearchRequest::resolve`] asks anything.
+    pub fn asks_terminology(&self) -> bool {
+        self.demands.iter().any(|demand| asks(&demand.condition))
+    }
+
+    /// Has `answer` tell the codes that are meant by all values of a criterion together, given the name of its parameter.
+    pub fn resolve<E>(
+        &self,
+        mut answer: impl FnMut(&str, &[CodeQuery]) -> Result<Codes, E>,
+    ) -> Result<ResolvedSearch<'_>, E> {
+        if !self.asks_terminology() {
+            return Ok(ResolvedSearch(Cow::Borrowed(self)));
+        }
+        let mut resolved = self.clone();
+        for demand in &mut resolved.demands {
+            let name = demand.text.split_once('=').map_or(demand.text.as_str(), |(name, _)| name);
+            resolve(&mut demand.condition, &mut |queries| answer(name, queries))?;
+        }
+        Ok(ResolvedSearch(Cow::Owned(resolved)))
+    }
+}
+
+fn asks(condition: &Condition) -> bool {
+    match condition {
+        Condition::Criterion(criterion) => matches!(criterion.values, Values::CodeQueries(_)),
+        Condition::Chain(chain) => chain.targets.iter().any(|(_, condition)| asks(condition)),
+        Condition::Has(has) => asks(&has.condition),
+        Condition::Listed(_) => false,
+        Condition::ByType(types) => types.iter().any(|(_, condition)| asks(condition)),
+    }
+}
+
+fn resolve<E>(condition: &mut Condition, answer: &mut dyn FnMut(&[CodeQuery]) -> Result<Codes, E>) -> Result<(), E> {
+    match condition {
+        Condition::Criterion(criterion) => resolve_criterion(criterion, answer),
+        Condition::Chain(chain) => chain.targets.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
+        Condition::Has(has) => resolve(&mut has.condition, answer),
+        Condition::Listed(_) => Ok(()),
+        Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
+    }
+}
+
+fn resolve_criterion<E>(
+    criterion: &mut Criterion,
+    answer: &mut dyn FnMut(&[CodeQuery]) -> Result<Codes, E>,
+) -> Result<(), E> {
+    if let Values::CodeQueries(queries) = &criterion.values {
+        criterion.values = answer(queries)?.into_values();
+        criterion.modifier = (criterion.modifier == Some(Modifier::NotIn)).then_some(Modifier::Not);
+    }
+    Ok(())
+}
