@@ -231,8 +231,10 @@ impl IncludeSearch<'_, '_> {
             return Ok(());
         }
         let limit = self.limit();
-        let rows = self.reader.rows(&referring(&keys, &ids(&step.parameters), &self.known, limit))?;
+        let mut rows = self.reader.rows(&referring(&keys, &ids(&step.parameters), &self.known, limit))?;
         self.is_cut |= rows.len() == limit;
+        // The number of an own parameter may stand for several types.
+        rows.retain(|row| step.is_from(row.key.resource_type));
         self.take(rows, found);
         Ok(())
     }

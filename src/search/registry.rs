@@ -121,6 +121,11 @@ impl Parameter {
         self.id() >= FIRST_NUMBER
     }
 
+    /// Whether its number stands for the rows of one resource type, and not of several that share the definition.
+    pub(super) fn is_of_one_type(&self) -> bool {
+        !self.is_own() && !matches!(&*self.definition.base, "Resource" | "DomainResource")
+    }
+
     /// The name as a query writes it.
     pub fn code(&self) -> &'static str {
         &self.definition.code

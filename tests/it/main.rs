@@ -9,3 +9,4 @@ mod load;
 mod migrations;
 mod patch_suite;
 mod search_oracle;
+mod us_core;

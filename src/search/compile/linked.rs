@@ -58,6 +58,9 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
     query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN resource ").sql(source.alias());
     query.sql(" WHERE i.param = ").integer(by).sql(" AND i.target = ").sql(row.alias()).sql(".key AND ");
     query.sql(source.alias()).sql(".rid = i.rid AND ").sql(source.alias()).sql(".method <> 2");
+    if !has.by.is_of_one_type() {
+        query.sql(" AND ").sql(source.alias()).sql(".rtype = ").integer(i64::from(has.source.code()));
+    }
     filters::condition(source.of(&[has.source]), &has.condition, true, context, query);
     query.sql(")");
 }
@@ -93,12 +96,14 @@ pub(super) fn by_type(
 fn set(row: Row<'_>, of: ResourceType, condition: &Condition, context: &CompileContext<'_>, query: &mut Query) {
     match condition {
         Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. })
-            if criterion.modifier != Some(Modifier::Not) && criterion.values != Values::Missing(true) =>
+            if parameter.is_of_one_type()
+                && criterion.modifier != Some(Modifier::Not)
+                && criterion.values != Values::Missing(true) =>
         {
             query.sql("SELECT i.rid");
             rows::write(query, criterion, parameter, context);
         }
-        Condition::Chain(chain) => {
+        Condition::Chain(chain) if chain.by.is_of_one_type() => {
             query.sql("SELECT i.rid");
             chain_rows(row, chain, context, query);
         }

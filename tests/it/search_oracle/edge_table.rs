@@ -29,6 +29,11 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("Condition?code:not", "x", &["by-contained", "by-display", "by-extension", "by-identifier", "by-urn", "none"]),
     ("ValueSet?url", "urn:oid:1.2.3", &["v1"]),
     ("ValueSet?url:below", "http://x.example/", &["v2"]),
+    // A parameter of all types, asked of the one that a chain names.
+    ("List?subject:Patient._tag", "t", &["of-patient"]),
+    ("List?subject:Group._tag", "t", &["of-group"]),
+    ("List?subject._tag", "t", &["of-group", "of-patient"]),
+    ("List?subject:Group._has:List:subject:_tag", "t", &[]),
     // Figures that the page prints.
     ("RiskAssessment?probability", "1e2", &["r100", "r95"]),
     ("RiskAssessment?probability", "100", &["r100"]),
@@ -67,6 +72,14 @@ fn resources() -> Vec<Value> {
         condition("by-extension", unknown.clone(), unknown),
         contained,
     ];
+    let tagged = |type_name: &str, id: &str| json!({ "resourceType": type_name, "id": id, "meta": { "tag": [{ "code": "t" }] } });
+    let mut group = tagged("Group", "g1");
+    (group["type"], group["actual"]) = (json!("person"), json!(true));
+    all.extend([tagged("Patient", "p2"), group]);
+    all.extend([("of-patient", "Patient/p2"), ("of-group", "Group/g1")].map(|(id, subject)| {
+        json!({ "resourceType": "List", "id": id, "status": "current", "mode": "working",
+            "subject": { "reference": subject } })
+    }));
     all.extend([94, 95, 100, 105].map(risk));
     all
 }

@@ -6,6 +6,7 @@ use std::io::Write as _;
 
 use serde_json::Value;
 
+use crate::search_oracle::compared::difference;
 use crate::search_oracle::fill;
 use crate::search_oracle::oracle::{World, key};
 use crate::search_oracle::queries::{Query, query};
@@ -27,14 +28,13 @@ async fn random_queries_find_what_the_oracle_finds(server: &TestServer) {
     let mut random = Random::new(seed);
     let made = resources(&mut random, &server.base);
     fill(server, &made).await;
-    let world =
-        World { resources: stored(server, &made).await, base: server.base.clone(), now: emberwell::clock::now_us() };
+    let world = World::new(stored(server, &made).await, server.base.clone(), emberwell::clock::now_us());
     let mut failures = Vec::new();
     let mut finding = 0;
 
     for _ in 0..QUERIES {
         let asked = query(&mut random, &world);
-        finding += usize::from(!world.found(&asked.types, &asked.criteria).is_empty());
+        finding += usize::from(!world.found(&asked).is_empty());
         if difference(server, &world, &asked).await.is_some() {
             let least = shrunk(server, &world, asked).await;
             let told = difference(server, &world, &least).await.unwrap_or_default();
@@ -81,35 +81,4 @@ async fn shrunk(server: &TestServer, world: &World, mut query: Query) -> Query {
         }
         return query;
     }
-}
-
-/// What is wrong with the answer to a query; `None` when nothing is.
-async fn difference(server: &TestServer, world: &World, query: &Query) -> Option<String> {
-    let wanted = world.found(&query.types, &query.criteria);
-    let address = query.address();
-    let mut found = Vec::new();
-    let mut next = Some(address.clone());
-    while let Some(page) = next {
-        let answer = server.get(&page).await;
-        if answer.status != 200 {
-            return Some(format!("{address}: {} {}", answer.status, answer.text()));
-        }
-        let keys: Vec<String> = answer.resources().iter().map(key).collect();
-        if keys.len() > query.page {
-            return Some(format!("{address}: a page of {}", keys.len()));
-        }
-        if answer.json()["total"] != wanted.len() {
-            return Some(format!("{address}: {} wanted, the total is {}", wanted.len(), answer.json()["total"]));
-        }
-        found.extend(keys);
-        next = answer.link("next");
-    }
-    found.sort();
-    let without = |all: &[String], other: &[String]| -> Vec<String> {
-        all.iter().filter(|one| !other.contains(one)).take(5).cloned().collect()
-    };
-    (wanted != found).then(|| {
-        let (little, much) = (without(&wanted, &found), without(&found, &wanted));
-        format!("{address}: {} wanted, {} found; not found {little:?}, too much {much:?}", wanted.len(), found.len())
-    })
 }

@@ -3,25 +3,30 @@
 //!
 //! Spec: R4 search.html
 
+pub mod compared;
+mod criteria;
 mod date_table;
 mod decimals;
 mod edge_table;
 mod generated;
+pub mod includes;
+mod links;
 mod number_table;
-mod oracle;
-mod parameters;
-mod queries;
+pub mod oracle;
+pub mod parameters;
+pub mod queries;
 pub mod random;
 mod resources;
 mod shrink;
 mod spans;
+pub mod values;
 
 use serde_json::{Value, json};
 
 use crate::support::{TestServer, bundle};
 
 /// Puts all resources under their own ids, some hundred at a time.
-async fn fill(server: &TestServer, resources: &[Value]) {
+pub async fn fill(server: &TestServer, resources: &[Value]) {
     for some in resources.chunks(200) {
         let put = |resource: &Value| {
             let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
@@ -36,7 +41,7 @@ async fn fill(server: &TestServer, resources: &[Value]) {
 }
 
 /// A value as a query string holds it: all but letters and digits in percent signs.
-fn encoded(value: &str) -> String {
+pub fn encoded(value: &str) -> String {
     let mut text = String::new();
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {

@@ -4,13 +4,17 @@
 //!
 //! Spec: R4 search.html
 
-use serde_json::Value;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use std::collections::{HashMap, HashSet};
 
-use crate::search_oracle::decimals::{Decimal, split_prefix};
-use crate::search_oracle::parameters::{Parameter, Shape, parameter};
+use serde_json::Value;
+
+use crate::search_oracle::decimals::split_prefix;
+use crate::search_oracle::parameters::{COMPARTMENTS, Parameter, Shape, find};
+use crate::search_oracle::queries::Query;
 use crate::search_oracle::spans::Span;
+use crate::search_oracle::values::{
+    fold, is_of_type, number_meets, parts, quantity_meets, readings, span, text_meets, token_meets, tokens, unescaped,
+};
 
 /// All resources of a server.
 pub struct World {
@@ -19,24 +23,56 @@ pub struct World {
     pub base: String,
     /// Microseconds since 1970, for `ap` of dates.
     pub now: i64,
+    /// Where the resource `Type/id` is.
+    places: HashMap<String, usize>,
 }
 
-/// One criterion: `name` with its modifier, and values of which one is enough, escaped as in a query.
+/// One criterion: `name` with its chain and modifier, and values of which one is enough, escaped as in a query.
 #[derive(Clone, Debug)]
 pub struct Criterion {
     pub name: String,
     pub values: Vec<String>,
 }
 
+/// Places of resources.
+pub type Places = HashSet<usize>;
+
 impl World {
-    /// The resources that meet all criteria, as sorted `Type/id`. No type stands for all of them.
-    pub fn found(&self, types: &[String], criteria: &[Criterion]) -> Vec<String> {
-        let is_asked =
-            |resource: &Value| types.is_empty() || types.iter().any(|name| resource["resourceType"] == **name);
-        let meets = |resource: &&Value| criteria.iter().all(|criterion| self.meets(resource, criterion));
-        let mut found: Vec<String> = self.resources.iter().filter(|one| is_asked(one)).filter(meets).map(key).collect();
-        found.sort();
+    pub fn new(resources: Vec<Value>, base: String, now: i64) -> World {
+        let places = resources.iter().enumerate().map(|(place, resource)| (key(resource), place)).collect();
+        World { resources, base, now, places }
+    }
+
+    /// The resources that a query finds, in the order in which they were made.
+    pub fn found(&self, query: &Query) -> Vec<usize> {
+        let mut types: Vec<&str> = self.resources.iter().map(type_of).collect();
+        types.sort_unstable();
+        types.dedup();
+        types.retain(|name| query.types.is_empty() || query.types.iter().any(|asked| asked == name));
+        let mut found = Vec::new();
+        for of in types {
+            let mut places: Vec<usize> = self.of_type(of).collect();
+            for criterion in &query.criteria {
+                let matching = self.matching(of, &criterion.name, &criterion.values);
+                places.retain(|place| matching.contains(place));
+            }
+            if let Some(center) = &query.compartment {
+                places.retain(|place| self.is_in_compartment(&self.resources[*place], center));
+            }
+            found.extend(places);
+        }
+        found.sort_unstable();
         found
+    }
+
+    /// `Type/id`
+    pub fn key(&self, place: usize) -> String {
+        key(&self.resources[place])
+    }
+
+    /// `None` when there is no such resource.
+    pub fn place(&self, key: &str) -> Option<usize> {
+        self.places.get(key).copied()
     }
 
     /// The year that it is, in UTC.
@@ -44,9 +80,33 @@ impl World {
         chrono::DateTime::from_timestamp_micros(self.now).expect("a time near now").format("%Y").to_string()
     }
 
-    fn meets(&self, resource: &Value, criterion: &Criterion) -> bool {
-        let (code, modifier) = criterion.name.split_once(':').unwrap_or((&criterion.name, ""));
-        let any = |test: &dyn Fn(&str) -> bool| criterion.values.iter().any(|value| test(value));
+    fn of_type<'a>(&'a self, of: &'a str) -> impl Iterator<Item = usize> + 'a {
+        self.resources.iter().enumerate().filter(move |(_, one)| type_of(one) == of).map(|(place, _)| place)
+    }
+
+    /// The resources of a type that meet `name=values`.
+    fn matching(&self, of: &str, name: &str, values: &[String]) -> Places {
+        if let Some(rest) = name.strip_prefix("_has:") {
+            let pieces: Vec<&str> = rest.splitn(3, ':').collect();
+            let [source, by, rest] = pieces[..] else { panic!("{name} is no _has") };
+            let sources = self.matching(source, rest, values);
+            let targets = sources.iter().flat_map(|source| self.targets(*source, by));
+            return targets.filter(|target| type_of(&self.resources[*target]) == of).collect();
+        }
+        if let Some((head, rest)) = name.split_once('.') {
+            let (code, named) = head.split_once(':').map_or((head, None), |(code, named)| (code, Some(named)));
+            let Some(parameter) = find(of, code) else { return Places::new() };
+            let types = named.map_or_else(|| parameter.targets.to_vec(), |named| vec![named]);
+            let meeting: Places = types.iter().flat_map(|target| self.matching(target, rest, values)).collect();
+            let leads = |place: &usize| self.targets(*place, code).iter().any(|target| meeting.contains(target));
+            return self.of_type(of).filter(leads).collect();
+        }
+        let (code, modifier) = name.split_once(':').unwrap_or((name, ""));
+        self.of_type(of).filter(|place| self.meets(&self.resources[*place], code, modifier, values)).collect()
+    }
+
+    fn meets(&self, resource: &Value, code: &str, modifier: &str, values: &[String]) -> bool {
+        let any = |test: &dyn Fn(&str) -> bool| values.iter().any(|value| test(value));
         match code {
             "_id" if modifier == "not" => return !any(&|value| resource["id"] == value),
             "_id" => return any(&|value| resource["id"] == value),
@@ -54,15 +114,39 @@ impl World {
                 let stored = Span::read(resource["meta"]["lastUpdated"].as_str().unwrap()).unwrap();
                 return any(&|value| self.date(value, stored));
             }
+            "_list" => return any(&|value| self.is_listed(resource, value)),
             _ => {}
         }
-        let parameter = parameter(resource["resourceType"].as_str().unwrap(), code);
+        let Some(parameter) = find(type_of(resource), code) else { return false };
+        let is_missing_asked = modifier == "missing";
+        if !parameter.roots.is_empty() {
+            let repetitions = parameter.roots.iter().flat_map(|root| steps(resource, root));
+            let sides = |repetition: &Value, value: Option<&str>| self.components_meet(repetition, parameter, value);
+            let mut repetitions = repetitions.peekable();
+            return match is_missing_asked {
+                true => repetitions.any(|one| sides(one, None)) != (values[0] == "true"),
+                false => repetitions.any(|one| any(&|value| sides(one, Some(value)))),
+            };
+        }
         let elements = elements(resource, parameter);
-        if modifier == "missing" {
-            return elements.is_empty() == (criterion.values[0] == "true");
+        if is_missing_asked {
+            return elements.is_empty() == (values[0] == "true");
         }
         let found = any(&|value| self.one_meets(&elements, parameter, modifier, value));
         found != (modifier == "not")
+    }
+
+    /// Whether each component is there and, when values are given, meets its own.
+    fn components_meet(&self, repetition: &Value, parameter: &Parameter, value: Option<&str>) -> bool {
+        let values = value.map(|value| parts(value, '$'));
+        parameter.components.iter().enumerate().all(|(number, (path, shape))| {
+            let elements: Vec<(Shape, &Value)> =
+                steps(repetition, path).into_iter().map(|element| (*shape, element)).collect();
+            match &values {
+                None => !elements.is_empty(),
+                Some(values) => self.one_meets(&elements, parameter, "", values[number]),
+            }
+        })
     }
 
     fn one_meets(&self, elements: &[(Shape, &Value)], parameter: &Parameter, modifier: &str, value: &str) -> bool {
@@ -72,14 +156,28 @@ impl World {
         }
         elements.iter().any(|(shape, element)| match shape {
             Shape::Boolean => element.as_bool() == Some(value == "true"),
-            Shape::Code(_) | Shape::Concept | Shape::Coding | Shape::Identifier | Shape::Contact => {
-                tokens(*shape, element).iter().any(|stored| token_meets(stored, value))
-            }
+            Shape::Code(_) | Shape::Concept | Shape::Coding | Shape::Identifier | Shape::Contact => match modifier {
+                "text" => {
+                    let wanted = fold(&unescaped(value));
+                    readings(*shape, element).iter().any(|text| fold(text).starts_with(&wanted))
+                }
+                "of-type" => is_of_type(element, value),
+                _ => tokens(*shape, element).iter().any(|stored| token_meets(stored, value)),
+            },
             Shape::Text | Shape::Family | Shape::Name | Shape::Address => text_meets(*shape, element, modifier, value),
-            Shape::Date | Shape::Period => span(*shape, element).is_some_and(|stored| self.date(value, stored)),
+            Shape::Date | Shape::Period | Shape::Timing => {
+                span(*shape, element).is_some_and(|stored| self.date(value, stored))
+            }
             Shape::Number => number_meets(&element.to_string(), value),
             Shape::Quantity => quantity_meets(element, value),
+            Shape::Reference if modifier == "identifier" => element.get("identifier").is_some_and(|identifier| {
+                tokens(Shape::Identifier, identifier).iter().any(|stored| token_meets(stored, value))
+            }),
             Shape::Reference => self.reference_meets(element, parameter, modifier, value),
+            Shape::Canonical => {
+                let (stored, value) = (element.as_str().unwrap(), unescaped(value));
+                stored == value || stored.split_once('|').is_some_and(|(url, _)| url == value)
+            }
             Shape::Uri => {
                 let (stored, value) = (element.as_str().unwrap(), &*unescaped(value));
                 match modifier {
@@ -106,8 +204,11 @@ impl World {
         if value.contains(['/', ':']) {
             return stored == self.target(&value);
         }
-        let types: &[&str] = if modifier.is_empty() { parameter.targets } else { &[modifier] };
-        types.iter().any(|name| stored == format!("{name}/{value}"))
+        match (modifier, parameter.targets) {
+            ("", []) => stored.split_once('/').is_some_and(|(_, id)| id == value),
+            ("", types) => types.iter().any(|name| stored == format!("{name}/{value}")),
+            (named, _) => stored == format!("{named}/{value}"),
+        }
     }
 
     /// What a reference says without its version, and relative when it is to this server.
@@ -116,155 +217,72 @@ impl World {
         let own = text.strip_prefix(&self.base).and_then(|rest| rest.strip_prefix('/'));
         own.unwrap_or(text).to_owned()
     }
+
+    /// The resources of this server to which a resource refers by the parameter `code`.
+    pub fn targets(&self, place: usize, code: &str) -> Vec<usize> {
+        let resource = &self.resources[place];
+        let Some(parameter) = find(type_of(resource), code) else { return Vec::new() };
+        let references = elements(resource, parameter).into_iter().filter(|(shape, _)| *shape == Shape::Reference);
+        let texts = references.filter_map(|(_, element)| element["reference"].as_str());
+        texts.filter_map(|text| self.places.get(&self.target(text)).copied()).collect()
+    }
+
+    fn refers_to(&self, resource: &Value, code: &str, target: &str) -> bool {
+        let Some(parameter) = find(type_of(resource), code) else { return false };
+        let mut texts =
+            elements(resource, parameter).into_iter().filter_map(|(_, element)| element["reference"].as_str());
+        texts.any(|text| self.target(text) == target)
+    }
+
+    fn is_listed(&self, resource: &Value, list: &str) -> bool {
+        let list = self.places.get(&format!("List/{list}"));
+        list.is_some_and(|list| self.refers_to(&self.resources[*list], "item", &key(resource)))
+    }
+
+    fn is_in_compartment(&self, resource: &Value, center: &str) -> bool {
+        let of = center.split('/').next().unwrap();
+        let parameters = COMPARTMENTS.iter().find(|(about, member, _)| *about == of && *member == type_of(resource));
+        key(resource) == center
+            || parameters.is_some_and(|(_, _, codes)| codes.iter().any(|code| self.refers_to(resource, code, center)))
+    }
+}
+
+pub fn type_of(resource: &Value) -> &str {
+    resource["resourceType"].as_str().unwrap()
 }
 
 /// `Type/id`
 pub fn key(resource: &Value) -> String {
-    format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap())
+    format!("{}/{}", type_of(resource), resource["id"].as_str().unwrap())
 }
 
 /// The elements of a parameter that say something which can be searched for.
 pub fn elements<'a>(resource: &'a Value, parameter: &Parameter) -> Vec<(Shape, &'a Value)> {
-    let mut found = Vec::new();
-    for (path, shape) in parameter.paths {
-        let mut level = vec![resource];
-        for step in path.split('.') {
-            let (name, filter) = step.split_once('[').unwrap_or((step, ""));
-            let filter = filter.trim_end_matches(']').split_once('=');
-            let all = level.iter().filter_map(|value| value.get(name));
-            let items =
-                all.flat_map(|value| value.as_array().map_or_else(|| vec![value], |items| items.iter().collect()));
-            level = items.filter(|item| filter.is_none_or(|(name, wanted)| item[name] == wanted)).collect();
-        }
-        found.extend(level.into_iter().map(|value| (*shape, value)));
+    let paths = parameter.paths.iter();
+    paths.flat_map(|(path, shape)| steps(resource, path).into_iter().map(|value| (*shape, value))).collect()
+}
+
+/// What a path leads to; an empty one stays where it is.
+pub fn steps<'a>(root: &'a Value, path: &str) -> Vec<&'a Value> {
+    let mut level = vec![root];
+    for step in path.split('.').filter(|step| !step.is_empty()) {
+        let (name, filter) = step.split_once('[').unwrap_or((step, ""));
+        let filter = filter.trim_end_matches(']');
+        let all = level.iter().filter_map(|value| value.get(name));
+        let items = all.flat_map(|value| value.as_array().map_or_else(|| vec![value], |items| items.iter().collect()));
+        level = items.filter(|item| is_admitted(item, filter)).collect();
     }
-    found
+    level
 }
 
-/// System (outside: not told; inside: none) and code of a stored token.
-type Token = (Option<String>, Option<String>);
-
-pub fn tokens(shape: Shape, element: &Value) -> Vec<Token> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let pair = |code: &Value| (text(&element["system"]), text(code));
-    match shape {
-        Shape::Code(system) => vec![(Some(system.to_owned()).filter(|system| !system.is_empty()), text(element))],
-        Shape::Coding => vec![pair(&element["code"])],
-        Shape::Identifier => vec![pair(&element["value"])],
-        Shape::Contact => vec![(None, text(&element["value"]))],
-        Shape::Concept => {
-            let codings = element["coding"].as_array().map_or(&[][..], Vec::as_slice);
-            codings.iter().flat_map(|coding| tokens(Shape::Coding, coding)).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn token_meets((of_system, of_code): &Token, value: &str) -> bool {
-    let (system, code) = match split(value, '|') {
-        Some((system, code)) => (Some(unescaped(system)), unescaped(code)),
-        None => (None, unescaped(value)),
-    };
-    let has_system = system.is_none_or(|system| system == of_system.as_deref().unwrap_or_default());
-    let has_code = code.is_empty() || of_code.as_ref().is_some_and(|of| of.to_lowercase() == code.to_lowercase());
-    has_system && has_code
-}
-
-/// The texts of an element, each of which may be found.
-pub fn texts(shape: Shape, element: &Value) -> Vec<&str> {
-    let members: &[&str] = match shape {
-        Shape::Name => &["text", "family", "given", "prefix", "suffix"],
-        Shape::Address => &["text", "line", "city", "district", "state", "postalCode", "country"],
-        _ => return element.as_str().into_iter().collect(),
-    };
-    let values = members.iter().filter_map(|name| element.get(name));
-    values
-        .flat_map(|value| value.as_array().map_or_else(|| vec![value], |items| items.iter().collect()))
-        .filter_map(Value::as_str)
-        .collect()
-}
-
-fn text_meets(shape: Shape, element: &Value, modifier: &str, value: &str) -> bool {
-    let value = unescaped(value);
-    let wanted = fold(&value);
-    let family = match shape {
-        Shape::Family => element.as_str(),
-        Shape::Name => element["family"].as_str(),
-        _ => None,
-    };
-    match modifier {
-        "exact" => texts(shape, element).contains(&&*value),
-        "contains" => texts(shape, element).iter().any(|text| fold(text).contains(&wanted)),
-        _ => {
-            // "servers should search the parts of a family name independently"
-            let words = family.into_iter().flat_map(|family| family.split([' ', '-']));
-            texts(shape, element).into_iter().chain(words).any(|text| fold(text).starts_with(&wanted))
+fn is_admitted(item: &Value, filter: &str) -> bool {
+    match filter.split_once('=') {
+        Some((name, wanted)) => item[name] == wanted,
+        None if filter.is_empty() => true,
+        // A reference to a type says so in its address, or beside it.
+        None => {
+            let address = item["reference"].as_str().map(|text| text.split("/_history/").next().unwrap());
+            item["type"] == filter || address.and_then(|text| text.rsplit('/').nth(1)) == Some(filter)
         }
     }
-}
-
-/// Without case, accents and punctuation, with single spaces.
-pub fn fold(text: &str) -> String {
-    let bare = text.nfkd().filter(|letter| !is_combining_mark(*letter));
-    let lower = bare.flat_map(char::to_lowercase).filter(|letter| !is_combining_mark(*letter));
-    let kept: String = lower
-        .filter(|letter| !letter.is_ascii_punctuation() || "$+<=>^`|~".contains(*letter))
-        .filter(|letter| !"’‘“”–—‐«»¿¡".contains(*letter))
-        .collect();
-    kept.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn span(shape: Shape, element: &Value) -> Option<Span> {
-    if shape == Shape::Date {
-        return Span::read(element.as_str()?);
-    }
-    let end = |name: &str| element[name].as_str().and_then(Span::read);
-    Some(Span {
-        from: end("start").map_or(i64::MIN, |span| span.from),
-        to: end("end").map_or(i64::MAX, |span| span.to),
-    })
-}
-
-fn number_meets(stored: &str, value: &str) -> bool {
-    let (prefix, number) = split_prefix(value);
-    Decimal::read(number).unwrap().admits(prefix, Decimal::read(stored).unwrap())
-}
-
-fn quantity_meets(element: &Value, value: &str) -> bool {
-    let mut parts = value.split('|').map(|part| Some(part).filter(|part| !part.is_empty()));
-    let number = parts.next().flatten().unwrap();
-    let (system, code) = (parts.next().flatten(), parts.next().flatten());
-    let has = |name: &str, wanted: &str| element[name] == wanted;
-    let has_unit = match (system, code) {
-        (Some(system), Some(code)) => has("system", system) && has("code", code),
-        (None, Some(code)) => has("code", code) || has("unit", code),
-        _ => true,
-    };
-    has_unit && element.get("value").is_some_and(|stored| number_meets(&stored.to_string(), number))
-}
-
-/// Splits at the first `mark` that no backslash escapes.
-fn split(value: &str, mark: char) -> Option<(&str, &str)> {
-    let mut is_escaped = false;
-    for (at, letter) in value.char_indices() {
-        if letter == mark && !is_escaped {
-            return Some((&value[..at], &value[at + 1..]));
-        }
-        is_escaped = letter == '\\' && !is_escaped;
-    }
-    None
-}
-
-fn unescaped(value: &str) -> String {
-    let mut letters = value.chars();
-    let mut text = String::new();
-    while let Some(letter) = letters.next() {
-        text.extend(if letter == '\\' { letters.next() } else { Some(letter) });
-    }
-    text
-}
-
-/// `text` as a query writes it, so that it is one value.
-pub fn escaped(text: &str) -> String {
-    text.chars().flat_map(|letter| ["\\,|$".contains(letter).then_some('\\'), Some(letter)]).flatten().collect()
 }

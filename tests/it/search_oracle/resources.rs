@@ -128,6 +128,7 @@ impl Maker<'_> {
         match self.random.below(6) {
             0 => json!({ "code": self.text(CODES) }),
             1 => json!({ "system": self.text(CODE_SYSTEMS), "display": "no code" }),
+            2 => json!({ "system": self.text(CODE_SYSTEMS), "code": self.text(CODES), "display": self.text(FAMILIES) }),
             _ => json!({ "system": self.text(CODE_SYSTEMS), "code": self.text(CODES) }),
         }
     }
@@ -140,6 +141,16 @@ impl Maker<'_> {
     }
 
     fn identifier(&mut self) -> Value {
+        let mut identifier = self.bare_identifier();
+        if self.random.percent(40) {
+            let code = self.text(&["MR", "mr", "SS"]);
+            identifier["type"] = json!({ "text": self.text(FAMILIES),
+                "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": code }] });
+        }
+        identifier
+    }
+
+    fn bare_identifier(&mut self) -> Value {
         match self.random.below(5) {
             0 => json!({ "value": self.text(VALUES) }),
             1 => json!({ "system": self.text(SYSTEMS) }),
@@ -207,6 +218,12 @@ impl Maker<'_> {
         json!({ "reference": text })
     }
 
+    /// A reference to any type that there is.
+    fn anything(&mut self) -> Value {
+        let type_name = self.random.pick(TYPES).0;
+        self.reference(&[type_name])
+    }
+
     fn person(&mut self) {
         self.may("name", |maker| maker.some(Self::name));
         self.may("gender", |maker| maker.text(&["male", "female", "other", "unknown"]));
@@ -225,6 +242,9 @@ impl Maker<'_> {
                     maker.some(|maker| maker.reference(&["Practitioner", "Organization"]))
                 });
                 self.may("managingOrganization", |maker| maker.reference(&["Organization"]));
+                if self.random.percent(20) {
+                    self.set("link", |maker| json!([{ "other": maker.reference(&["Patient"]), "type": "seealso" }]));
+                }
                 self.may("communication", |maker| json!([{ "language": maker.concept() }]));
                 match self.random.below(3) {
                     0 => self.set("deceasedDateTime", Self::date_time),
@@ -265,6 +285,8 @@ impl Maker<'_> {
                 self.may("code", Self::concept);
                 self.may("encounter", |maker| maker.reference(&["Encounter"]));
                 self.may("recordedDate", Self::date_time);
+                self.may("asserter", |maker| maker.reference(&["Practitioner", "Patient"]));
+                self.may("category", |maker| maker.some(Self::concept));
                 self.set("clinicalStatus", |maker| {
                     let code = maker.text(&["active", "recurrence", "relapse"]);
                     json!({ "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": code }] })
@@ -287,6 +309,21 @@ impl Maker<'_> {
                     maker.some(|maker| {
                     json!({ "probabilityDecimal": serde_json::from_str::<Value>(maker.random.of(NUMBERS)).unwrap() })
                 })
+                });
+            }
+            "List" => {
+                self.set("status", |maker| maker.text(&["current", "retired"]));
+                self.set("mode", |_| json!("working"));
+                self.may("title", |maker| maker.text(FAMILIES));
+                self.may("subject", |maker| maker.reference(&["Patient"]));
+                self.may("source", |maker| maker.reference(&["Practitioner", "Patient"]));
+                self.may("entry", |maker| maker.some(|maker| json!({ "item": maker.anything() })));
+            }
+            "Provenance" => {
+                self.set("recorded", |maker| maker.text(TIMES));
+                self.set("target", |maker| maker.some(Self::anything));
+                self.set("agent", |maker| {
+                    maker.some(|maker| json!({ "who": maker.reference(&["Practitioner", "Organization", "Patient"]) }))
                 });
             }
             "ValueSet" => {
@@ -314,10 +351,19 @@ impl Maker<'_> {
         self.may("performer", |maker| {
             maker.some(|maker| maker.reference(&["Practitioner", "Patient", "Organization"]))
         });
-        match self.random.below(4) {
-            0 => self.set("effectiveDateTime", Self::date_time),
+        match self.random.below(6) {
+            0 | 5 => self.set("effectiveDateTime", Self::date_time),
             1 => self.set("effectiveInstant", |maker| maker.text(TIMES)),
             2 => self.set("effectivePeriod", Self::period),
+            3 => self.set("effectiveTiming", |maker| {
+                let events = maker.some(Self::date_time);
+                let bounds = json!({ "start": "2019-12-31", "end": maker.text(&["2020", "2020-03-01"]) });
+                if maker.random.percent(50) {
+                    json!({ "event": events })
+                } else {
+                    json!({ "event": events, "repeat": { "boundsPeriod": bounds } })
+                }
+            }),
             _ => {}
         }
         match self.random.below(7) {

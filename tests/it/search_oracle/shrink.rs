@@ -6,11 +6,9 @@ use crate::search_oracle::queries::Query;
 pub fn smaller(query: &Query) -> Vec<Query> {
     let mut all = Vec::new();
     for place in 0..query.criteria.len() {
-        if query.criteria.len() > 1 {
-            let mut less = query.clone();
-            less.criteria.remove(place);
-            all.push(less);
-        }
+        let mut less = query.clone();
+        less.criteria.remove(place);
+        all.push(less);
         for value in 0..query.criteria[place].values.len() {
             if query.criteria[place].values.len() > 1 {
                 let mut less = query.clone();
@@ -19,8 +17,22 @@ pub fn smaller(query: &Query) -> Vec<Query> {
             }
         }
     }
+    for place in 0..query.includes.len() {
+        let mut less = query.clone();
+        less.includes.remove(place);
+        all.push(less);
+    }
     if query.page < 1000 {
         all.push(Query { page: 1000, ..query.clone() });
+    }
+    if query.sort.is_some() {
+        all.push(Query { sort: None, ..query.clone() });
+    }
+    if query.is_posted {
+        all.push(Query { is_posted: false, ..query.clone() });
+    }
+    if query.compartment.is_some() {
+        all.push(Query { compartment: None, ..query.clone() });
     }
     all
 }

@@ -1,0 +1,101 @@
+//! One query asked of a server, and its answer compared with the oracle's, page by page.
+
+use std::collections::BTreeSet;
+
+use awc::http::Method;
+use serde_json::Value;
+
+use crate::search_oracle::oracle::{World, key};
+use crate::search_oracle::queries::Query;
+use crate::support::{Answer, TestServer};
+
+/// What is wrong with the answer to a query; `None` when nothing is.
+pub async fn difference(server: &TestServer, world: &World, query: &Query) -> Option<String> {
+    let wanted = world.found(query);
+    let address = format!("{}?{}", query.path(), query.parameters());
+    let told = |problem: String| Some(format!("{}{address}: {problem}", if query.is_posted { "POST " } else { "" }));
+    let mut found = Vec::new();
+    let mut next = Some(address.clone());
+    while let Some(page) = next {
+        let is_first = page == address;
+        let answer = if query.is_posted && is_first { posted(server, query).await } else { server.get(&page).await };
+        if answer.status != 200 {
+            return told(format!("{} {}", answer.status, answer.text()));
+        }
+        let matches = keys(&answer, "match");
+        if matches.len() > query.page {
+            return told(format!("a page of {}", matches.len()));
+        }
+        if answer.json()["total"] != wanted.len() {
+            return told(format!("{} wanted, the total is {}", wanted.len(), answer.json()["total"]));
+        }
+        if let Some(problem) = included_wrongly(world, query, &answer, &matches) {
+            return told(problem);
+        }
+        found.extend(matches);
+        if found.len() > wanted.len() + query.page {
+            return told("the pages do not end".to_owned());
+        }
+        next = answer.link("next");
+    }
+    if let Some(problem) = query.sort.as_deref().and_then(|sort| disorder(world, sort, &found)) {
+        return told(problem);
+    }
+    let mut wanted: Vec<String> = wanted.iter().map(|place| world.key(*place)).collect();
+    wanted.sort();
+    found.sort();
+    (wanted != found).then(|| told(unlike(&wanted, &found)))?
+}
+
+async fn posted(server: &TestServer, query: &Query) -> Answer {
+    let path = query.path();
+    let path = if path.is_empty() { "_search".to_owned() } else { format!("{path}/_search") };
+    let request = server.request(Method::POST, &path);
+    request.body("application/x-www-form-urlencoded", query.parameters()).send().await
+}
+
+fn keys(answer: &Answer, mode: &str) -> Vec<String> {
+    let entries = answer.entries().into_iter().filter(|entry| entry["search"]["mode"] == mode);
+    entries.map(|entry| key(&entry["resource"])).collect()
+}
+
+fn unlike(wanted: &[String], found: &[String]) -> String {
+    let without = |all: &[String], other: &[String]| -> Vec<String> {
+        all.iter().filter(|one| !other.contains(one)).take(5).cloned().collect()
+    };
+    let (little, much) = (without(wanted, found), without(found, wanted));
+    let twice = found.windows(2).find(|pair| pair[0] == pair[1]);
+    format!("{} wanted, {} found; not found {little:?}, too much {much:?}, twice {twice:?}", wanted.len(), found.len())
+}
+
+/// Compares what comes along with one page.
+fn included_wrongly(world: &World, query: &Query, answer: &Answer, matches: &[String]) -> Option<String> {
+    let places: Vec<usize> = matches.iter().filter_map(|key| world.place(key)).collect();
+    let (wanted, is_cut) = world.included(&query.includes, &places);
+    let mut wanted: Vec<String> = wanted.iter().map(|place| world.key(*place)).collect();
+    wanted.sort();
+    let mut found = keys(answer, "include");
+    found.sort();
+    if wanted != found {
+        return Some(format!("included: {}", unlike(&wanted, &found)));
+    }
+    let is_told = answer.entries().iter().any(|entry| entry["search"]["mode"] == "outcome");
+    (is_told != is_cut).then(|| format!("cut: {is_cut}, and the answer says {is_told}"))
+}
+
+/// Two matches that stand the wrong way round.
+fn disorder(world: &World, sort: &str, found: &[String]) -> Option<String> {
+    let is_descending = sort.starts_with('-');
+    let sorted_by = |key: &String| -> Option<String> {
+        let resource: &Value = &world.resources[world.place(key)?];
+        let text = match sort.trim_start_matches('-') {
+            "_id" => &resource["id"],
+            _ => &resource["meta"]["lastUpdated"],
+        };
+        text.as_str().map(str::to_owned)
+    };
+    let keys: BTreeSet<&String> = found.iter().collect();
+    let values: Vec<Option<String>> = found.iter().map(sorted_by).collect();
+    let wrong = values.windows(2).position(|pair| if is_descending { pair[0] < pair[1] } else { pair[0] > pair[1] });
+    wrong.filter(|_| !keys.is_empty()).map(|place| format!("{} stands before {}", found[place], found[place + 1]))
+}
