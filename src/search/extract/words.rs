@@ -23,7 +23,7 @@ pub(super) fn texts(resource: &Resource) -> WordTexts {
     if let Some(div) = members.get("text").and_then(|text| text.get("div")).and_then(Value::as_str) {
         fold_words(&plain(div), &mut texts.narrative);
         if !texts.narrative.is_empty() {
-            texts.narrative.insert_str(0, " ");
+            texts.narrative.insert(0, ' ');
             texts.narrative.insert_str(0, HAS_NARRATIVE);
         }
         cut(&mut texts.narrative);
