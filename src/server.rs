@@ -36,6 +36,11 @@ pub enum StartError {
     Address(String),
     #[error("the server can't listen on {address}: {reason}")]
     Listen { address: String, reason: String },
+    #[error(
+        "the database was written by an earlier release, and searches would find too little in it: run 'emberwell reindex' \
+         first, which makes its index anew"
+    )]
+    Stale,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -63,7 +68,7 @@ pub fn open_engine(settings: &Settings, base_url: &str, workers: usize) -> Resul
     let threads = workers * (blocking_threads(&settings.server.database) + 1);
     let store = Store::open(&settings.server.database, u32::try_from(threads).unwrap_or(u32::MAX))?;
     let fhir = FhirSettings { base_url: base_url.to_owned(), ..settings.fhir.clone() };
-    Ok(Engine::new(store, fhir, settings.limits.clone(), bases(base_url)))
+    Engine::new(store, fhir, settings.limits.clone(), bases(base_url))
 }
 
 /// Starts the server on the runtime of the caller, which must be actix-web's.
@@ -79,13 +84,16 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     // The database may be slow to open, and the runtime is not ours alone.
     let opened = web::block(move || -> Result<Engine, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
+        if engine.store.read_one(|reader| reader.is_stale())? {
+            return Err(StartError::Stale);
+        }
         if is_demo {
             demo::fill(&engine)?;
         }
         Ok(engine)
     });
     let engine = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
-    let app = web::Data::new(App::new(Arc::new(engine), is_open));
+    let app = web::Data::new(App::new(Arc::new(engine), is_open)?);
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(app.clone())

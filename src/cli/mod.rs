@@ -6,6 +6,7 @@ mod bench;
 mod load;
 mod logging;
 mod migrate;
+mod reindex;
 mod serve;
 mod settings;
 mod verify;
@@ -46,6 +47,8 @@ enum Command {
     BenchConstant(bench::ConstantArgs),
     /// Put files into the database: bundles, resources, NDJSON, folders, archives
     Load(LoadArgs),
+    /// Make the search index anew, after an upgrade or for search parameters that were defined
+    Reindex,
     /// Check that the database agrees with itself
     Verify(VerifyArgs),
 }
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Bench(args) => bench::bench(&args),
         Command::BenchConstant(args) => bench::constant(&args, &settings),
         Command::Load(args) => load::load(&settings, &args),
+        Command::Reindex => reindex::reindex(&settings),
         Command::Verify(args) => verify::verify(&settings, &args),
     });
     match done {

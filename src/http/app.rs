@@ -1,7 +1,7 @@
 //! What all requests share.
 
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::web::Bytes;
 use tokio::sync::Semaphore;
@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 use crate::config::LimitSettings;
 use crate::http::capabilities;
 use crate::interactions::Engine;
+use crate::operations::Reindexer;
+use crate::store::StoreError;
 
 /// The server as the handlers see it.
 pub struct App {
@@ -19,23 +21,27 @@ pub struct App {
     pub(super) under_way: Arc<AtomicUsize>,
     /// How much memory large bodies may take together, in KiB.
     pub(super) body_memory: Arc<Semaphore>,
-    capabilities: OnceLock<Bytes>,
+    /// Does `$reindex`.
+    pub(super) reindexer: Reindexer,
+    /// With the generation of the search parameters that it tells of.
+    capabilities: Mutex<Option<(i64, Bytes)>>,
 }
 
 /// Large bodies may take so much memory together, in bytes, if not one Bundle alone may take more.
 const BODY_MEMORY_BYTES: usize = 64 << 20;
 
 impl App {
-    /// A server over `engine`, that is not busy yet.
-    pub fn new(engine: Arc<Engine>, is_open: bool) -> App {
+    /// A server over `engine`, that is not busy yet but with what it was at when it was stopped.
+    pub fn new(engine: Arc<Engine>, is_open: bool) -> Result<App, StoreError> {
         let memory_bytes = body_memory_bytes(&engine.limits);
-        App {
+        Ok(App {
+            reindexer: Reindexer::new(Arc::clone(&engine))?,
             engine,
             is_open,
             under_way: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
-            capabilities: OnceLock::new(),
-        }
+            capabilities: Mutex::default(),
+        })
     }
 
     /// The FHIR base that clients see, without a slash at the end.
@@ -48,9 +54,19 @@ impl App {
         body_memory_bytes(&self.engine.limits)
     }
 
-    /// The CapabilityStatement as compact JSON, written when it is first asked for.
-    pub(super) fn capabilities(&self) -> &Bytes {
-        self.capabilities.get_or_init(|| capabilities::statement(&self.engine).into())
+    /// The CapabilityStatement as compact JSON, written anew when search parameters have changed.
+    pub(super) fn capabilities(&self) -> Result<Bytes, StoreError> {
+        self.engine.refresh()?;
+        let generation = self.engine.registry().generation();
+        let mut kept = self.capabilities.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, bytes)) = &*kept
+            && *of == generation
+        {
+            return Ok(bytes.clone());
+        }
+        let bytes: Bytes = capabilities::statement(&self.engine).into();
+        *kept = Some((generation, bytes.clone()));
+        Ok(bytes)
     }
 }
 

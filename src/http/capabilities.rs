@@ -38,6 +38,7 @@ pub fn statement(engine: &Engine) -> Vec<u8> {
             "interaction": codes(&["transaction", "batch", "search-system", "history-system"]),
             "searchParam": search_parameters(engine, &registry, None),
             "compartment": compartments,
+            "operation": [reindex()],
         }],
     });
     let mut text = Vec::with_capacity(512 * 1024);
@@ -64,10 +65,23 @@ fn resource(engine: &Engine, registry: &Arc<Registry>, resource_type: ResourceTy
         "searchInclude": included,
         "searchRevInclude": referring.get(&resource_type).map_or(&[][..], Vec::as_slice),
         "searchParam": search_parameters(engine, registry, Some(resource_type)),
-        "operation": [{
-            "name": "validate",
-            "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
-        }],
+        "operation": [
+            {
+                "name": "validate",
+                "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+            },
+            reindex(),
+        ],
+    })
+}
+
+/// This server's own operation; what it does is told here, for no address has the definition.
+fn reindex() -> Value {
+    json!({
+        "name": "reindex",
+        "definition": "https://emberwell.example/OperationDefinition/reindex",
+        "documentation": "Makes the index rows of resources anew, so that search parameters which were defined after \
+                          them can be searched by; POST, answered by 202 with Content-Location.",
     })
 }
 
@@ -86,7 +100,7 @@ fn referring(registry: &Registry) -> Referring {
 
 /// The references of a type, as `_include` says them.
 fn includes(registry: &Registry, source: ResourceType) -> Vec<(String, &'static Parameter)> {
-    let references = registry.references(source).into_iter();
+    let references = registry.references(source).into_iter().filter(|parameter| !registry.is_pending(parameter));
     references.map(|parameter| (format!("{source}:{}", parameter.code()), parameter)).collect()
 }
 

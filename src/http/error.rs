@@ -62,6 +62,11 @@ pub enum HttpError {
     SignInNeeded,
     #[error("too many requests are under way")]
     Overloaded,
+    #[error("there is no such job: it was cancelled, or ended long ago")]
+    UnknownJob,
+    /// The text names resources, not what they say.
+    #[error("the job failed: {0}")]
+    JobFailed(String),
     /// The work panicked; the log has the panic.
     #[error("the request could not be finished because of a fault in the server")]
     BrokeOff,

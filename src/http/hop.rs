@@ -13,15 +13,13 @@ use actix_web::web;
 use tokio::sync::oneshot;
 
 use crate::http::{App, HttpError};
-use crate::interactions::{Engine, InteractionError, Write};
+use crate::interactions::{Engine, InteractionError, PREPARATIONS, Write};
 use crate::store::{Dialect, Reader, ResourceRow, end_shared_read};
 
 /// A body below this is prepared on the worker itself.
 const SMALL_BODY_BYTES: usize = 32 * 1024;
 /// So many requests may wait for a blocking thread or run on one; more are turned away.
 const MOST_UNDER_WAY: usize = 1024;
-/// How often a write is prepared anew when what it was prepared for has changed meanwhile.
-const PREPARATIONS: usize = 20;
 
 impl App {
     /// Reads one resource by a single statement: on SQLite here, on PostgreSQL on a blocking thread.
@@ -50,7 +48,13 @@ impl App {
             return self.block(move |engine| engine.write(prepare)).await;
         }
         for _ in 0..PREPARATIONS {
-            let mut write = guarded(|| prepare(&self.engine))?;
+            let mut write = match guarded(|| prepare(&self.engine)) {
+                Err(HttpError::Interaction(InteractionError::Stale)) => {
+                    self.engine.refresh()?;
+                    continue;
+                }
+                prepared => prepared?,
+            };
             let (sender, receiver) = oneshot::channel();
             let done = move |outcome| {
                 if sender.send(outcome).is_err() {
@@ -59,7 +63,10 @@ impl App {
             };
             self.engine.store.submit(move |tx| write.apply(tx), done);
             match receiver.await {
-                Ok(Err(InteractionError::Stale)) => {}
+                Ok(Err(InteractionError::Stale)) => {
+                    // The search parameters may be what has changed.
+                    self.engine.refresh()?;
+                }
                 Ok(outcome) => return outcome.map_err(HttpError::from),
                 Err(_) => return Err(HttpError::BrokeOff),
             }

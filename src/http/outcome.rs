@@ -103,6 +103,8 @@ pub fn refusal(error: &HttpError) -> Refusal {
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
         E::Overloaded => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Transient, text())
             .with(header::RETRY_AFTER, RETRY_AFTER),
+        E::UnknownJob => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotFound, text()),
+        E::JobFailed(_) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueCode::Processing, text()),
         E::BrokeOff => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueCode::Exception, text()),
     }
 }
@@ -135,6 +137,7 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         E::Search(error) if error.is_unknown_address() => {
             Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text())
         }
+        E::Search(error) if error.is_pending() => Refusal::new(StatusCode::CONFLICT, IssueCode::Conflict, text()),
         E::Search(SearchError::Codes { code, .. }) => Refusal::new(StatusCode::BAD_REQUEST, *code, text()),
         E::Search(error) => {
             let code = if error.is_unsupported() { IssueCode::NotSupported } else { IssueCode::Value };
@@ -191,7 +194,7 @@ fn store(error: &StoreError) -> Refusal {
             tracing::error!(%error, "A request failed for want of the database");
             unavailable("the database can't be reached at the moment: try again later")
         }
-        E::Collision => Refusal::new(
+        E::Collision | E::OtherRules => Refusal::new(
             StatusCode::CONFLICT,
             IssueCode::Conflict,
             "another request changed the same resource at the same time: try again",
@@ -253,6 +256,7 @@ mod tests {
             (E::ClientIdRefused(key()), 405, "not-supported"),
             (E::Search(empty), 400, "value"),
             (E::Search(unsupported), 400, "not-supported"),
+            (E::Search(SearchError::Pending { parameter: "eyes".to_owned() }), 409, "conflict"),
             (E::Search(codes(IssueCode::NotFound)), 400, "not-found"),
             (E::Search(codes(IssueCode::TooCostly)), 400, "too-costly"),
             (E::Patch(PatchError::NotAPatch("a patch is a list")), 400, "structure"),
@@ -274,6 +278,7 @@ mod tests {
             (E::Store(StoreError::Busy), 503, "transient"),
             (E::Store(StoreError::Unreachable("10.0.0.1".to_owned())), 503, "transient"),
             (E::Store(StoreError::Collision), 409, "conflict"),
+            (E::Store(StoreError::OtherRules), 409, "conflict"),
             (E::Store(StoreError::DiskFull), 507, "transient"),
             (E::Store(StoreError::Timeout), 503, "timeout"),
             (E::Store(StoreError::Newer("9".to_owned())), 500, "exception"),
@@ -293,6 +298,8 @@ mod tests {
             (E::UnknownType(UnknownType("Foo".to_owned())), 404, "not-supported"),
             (E::NotAnId(crate::fhir::NotAnId), 400, "value"),
             (E::NothingUnder(crate::fhir::NotAnId), 404, "not-found"),
+            (E::UnknownJob, 404, "not-found"),
+            (E::JobFailed("Patient/1".to_owned()), 500, "processing"),
             (E::UnknownAddress, 404, "not-supported"),
             (E::UnknownOperation, 404, "not-supported"),
             (E::MethodNotAllowed { allowed: "GET".to_owned() }, 405, "not-supported"),

@@ -8,7 +8,9 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
 use crate::fhir::NotAnId;
 use crate::http::HttpError;
-use crate::http::handlers::{bundle, create, delete, history, metadata, patch, read, search, status, update, validate};
+use crate::http::handlers::{
+    bundle, create, delete, history, metadata, patch, read, reindex, search, status, update, validate,
+};
 use crate::http::paths::{TypePath, not_an_id};
 
 /// Adds all routes; `web::Data<App>` must be there, too.
@@ -44,6 +46,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/metadata").get(metadata::metadata).done())
         .service(at("/{type}/$validate").on(Method::POST, validate::of_type).done())
         .service(at("/{type}/{id}/$validate").on(Method::POST, validate::of_instance).done())
+        .service(at("/$reindex").on(Method::POST, reindex::of_all).done())
+        .service(at("/{type}/$reindex").on(Method::POST, reindex::of_type).done())
+        .service(at("/$reindex-status/{id}").get(reindex::status).on(Method::DELETE, reindex::cancel).done())
         .service(web::resource("/${operation}").to(unknown_operation))
         .service(web::resource("/{type}/${operation}").to(unknown_operation))
         .service(web::resource("/{type}/{id}/${operation}").to(unknown_operation))

@@ -4,6 +4,7 @@
 
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::codes::resolved;
+use crate::interactions::search::check_rules;
 use crate::interactions::{Engine, InteractionError, Precondition};
 use crate::search::{CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string};
 use crate::store::{Locked, Reader, ResourceRow, Tx};
@@ -28,9 +29,10 @@ impl Criteria {
         let text = text.strip_prefix(resource_type.name()).filter(|rest| rest.starts_with('?')).unwrap_or(text);
         let text = text.strip_prefix('?').unwrap_or(text);
         let pairs = parse_query_string(text)?;
-        let registry = engine.registry();
-        let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
-        let request = parse(Some(resource_type), &pairs, &context)?;
+        let request = engine.understood(|registry| {
+            let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry };
+            parse(Some(resource_type), &pairs, &context)
+        })?;
         if !request.includes.is_empty() {
             return Err(InteractionError::Invalid(vec![Issue::request(
                 IssueCode::NotSupported,
@@ -59,6 +61,7 @@ impl Criteria {
 
     /// The first `most` matches.
     pub(super) fn find(&self, reader: &mut Reader<'_>, most: u32) -> Result<Vec<ResourceRow>, InteractionError> {
+        check_rules(reader, &self.request)?;
         let hasher = reader.hasher();
         let context = CompileContext {
             hasher: &hasher,

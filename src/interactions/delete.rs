@@ -46,7 +46,8 @@ impl Write for Delete {
 pub(super) fn deletion(key: &ResourceKey, previous: Option<Locked>) -> Option<Put> {
     let previous = previous.filter(|previous| !previous.is_deleted)?;
     let (key, previous) = (key.clone(), Some(previous));
-    Some(Put { key, previous, method: Method::Delete, tail: None, rows: IndexRows::default() })
+    let rows = IndexRows::default();
+    Some(Put { key, previous, method: Method::Delete, tail: None, rows, rules: None, definition: None })
 }
 
 /// What to tell of a deletion.

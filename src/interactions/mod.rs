@@ -17,18 +17,20 @@ pub mod patch;
 mod patch_resource;
 mod prepared;
 mod read;
+pub mod reindex;
 mod search;
 mod update;
 pub mod verify;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use thiserror::Error;
 
 use crate::config::{FhirSettings, LimitSettings};
 use crate::fhir::{Issue, ResourceKey, ResourceType};
-use crate::search::{OwnDefinition, Registry};
-use crate::store::{ResourceRow, Store, StoreError, Tx, WorkError};
+use crate::search::{OwnDefinition, Registry, SearchError, SearchRequest};
+use crate::store::{ParameterState, Reader, ResourceRow, Store, StoreError, StoredParameter, Tx, WorkError};
 
 pub use create::Create;
 pub use delete::{ConditionalDelete, Delete};
@@ -46,6 +48,8 @@ pub struct Engine {
     /// `fhir.base_url` and whatever else clients call this server by, for recognising its own references.
     pub bases: Vec<String>,
     registry: RwLock<Arc<Registry>>,
+    /// Own parameters by number, as they were first met.
+    definitions: Mutex<HashMap<i16, OwnDefinition>>,
 }
 
 /// A prepared write.
@@ -58,22 +62,89 @@ pub trait Write: Send + 'static {
 }
 
 /// How often a write is prepared anew when what it was prepared for has changed meanwhile.
-const PREPARATIONS: usize = 20;
+pub const PREPARATIONS: usize = 20;
 
 impl Engine {
-    /// An engine over `store` with the parameters of the specification.
-    pub fn new(store: Store, fhir: FhirSettings, limits: LimitSettings, bases: Vec<String>) -> Engine {
-        Engine { store, fhir, limits, bases, registry: RwLock::new(Arc::new(Registry::with_own(&[]))) }
+    /// An engine over `store`, with the search parameters that are in force there.
+    pub fn new(
+        store: Store,
+        fhir: FhirSettings,
+        limits: LimitSettings,
+        bases: Vec<String>,
+    ) -> Result<Engine, StoreError> {
+        let (registry, definitions) = (RwLock::new(Arc::clone(Registry::bundled())), Mutex::default());
+        let engine = Engine { store, fhir, limits, bases, registry, definitions };
+        engine.refresh()?;
+        Ok(engine)
     }
 
-    /// The search parameters that are in force now; a request asks once and keeps to what it got.
+    /// The search parameters that are in force, as far as this process has heard. A request asks once and keeps to what it
+    /// got: where a change would matter, the database is asked whether there was one (`InteractionError::Stale`).
     pub fn registry(&self) -> Arc<Registry> {
         Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts `own` search parameters in force, instead of those that were.
-    pub fn set_own_parameters(&self, own: &[OwnDefinition]) {
-        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Registry::with_own(own));
+    /// Asks the database whether search parameters have changed, by this process or another, and takes the change over.
+    /// True when there was one.
+    pub fn refresh(&self) -> Result<bool, StoreError> {
+        let known = self.registry().generation();
+        if self.store.read_one(|reader| reader.rules())? == known {
+            return Ok(false);
+        }
+        let registry = Arc::new(self.store.read(|reader| self.registry_of(reader))?);
+        let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been later, and yet be here already.
+        if registry.generation() > current.generation() {
+            *current = registry;
+        }
+        Ok(true)
+    }
+
+    /// The search parameters that are in force in the snapshot of `reader`.
+    fn registry_of(&self, reader: &mut Reader<'_>) -> Result<Registry, StoreError> {
+        let (generation, stored) = (reader.rules()?, reader.own_parameters()?);
+        let mut met = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_number = stored.last().map_or(0, |last| last.number);
+        let mut definitions = Vec::new();
+        for stored in stored.iter().filter(|stored| stored.state != ParameterState::Retired) {
+            let definition = match met.get(&stored.number) {
+                Some(known) => known.again(stored),
+                None => defined(stored)?,
+            };
+            met.entry(stored.number).or_insert_with(|| definition.clone());
+            definitions.push(definition);
+        }
+        Ok(Registry::with_own(generation, last_number, definitions))
+    }
+
+    /// Understands a search. What is not understood may be a parameter that was defined a moment ago.
+    pub fn understood(
+        &self,
+        parse: impl Fn(&Arc<Registry>) -> Result<SearchRequest, SearchError>,
+    ) -> Result<SearchRequest, InteractionError> {
+        let understood = parse(&self.registry());
+        let may_differ = match &understood {
+            Ok(request) => !request.ignored.is_empty(),
+            Err(error) => error.depends_on_rules(),
+        };
+        Ok(if may_differ && self.refresh()? { parse(&self.registry()) } else { understood }?)
+    }
+
+    /// Does `work` again, by the search parameters of then, when they were others by the time they mattered.
+    pub fn by_present_rules<T, E: From<InteractionError> + From<StoreError>>(
+        &self,
+        work: impl Fn() -> Result<T, E>,
+        is_stale: impl Fn(&E) -> bool,
+    ) -> Result<T, E> {
+        for _ in 0..PREPARATIONS {
+            match work() {
+                Err(error) if is_stale(&error) => {
+                    self.refresh()?;
+                }
+                done => return done,
+            }
+        }
+        Err(InteractionError::Contended.into())
     }
 
     /// Prepares a write, applies it and waits until it is on the disk.
@@ -81,15 +152,18 @@ impl Engine {
         &self,
         prepare: impl Fn(&Engine) -> Result<W, InteractionError>,
     ) -> Result<W::Answer, InteractionError> {
-        for _ in 0..PREPARATIONS {
+        let once = || {
             let mut write = prepare(self)?;
-            match self.store.write(move |tx| write.apply(tx)) {
-                Err(InteractionError::Stale) => {}
-                done => return done,
-            }
-        }
-        Err(InteractionError::Contended)
+            self.store.write(move |tx| write.apply(tx))
+        };
+        self.by_present_rules(once, InteractionError::is_stale)
     }
+}
+
+/// What the database keeps of a definition, ready for use.
+fn defined(stored: &StoredParameter) -> Result<OwnDefinition, StoreError> {
+    let damaged = || StoreError::Damaged(format!("the definition of search parameter {}", stored.number));
+    OwnDefinition::new(stored).ok_or_else(damaged)
 }
 
 /// What a write did.
@@ -165,7 +239,23 @@ pub enum InteractionError {
     #[error("other requests keep changing the same resource: try again")]
     Contended,
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl InteractionError {
+    /// Whether all must be prepared anew.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, InteractionError::Stale)
+    }
+}
+
+impl From<StoreError> for InteractionError {
+    fn from(error: StoreError) -> InteractionError {
+        match error {
+            StoreError::OtherRules => InteractionError::Stale,
+            other => InteractionError::Store(other),
+        }
+    }
 }
 
 impl WorkError for InteractionError {

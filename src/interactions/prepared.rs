@@ -2,7 +2,7 @@
 
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
-use crate::search::{ExtractContext, extract};
+use crate::search::{ExtractContext, OwnParameter, extract, problem_of_parameter, read_own_parameter};
 use crate::store::{IndexRows, Locked, Method, Packed, Put, ResourceRow, Tx};
 use crate::validation;
 
@@ -13,6 +13,10 @@ pub(super) struct Prepared {
     rows: IndexRows,
     /// What validation had to say besides.
     issues: Vec<Issue>,
+    /// The generation of the rules that `rows` were made by.
+    rules: i64,
+    /// Of a SearchParameter: what it puts in force, if anything.
+    definition: Option<OwnParameter>,
     /// `FhirSettings::version_unchanged`
     version_unchanged: bool,
 }
@@ -23,6 +27,12 @@ impl Prepared {
         let issues = checked(validation::validate(resource, &engine.bases))?;
         let hasher = engine.store.hasher();
         let registry = engine.registry();
+        let definition = match resource.resource_type.name() {
+            "SearchParameter" => {
+                read_own_parameter(&resource.value, &registry).map_err(InteractionError::Unprocessable)?
+            }
+            _ => None,
+        };
         let zone_minutes = engine.fhir.zone_minutes;
         let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry };
         let rows = extract(resource, &context).map_err(|error| {
@@ -31,7 +41,8 @@ impl Prepared {
         })?;
         let tail = resource.tail();
         let packed = engine.store.pack(resource.resource_type, &tail);
-        Ok(Prepared { tail, packed, rows, issues, version_unchanged: engine.fhir.version_unchanged })
+        let (rules, version_unchanged) = (registry.generation(), engine.fhir.version_unchanged);
+        Ok(Prepared { tail, packed, rows, issues, rules, definition, version_unchanged })
     }
 
     /// Writes it as the next version of `key`; an equal current version stays as it is.
@@ -45,7 +56,7 @@ impl Prepared {
         if let Some(unchanged) = self.unchanged(tx, &key, previous.as_ref())? {
             return Ok(unchanged);
         }
-        let put = self.put(tx, key, previous, method);
+        let put = self.put(tx, key, previous, method)?;
         let effect = effect(&put);
         let written = tx.put(put)?;
         Ok(self.answer(effect, written))
@@ -67,14 +78,33 @@ impl Prepared {
     }
 
     /// The version to write.
-    pub(super) fn put(&self, tx: &Tx<'_>, key: ResourceKey, previous: Option<Locked>, method: Method) -> Put {
+    pub(super) fn put(
+        &self,
+        tx: &mut Tx<'_>,
+        key: ResourceKey,
+        previous: Option<Locked>,
+        method: Method,
+    ) -> Result<Put, InteractionError> {
+        if let Some(own) = &self.definition
+            && tx.is_defined_elsewhere(&own.url, previous.as_ref())?
+        {
+            let text = "another SearchParameter has this URL: change that one, or choose another";
+            let issue = problem_of_parameter(IssueCode::Duplicate, "url", text);
+            return Err(InteractionError::Unprocessable(vec![issue]));
+        }
         let mut rows = self.rows.clone();
         if key.resource_type == ResourceType::PATIENT {
             // A Patient is in its own compartment; its id may have become known only now.
             rows.patients.push(tx.hasher().key(&key));
         }
         rows.normalize();
-        Put { key, previous, method, tail: Some(self.packed.clone()), rows }
+        let (tail, definition) = (Some(self.packed.clone()), self.definition.as_ref().map(OwnParameter::definition));
+        Ok(Put { key, previous, method, tail, rows, rules: Some(self.rules), definition })
+    }
+
+    /// What is put in force, of a SearchParameter.
+    pub(super) fn definition(&self) -> Option<&OwnParameter> {
+        self.definition.as_ref()
     }
 
     /// What to tell of a version that was written.

@@ -28,6 +28,12 @@ pub enum SearchError {
     /// The name of a chain or of `_has` leads nowhere.
     #[error("'{parameter}' can't be searched by: {problem}")]
     BadName { parameter: String, problem: String },
+    /// An own parameter for which older resources have no index rows yet.
+    #[error(
+        "'{parameter}' waits for $reindex, for resources from before its definition would not be found: POST \
+         [base]/$reindex, and search again when that is done"
+    )]
+    Pending { parameter: String },
     #[error("'{parameter}' goes through more than {limit} references; ask for less at once")]
     TooDeep { parameter: String, limit: usize },
     #[error("'{parameter}' may be given only once")]
@@ -53,6 +59,23 @@ impl SearchError {
     /// True when the address names nothing that can be searched.
     pub fn is_unknown_address(&self) -> bool {
         matches!(self, SearchError::NoCompartment { .. } | SearchError::NotInCompartment { .. })
+    }
+
+    /// True when the same search would be answered once the index is made anew.
+    pub fn is_pending(&self) -> bool {
+        matches!(self, SearchError::Pending { .. })
+    }
+
+    /// True when the answer may be another one once search parameters are defined or ready.
+    pub fn depends_on_rules(&self) -> bool {
+        matches!(
+            self,
+            SearchError::Pending { .. }
+                | SearchError::UnknownParameter { .. }
+                | SearchError::UnknownModifier { .. }
+                | SearchError::BadName { .. }
+                | SearchError::BadValue { .. }
+        )
     }
 
     /// True when the specification has the feature and only this server lacks it.

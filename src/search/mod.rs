@@ -32,7 +32,7 @@ pub use extract::{ExtractContext, ExtractError, extract};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;
-pub use own::{FIRST_NUMBER, LAST_NUMBER, OwnParameter, read as read_own_parameter};
+pub use own::{OwnParameter, problem as problem_of_parameter, read as read_own_parameter};
 pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};

@@ -5,16 +5,18 @@
 //!
 //! Spec: R4 searchparameter-registry.html
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::fhir::ResourceType;
 use crate::fhir::definitions::{self, SearchParameterDefinition, TypeKind};
+use crate::search::extract::computed::is_safe_walk;
 use crate::search::extract::{Plan, Shape};
-use crate::search::own::{self, FIRST_NUMBER, OwnParameter};
+use crate::search::own::{self, OwnParameter};
 use crate::search::path::{self, Path};
+use crate::store::{FIRST_OWN_NUMBER, ParameterState, StoredParameter};
 
 /// How a parameter's values are compared.
 ///
@@ -48,18 +50,16 @@ impl ParameterKind {
         }
     }
 
-    pub(super) fn named(name: &str) -> ParameterKind {
-        match name {
-            "token" => ParameterKind::Token,
-            "string" => ParameterKind::String,
-            "reference" => ParameterKind::Reference,
-            "date" => ParameterKind::Date,
-            "number" => ParameterKind::Number,
-            "quantity" => ParameterKind::Quantity,
-            "uri" => ParameterKind::Uri,
-            "composite" => ParameterKind::Composite,
-            _ => ParameterKind::Special,
-        }
+    /// `None` when `name` is none that `SearchParameter.type` may have.
+    pub fn of_name(name: &str) -> Option<ParameterKind> {
+        use ParameterKind as K;
+        let all =
+            [K::Token, K::String, K::Reference, K::Date, K::Number, K::Quantity, K::Uri, K::Composite, K::Special];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
+
+    fn named(name: &str) -> ParameterKind {
+        ParameterKind::of_name(name).unwrap_or(ParameterKind::Special)
     }
 }
 
@@ -94,16 +94,21 @@ pub(super) struct TokenNature {
 impl Parameter {
     fn new(definition: &'static SearchParameterDefinition) -> Parameter {
         let kind = ParameterKind::named(&definition.kind);
+        // What is known before any value is seen is known of walks alone, not of what FHIRPath computes.
+        let is_walk = |expression: &&str| definition.id < FIRST_OWN_NUMBER || is_safe_walk(expression);
         // What every type has, a Parameters has, which has nothing else in common with another type.
         let base = ResourceType::parse(&definition.base).unwrap_or(ResourceType::PARAMETERS);
-        let walks =
-            definition.expression.as_deref().map(|expression| path::walks(expression, base)).unwrap_or_default();
+        let expression = definition.expression.as_deref().filter(is_walk);
+        let walks = expression.map(|expression| path::walks(expression, base)).unwrap_or_default();
         let (mut targets, mut canonicals, mut tokens) = (Vec::new(), Vec::new(), TokenNature::default());
         match kind {
             ParameterKind::Reference => {
                 targets = targets_of(definition, &walks);
                 canonicals = walks;
-                canonicals.retain(|walk| matches!(walk.leaf, Shape::Canonical | Shape::Uri));
+                // The value of an extension may be of any type: an own parameter that may hold references is read as those.
+                let may_refer = canonicals.iter().any(|walk| walk.leaf == Shape::Reference);
+                let is_open = definition.id >= FIRST_OWN_NUMBER && may_refer;
+                canonicals.retain(|walk| !is_open && matches!(walk.leaf, Shape::Canonical | Shape::Uri));
             }
             ParameterKind::Token if !walks.is_empty() => tokens = TokenNature::of(&walks),
             _ => {}
@@ -118,7 +123,7 @@ impl Parameter {
 
     /// Whether a client has defined it, and not the specification.
     pub fn is_own(&self) -> bool {
-        self.id() >= FIRST_NUMBER
+        self.id() >= FIRST_OWN_NUMBER
     }
 
     /// Whether its number stands for the rows of one resource type, and not of several that share the definition.
@@ -209,9 +214,14 @@ pub struct Registry {
     /// In the order of `ResourceType::all`.
     types: Vec<TypeParameters>,
     any: OnceLock<HashMap<&'static str, &'static Parameter>>,
-    /// Own parameters by code, for each type in the order of `ResourceType::all`. They stay for the life of the process:
-    /// a request may still use one when it has ended. A definition that changes takes a new number, of which a database
-    /// has 4096, so that they can't fill the memory.
+    /// Which change of the own parameters it stands for (`store::Reader::rules`); 0 when it has none.
+    generation: i64,
+    definitions: Vec<OwnDefinition>,
+    /// The last number that any own parameter has had; 0 when there was none.
+    last_number: i16,
+    /// Numbers of own parameters that older resources have no rows for yet.
+    pending: HashSet<i16>,
+    /// Own parameters by code, for each type in the order of `ResourceType::all`.
     own: Vec<HashMap<&'static str, &'static Parameter>>,
     /// Own parameters that every type has.
     own_of_all: HashMap<&'static str, &'static Parameter>,
@@ -234,24 +244,63 @@ impl Registry {
             }
             let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
             let own = ResourceType::all().map(|_| HashMap::new()).collect();
-            Arc::new(Registry { bases, types, any: OnceLock::new(), own, own_of_all: HashMap::new() })
+            Arc::new(Registry {
+                bases,
+                types,
+                any: OnceLock::new(),
+                generation: 0,
+                definitions: Vec::new(),
+                last_number: 0,
+                pending: HashSet::new(),
+                own,
+                own_of_all: HashMap::new(),
+            })
         })
     }
 
-    /// The bundled parameters and `own` ones, each with all its bases; bundled ones are never replaced.
-    pub fn with_own(own: &[OwnDefinition]) -> Registry {
+    /// The bundled parameters and the own ones in `definitions`, as they are in force since `generation`; bundled ones are
+    /// never replaced. `last_number` is the last that any own parameter has had.
+    pub fn with_own(generation: i64, last_number: i16, definitions: Vec<OwnDefinition>) -> Registry {
         let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
-        let mut by_type: Vec<HashMap<_, _>> = ResourceType::all().map(|_| HashMap::new()).collect();
+        let mut own: Vec<HashMap<_, _>> = ResourceType::all().map(|_| HashMap::new()).collect();
         let mut own_of_all = HashMap::new();
-        for parameter in own.iter().flat_map(|definition| &definition.on_bases) {
+        for parameter in definitions.iter().flat_map(|definition| &definition.on_bases) {
             if *parameter.definition.base == *"Resource" {
                 own_of_all.insert(parameter.code(), *parameter);
             }
             for resource_type in own::types_of(&parameter.definition.base) {
-                by_type[place_of(resource_type)].insert(parameter.code(), *parameter);
+                own[place_of(resource_type)].insert(parameter.code(), *parameter);
             }
         }
-        Registry { bases: HashMap::new(), types, any: OnceLock::new(), own: by_type, own_of_all }
+        let pending = definitions.iter().filter(|definition| definition.is_pending).map(|it| it.number).collect();
+        let (bases, any) = (HashMap::new(), OnceLock::new());
+        Registry { bases, types, any, generation, definitions, last_number, pending, own, own_of_all }
+    }
+
+    /// Which change of the own parameters it stands for, as `store::Reader::rules` counts them.
+    pub fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    /// The own parameters that are in force.
+    pub fn own_parameters(&self) -> impl Iterator<Item = &OwnDefinition> {
+        self.definitions.iter()
+    }
+
+    /// The last number that any own parameter has had.
+    pub fn last_number(&self) -> i16 {
+        self.last_number
+    }
+
+    /// Whether older resources have no rows for this parameter yet.
+    pub fn is_pending(&self, parameter: &Parameter) -> bool {
+        self.pending.contains(&parameter.id())
+    }
+
+    /// Whether the rows of the parameter with this number are all there: it is of the specification, or ready.
+    pub fn has_all_rows(&self, number: i16) -> bool {
+        let is_in_force = || self.definitions.iter().any(|definition| definition.number == number);
+        number < FIRST_OWN_NUMBER || (is_in_force() && !self.pending.contains(&number))
     }
 
     /// The parameter called `code` of `resource_type`, inherited ones included.
@@ -274,13 +323,6 @@ impl Registry {
         let mut parameters: Vec<&Parameter> = bundled.iter().chain(own).map(|(_, parameter)| *parameter).collect();
         parameters.sort_unstable_by_key(|parameter| parameter.code());
         parameters
-    }
-
-    /// The kind of the parameter with this URL, bundled or own.
-    pub fn kind_of(&self, url: &str) -> Option<ParameterKind> {
-        let bundled = definitions::search_parameters().iter().find(|definition| *definition.url == *url);
-        let own = || self.own.iter().flat_map(HashMap::values).find(|own| *own.definition.url == *url);
-        bundled.map(|definition| ParameterKind::named(&definition.kind)).or_else(|| own().map(|own| own.kind))
     }
 
     /// The parameters that compare the components of the composite `parameter` of `resource_type`.
@@ -329,17 +371,48 @@ impl Registry {
     }
 }
 
-/// An own parameter in the form that searches use, for each of its bases.
+/// An own parameter that is in force.
 #[derive(Clone, Debug)]
 pub struct OwnDefinition {
+    /// The id of the SearchParameter.
+    pub id: String,
+    /// Stands for it in index rows.
+    pub number: i16,
+    /// Since when rows are made for it.
+    pub generation: i64,
+    pub is_pending: bool,
+    pub own: OwnParameter,
     on_bases: Vec<&'static Parameter>,
 }
 
 impl OwnDefinition {
-    /// Stays for the life of the process; make one for each number once.
-    pub fn new(number: i16, own: &OwnParameter) -> OwnDefinition {
-        let definitions = own.definitions(number).into_iter().map(|definition| &*Box::leak(Box::new(definition)));
-        OwnDefinition { on_bases: definitions.map(kept).collect() }
+    /// The parameter as the database keeps it.
+    ///
+    /// The form that searches use stays for the life of the process, for a request may use it when the definition has
+    /// changed: make it for each number once, and then [`OwnDefinition::again`]. A database has 4096 numbers, and an
+    /// expression 8 KiB at most, so that it can't fill the memory.
+    pub fn new(stored: &StoredParameter) -> Option<OwnDefinition> {
+        let own = OwnParameter::of(&serde_json::from_str(&stored.text).ok()?);
+        let definitions = own.definitions(stored.number).into_iter();
+        let on_bases = definitions.map(|definition| kept(Box::leak(Box::new(definition)))).collect();
+        let is_pending = stored.state == ParameterState::Pending;
+        let (id, number, generation) = (stored.id.clone(), stored.number, stored.generation);
+        Some(OwnDefinition { id, number, generation, is_pending, own, on_bases })
+    }
+
+    /// The parameter on each of its bases.
+    pub(super) fn on_bases(&self) -> impl Iterator<Item = &'static Parameter> + '_ {
+        self.on_bases.iter().copied()
+    }
+
+    /// The same parameter, in another state.
+    pub fn again(&self, stored: &StoredParameter) -> OwnDefinition {
+        OwnDefinition {
+            id: stored.id.clone(),
+            generation: stored.generation,
+            is_pending: stored.state == ParameterState::Pending,
+            ..self.clone()
+        }
     }
 }
 

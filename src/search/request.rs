@@ -307,10 +307,11 @@ impl SearchRequest {
     }
 
     /// True when the database is asked once: for the page or for the total, not for both, nor for
-    /// what is included.
+    /// what is included, nor whether own parameters are still what they were.
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
-        !self.asks_terminology() && (self.is_count_only() || (is_total_free && self.includes.is_empty()))
+        let is_self_contained = !self.uses_own() && !self.asks_terminology();
+        is_self_contained && (self.is_count_only() || (is_total_free && self.includes.is_empty()))
     }
 }
 

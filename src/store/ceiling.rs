@@ -252,7 +252,15 @@ fn write(sample: &Sample, rid: i64, previous: Option<i64>) -> Numbered {
     });
     let version = previous.as_ref().map_or(1, |previous| previous.version + 1);
     let method = if previous.is_some() { Method::Update } else { Method::Create };
-    let put = Put { key, previous, method, tail: Some(sample.packed.clone()), rows: IndexRows::default() };
+    let put = Put {
+        key,
+        previous,
+        method,
+        tail: Some(sample.packed.clone()),
+        rows: IndexRows::default(),
+        rules: None,
+        definition: None,
+    };
     // A later instant for each, as a clock gives it.
     let updated_us = 1_790_000_000_000_000 + 1000 * (rid + 100_000 * version);
     Numbered { put, rid, key_hash, version, updated_us, added, gone, encoded_rows }

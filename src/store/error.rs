@@ -15,6 +15,9 @@ pub enum StoreError {
     /// Two writers met; the work may be tried again.
     #[error("another write got in between")]
     Collision,
+    /// Index rows were made by rules that are no longer the present ones; they must be made anew.
+    #[error("search parameters were defined meanwhile")]
+    OtherRules,
     /// The disk is full; reading goes on.
     #[error("the disk is full")]
     DiskFull,

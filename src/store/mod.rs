@@ -9,13 +9,16 @@ mod dictionaries;
 mod error;
 mod hasher;
 mod history;
+mod job;
 mod known_texts;
 mod load_mark;
 mod migrate;
+mod own_parameters;
 mod pool;
 mod postgres;
 mod query;
 mod reader;
+mod renew;
 mod row_set;
 mod rows;
 mod seal;
@@ -33,10 +36,13 @@ pub use codec::Packed;
 pub use error::StoreError;
 pub use hasher::Hasher;
 pub use history::{HistoryRequest, HistoryRow, HistoryScope};
+pub use job::{Extent, Job, JobState};
 pub use load_mark::LoadMark;
+pub use own_parameters::{Definition, FIRST_OWN_NUMBER, LAST_OWN_NUMBER, ParameterState, StoredParameter};
 pub use pool::{Store, WorkError};
 pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
+pub use renew::Renewal;
 pub use rows::{
     CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow,
     StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,

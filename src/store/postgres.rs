@@ -10,6 +10,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Double, Nullable, SmallInt, Text}
 use diesel::{PgConnection, QueryResult, RunQueryDsl};
 
 use crate::store::StoreError;
+use crate::store::renew::Renewed;
 use crate::store::rows::{IndexRows, TokenText};
 use crate::store::statement::{Value, fixed};
 use crate::store::tx::Numbered;
@@ -60,7 +61,22 @@ pub(super) fn apply(connection: &mut PgConnection, writes: &[Numbered]) -> Resul
     if writes.is_empty() {
         return Ok(());
     }
-    Apply(Columns::of(writes)).execute(connection)?;
+    let rules: Vec<i64> = Apply(Columns::of(writes)).load(connection)?;
+    let is_present = |wanted: i64| rules.iter().all(|present| *present == wanted);
+    if writes.iter().filter_map(|write| write.put.rules).all(is_present) { Ok(()) } else { Err(StoreError::OtherRules) }
+}
+
+/// Gives resources other index rows, in one statement.
+pub(super) fn renew(connection: &mut PgConnection, renewals: &[Renewed]) -> Result<(), StoreError> {
+    let mut columns = Renew::default();
+    for renewal in renewals {
+        columns.rid.push(renewal.rid);
+        columns.index_rows.push(renewal.encoded_rows.clone());
+        columns.added.push(&renewal.added, renewal.rid, renewal.rtype);
+        columns.gone.push(&renewal.gone, renewal.rid, renewal.rtype);
+    }
+    columns.texts = text_columns(renewals.iter().flat_map(|renewal| &renewal.added.texts));
+    columns.execute(connection)?;
     Ok(())
 }
 
@@ -73,11 +89,21 @@ struct Columns {
     counts: (Vec<i16>, Vec<i64>, Vec<i64>),
     added: RowColumns,
     gone: RowColumns,
-    texts: (Vec<i16>, Vec<i64>, Vec<String>),
-    /// rid, narrative, rest
-    words: (Vec<i64>, Vec<String>, Vec<String>),
-    /// Resources that had words and have none now.
-    wordless: Vec<i64>,
+    texts: TextColumns,
+}
+
+/// param, code, text
+type TextColumns = (Vec<i16>, Vec<i64>, Vec<String>);
+
+fn text_columns<'a>(texts: impl Iterator<Item = &'a TokenText>) -> TextColumns {
+    let mut columns = TextColumns::default();
+    // In one order everywhere, so that two transactions never wait for each other in a ring.
+    for row in texts.collect::<BTreeSet<&TokenText>>() {
+        columns.0.push(row.param);
+        columns.1.push(row.code);
+        columns.2.push(row.text.clone());
+    }
+    columns
 }
 
 #[derive(Default)]
@@ -127,6 +153,8 @@ struct RowColumns {
     compartment: (Vec<i64>, Vec<i16>, Vec<i64>),
     /// z, x, y, rid
     position: (Vec<f64>, Vec<f64>, Vec<f64>, Vec<i64>),
+    /// rid, narrative, rest
+    words: (Vec<i64>, Vec<String>, Vec<String>),
 }
 
 impl Columns {
@@ -145,21 +173,8 @@ impl Columns {
             columns.count(rtype, write.current_delta());
             columns.added.push(&write.added, write.rid, rtype);
             columns.gone.push(&write.gone, write.rid, rtype);
-            if write.added.words.count > 0 {
-                columns.words.0.push(write.rid);
-                columns.words.1.push(write.added.word_texts.narrative.clone());
-                columns.words.2.push(write.added.word_texts.rest.clone());
-            } else if write.gone.words.count > 0 {
-                columns.wordless.push(write.rid);
-            }
         }
-        // In one order everywhere, so that two transactions never wait for each other in a ring.
-        let texts: BTreeSet<&TokenText> = writes.iter().flat_map(|write| &write.added.texts).collect();
-        for row in texts {
-            columns.texts.0.push(row.param);
-            columns.texts.1.push(row.code);
-            columns.texts.2.push(row.text.clone());
-        }
+        columns.texts = text_columns(writes.iter().flat_map(|write| &write.added.texts));
         columns
     }
 
@@ -260,6 +275,11 @@ impl RowColumns {
             self.position.2.push(row.y);
             self.position.3.push(rid);
         }
+        if rows.words.count > 0 {
+            self.words.0.push(rid);
+            self.words.1.push(rows.word_texts.narrative.clone());
+            self.words.2.push(rows.word_texts.rest.clone());
+        }
     }
 }
 
@@ -274,7 +294,8 @@ impl QueryId for Apply {
 impl RunQueryDsl<PgConnection> for Apply {}
 
 impl diesel::query_builder::Query for Apply {
-    type SqlType = ();
+    /// The generation of the present rules, once for each version.
+    type SqlType = BigInt;
 }
 
 impl QueryFragment<Pg> for Apply {
@@ -306,26 +327,9 @@ impl QueryFragment<Pg> for Apply {
             );
         }
         index_deletes(&mut out, &columns.gone)?;
+        words(&mut out, &columns.gone, &columns.added)?;
         index_inserts(&mut out, &columns.added)?;
-        if !columns.wordless.is_empty() {
-            out.push_sql("d10 AS (DELETE FROM index_words WHERE rid = ANY (");
-            out.push_bind_param::<Array<BigInt>, _>(&columns.wordless)?;
-            out.push_sql(")), ");
-        }
-        if !columns.words.0.is_empty() {
-            out.push_sql("a10 AS (INSERT INTO index_words (rid, narrative, rest) SELECT * FROM unnest(");
-            out.push_bind_param::<Array<BigInt>, _>(&columns.words.0)?;
-            array::<Text, _>(&mut out, &columns.words.1)?;
-            array::<Text, _>(&mut out, &columns.words.2)?;
-            out.push_sql(") ON CONFLICT (rid) DO UPDATE SET narrative = excluded.narrative, rest = excluded.rest), ");
-        }
-        if !columns.texts.0.is_empty() {
-            out.push_sql("x AS (INSERT INTO token_text (param, code, text) SELECT * FROM unnest(");
-            out.push_bind_param::<Array<SmallInt>, _>(&columns.texts.0)?;
-            array::<BigInt, _>(&mut out, &columns.texts.1)?;
-            array::<Text, _>(&mut out, &columns.texts.2)?;
-            out.push_sql(") ON CONFLICT DO NOTHING), ");
-        }
+        text_inserts(&mut out, &columns.texts)?;
         out.push_sql(
             "t AS (INSERT INTO type_count AS s (rtype, slot, current, versions) \
              SELECT c.rtype, pg_backend_pid() % 16, c.current, c.versions FROM unnest(",
@@ -342,9 +346,56 @@ impl QueryFragment<Pg> for Apply {
         array::<SmallInt, _>(&mut out, &columns.changes.1)?;
         array::<BigInt, _>(&mut out, &columns.changes.2)?;
         array::<BigInt, _>(&mut out, &columns.changes.3)?;
-        out.push_sql(")");
+        out.push_sql(") RETURNING (SELECT generation FROM index_rules)");
         Ok(())
     }
+}
+
+/// As `Apply`, but nothing of the resources changes besides their index rows.
+#[derive(Default)]
+struct Renew {
+    rid: Vec<i64>,
+    index_rows: Vec<Vec<u8>>,
+    added: RowColumns,
+    gone: RowColumns,
+    texts: TextColumns,
+}
+
+impl QueryId for Renew {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for Renew {}
+
+impl QueryFragment<Pg> for Renew {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH ");
+        index_deletes(&mut out, &self.gone)?;
+        words(&mut out, &self.gone, &self.added)?;
+        index_inserts(&mut out, &self.added)?;
+        text_inserts(&mut out, &self.texts)?;
+        // So that a comma follows each of the parts above.
+        out.push_sql("c AS (SELECT * FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.rid)?;
+        array::<Binary, _>(&mut out, &self.index_rows)?;
+        out.push_sql(
+            ") AS c (rid, index_rows)) UPDATE resource r SET index_rows = c.index_rows FROM c WHERE r.rid = c.rid",
+        );
+        Ok(())
+    }
+}
+
+fn text_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, texts: &'b TextColumns) -> QueryResult<()> {
+    if texts.0.is_empty() {
+        return Ok(());
+    }
+    out.push_sql("x AS (INSERT INTO token_text (param, code, text) SELECT * FROM unnest(");
+    out.push_bind_param::<Array<SmallInt>, _>(&texts.0)?;
+    array::<BigInt, _>(out, &texts.1)?;
+    array::<Text, _>(out, &texts.2)?;
+    out.push_sql(") ON CONFLICT DO NOTHING), ");
+    Ok(())
 }
 
 /// Binds `values` after a comma.
@@ -491,6 +542,25 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql("d9 AS (DELETE FROM index_position i USING unnest(");
         position(out, rows)?;
         out.push_sql(") AS g (z, x, y, rid) WHERE i.z = g.z AND i.x = g.x AND i.y = g.y AND i.rid = g.rid), ");
+    }
+    Ok(())
+}
+
+/// The words of a resource are one row, which other words replace.
+fn words<'b>(out: &mut AstPass<'_, 'b, Pg>, gone: &'b RowColumns, added: &'b RowColumns) -> QueryResult<()> {
+    if !gone.words.0.is_empty() {
+        out.push_sql("d10 AS (DELETE FROM index_words WHERE rid = ANY (");
+        out.push_bind_param::<Array<BigInt>, _>(&gone.words.0)?;
+        out.push_sql(") AND rid <> ALL (");
+        out.push_bind_param::<Array<BigInt>, _>(&added.words.0)?;
+        out.push_sql(")), ");
+    }
+    if !added.words.0.is_empty() {
+        out.push_sql("a10 AS (INSERT INTO index_words (rid, narrative, rest) SELECT * FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&added.words.0)?;
+        array::<Text, _>(out, &added.words.1)?;
+        array::<Text, _>(out, &added.words.2)?;
+        out.push_sql(") ON CONFLICT (rid) DO UPDATE SET narrative = excluded.narrative, rest = excluded.rest), ");
     }
     Ok(())
 }

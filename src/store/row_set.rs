@@ -3,6 +3,7 @@
 //! An update compares the rows that stand in the index with those it wants, and touches only what differs; a deletion
 //! knows what to take away. No second index by resource is needed for that, which would cost more than the rows.
 
+use crate::store::LAST_OWN_NUMBER;
 use crate::store::rows::{
     CompositeRow, DateRow, Edge, IndexRows, PositionRow, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
     WordSum, WordTexts,
@@ -29,6 +30,18 @@ impl IndexRows {
         self.texts.dedup();
         self.patients.sort_unstable();
         self.patients.dedup();
+    }
+
+    /// Drops the rows of the parameters, further rows that they have for modifiers included, for which `is_wanted` says no.
+    pub fn retain(&mut self, is_wanted: impl Fn(i16) -> bool) {
+        let is_wanted = |param: i16| is_wanted(param & LAST_OWN_NUMBER);
+        self.tokens.retain(|row| is_wanted(row.param));
+        self.strings.retain(|row| is_wanted(row.param));
+        self.dates.retain(|row| is_wanted(row.param));
+        self.quantities.retain(|row| is_wanted(row.param));
+        self.references.retain(|row| is_wanted(row.param));
+        self.uris.retain(|row| is_wanted(row.param));
+        self.composites.retain(|row| is_wanted(row.param));
     }
 
     /// The rows as bytes; `decode` reads them back.
@@ -99,8 +112,12 @@ impl IndexRows {
         out
     }
 
-    /// Reads what `encode` wrote; `None` when the bytes are damaged.
+    /// Reads what `encode` wrote; `None` when the bytes are damaged. No bytes at all are no rows: a migration that empties
+    /// the index leaves that.
     pub(super) fn decode(bytes: &[u8]) -> Option<IndexRows> {
+        if bytes.is_empty() {
+            return Some(IndexRows::default());
+        }
         let mut input = Input(bytes);
         let mut rows = IndexRows {
             tokens: input.list(|row| {
@@ -319,10 +336,25 @@ mod tests {
     }
 
     #[test]
+    fn no_bytes_are_no_rows() {
+        assert_eq!(IndexRows::decode(&[]), Some(IndexRows::default()));
+    }
+
+    #[test]
+    fn rows_of_a_parameter_are_dropped_with_those_for_its_modifiers() {
+        let row = |param| TokenRow { param, code: 1, system: 0, edge: Edge::Both };
+        let mut rows = IndexRows { tokens: vec![row(7), row(4096), row(4096 + 8192), row(4097)], ..sample() };
+
+        rows.retain(|param| param != 4096);
+
+        assert_eq!(rows, IndexRows { tokens: vec![row(7), row(4097)], ..sample() });
+    }
+
+    #[test]
     fn damaged_bytes_are_noticed() {
         let bytes = sample().encode();
 
-        for length in 0..bytes.len() {
+        for length in 1..bytes.len() {
             assert_eq!(IndexRows::decode(&bytes[..length]), None, "cut at {length}");
         }
     }

@@ -5,6 +5,7 @@ use diesel::sql_types::BigInt;
 use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
 
 use crate::store::StoreError;
+use crate::store::renew::Renewed;
 use crate::store::rows::{Edge, IndexRows, WordTexts};
 use crate::store::statement::{Fixed, Statement, Value, fixed};
 use crate::store::tx::Numbered;
@@ -65,11 +66,29 @@ pub(super) fn apply(connection: &mut SqliteConnection, writes: &[Numbered]) -> R
         .execute(connection)?;
         each_row::<false>(connection, &write.gone, write.rid, rtype)?;
         each_row::<true>(connection, &write.added, write.rid, rtype)?;
-        for row in &write.added.texts {
-            let values = [Value::Integer(i64::from(row.param)), Value::Integer(row.code), Value::Text(&row.text)];
-            fixed!((), "INSERT INTO token_text (param, code, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", &values)
-                .execute(connection)?;
-        }
+        texts(connection, &write.added)?;
+    }
+    Ok(())
+}
+
+/// Gives resources other index rows.
+pub(super) fn renew(connection: &mut SqliteConnection, renewals: &[Renewed]) -> Result<(), StoreError> {
+    for renewal in renewals {
+        let rtype = i64::from(renewal.rtype);
+        each_row::<false>(connection, &renewal.gone, renewal.rid, rtype)?;
+        each_row::<true>(connection, &renewal.added, renewal.rid, rtype)?;
+        texts(connection, &renewal.added)?;
+        let values = [Value::Bytes(Some(&renewal.encoded_rows)), Value::Integer(renewal.rid)];
+        fixed!((), "UPDATE resource SET index_rows = ? WHERE rid = ?", &values).execute(connection)?;
+    }
+    Ok(())
+}
+
+fn texts(connection: &mut SqliteConnection, rows: &IndexRows) -> Result<(), StoreError> {
+    for row in &rows.texts {
+        let values = [Value::Integer(i64::from(row.param)), Value::Integer(row.code), Value::Text(&row.text)];
+        fixed!((), "INSERT INTO token_text (param, code, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", &values)
+            .execute(connection)?;
     }
     Ok(())
 }

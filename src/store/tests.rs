@@ -77,7 +77,8 @@ fn tail(number: usize) -> Vec<u8> {
 fn put_packed(tx: &mut Tx<'_>, number: usize, packed: Packed) -> Result<Written, StoreError> {
     let previous = tx.lock(&key(number))?;
     let rows = IndexRows::default();
-    tx.put(Put { key: key(number), previous, method: Method::Create, tail: Some(packed), rows })
+    let (tail, rules, definition) = (Some(packed), None, None);
+    tx.put(Put { key: key(number), previous, method: Method::Create, tail, rows, rules, definition })
 }
 
 /// Writes the resources with these numbers, all in one transaction.

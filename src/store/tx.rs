@@ -12,7 +12,7 @@ use crate::store::known_texts::KnownTexts;
 use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{IndexRows, Method};
 use crate::store::statement::{Value, fixed};
-use crate::store::{StoreError, WorkError, postgres, sqlite};
+use crate::store::{Definition, StoreError, WorkError, postgres, sqlite};
 
 /// A write transaction. Dropped without success, nothing of it stays.
 pub struct Tx<'c> {
@@ -54,6 +54,10 @@ pub struct Put {
     pub tail: Option<Packed>,
     /// Normalized; empty for a deletion.
     pub rows: IndexRows,
+    /// The generation of the rules that `rows` were made by (`Reader::rules`); `None` for a deletion, which has none.
+    pub rules: Option<i64>,
+    /// Of a SearchParameter: what it puts in force, if anything.
+    pub definition: Option<Definition>,
 }
 
 /// What was written.
@@ -158,7 +162,10 @@ impl Tx<'_> {
     }
 
     /// Writes all of `puts`, which name each resource once; answers in their order.
+    ///
+    /// `StoreError::OtherRules` when the rows of one were made by other rules than the present ones.
     pub fn put_all(&mut self, puts: Vec<Put>) -> Result<Vec<Written>, StoreError> {
+        self.check_rules(puts.iter().filter_map(|put| put.rules))?;
         self.has_written = true;
         let mut numbered = Vec::with_capacity(puts.len());
         for put in puts {
@@ -170,6 +177,7 @@ impl Tx<'_> {
             Link::Sqlite(connection) => sqlite::apply(connection, &numbered)?,
             Link::Postgres(connection) => postgres::apply(connection, &numbered)?,
         }
+        self.follow_definitions(&numbered)?;
         let written = |write: Numbered| Written {
             rid: write.rid,
             key: write.put.key,

@@ -18,7 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
     ),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
-    ("operations", &["access", "fhir", "interactions", "validation"]),
+    ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
     ("bench", &["fhir", "store"]),
     (

@@ -1,13 +1,15 @@
 -- What sorting, chains, composites and texts of tokens need.
 
--- The rows of the index are made when a resource is written, so that those of older resources would stay as they were and
--- searches would find too little. No release has written any: whoever has some loads them anew.
-CREATE TABLE rows_of_older_resources (
-    resources BIGINT NOT NULL,
-    CONSTRAINT load_the_resources_into_a_new_database CHECK (resources = 0)
-);
-INSERT INTO rows_of_older_resources SELECT COUNT(*) FROM resource;
-DROP TABLE rows_of_older_resources;
+-- The rows of the index are made when a resource is written. Those of older resources are not as searches need them: they go,
+-- and the database is marked as one that `reindex` must make them for (index_rules.is_stale).
+DELETE FROM index_token;
+DELETE FROM index_string;
+DELETE FROM index_date;
+DELETE FROM index_quantity;
+DELETE FROM index_reference;
+DELETE FROM index_uri;
+DELETE FROM compartment;
+UPDATE resource SET index_rows = x'';
 
 -- Whether a row holds the lowest and the highest value that its resource has for the parameter, by which it is sorted:
 -- 0 both, 1 the lowest, 2 the highest, 3 neither.

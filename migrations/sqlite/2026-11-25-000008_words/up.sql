@@ -1,12 +1,12 @@
 -- The words of each resource, for `_text` and `_content`: those of its narrative, and all others.
 
--- The words are taken out of a resource when it is written, so that older ones would not be found by theirs. No release
--- has written any: whoever has some loads them anew.
+-- The words are taken out of a resource when its index rows are made. Where those of older resources are still to be made,
+-- `reindex` gives them their words, too; rows that were made without words are of no release.
 CREATE TABLE words_of_older_resources (
     resources BIGINT NOT NULL,
     CONSTRAINT load_the_resources_into_a_new_database CHECK (resources = 0)
 );
-INSERT INTO words_of_older_resources SELECT COUNT(*) FROM resource;
+INSERT INTO words_of_older_resources SELECT COUNT(*) FROM resource WHERE LENGTH(index_rows) > 0;
 DROP TABLE words_of_older_resources;
 
 -- The words come folded, with one space between two, which is all that the tokenizer has to see: it takes whatever is not

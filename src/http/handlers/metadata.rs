@@ -19,6 +19,6 @@ pub async fn metadata(wanted: Wanted, app: Data<App>) -> Result<FhirResponse, Ht
     }
     let shared = app.clone();
     // Reads the definitions of all types when it is first asked for.
-    let body = app.block(move |_| Ok::<_, HttpError>(shared.capabilities().to_vec()));
+    let body = app.block(move |_| Ok::<_, HttpError>(shared.capabilities()?.to_vec()));
     Ok(FhirResponse::ok(body.await?, wanted.format))
 }

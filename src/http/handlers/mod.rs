@@ -7,6 +7,7 @@ pub mod history;
 pub mod metadata;
 pub mod patch;
 pub mod read;
+pub mod reindex;
 pub mod search;
 pub mod status;
 pub mod update;

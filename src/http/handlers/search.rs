@@ -12,7 +12,7 @@ use crate::http::paths::{CompartmentPath, TypePath};
 use crate::http::response::FhirResponse;
 use crate::http::wanted::{Wanted, WantedWithForm};
 use crate::http::{App, HttpError};
-use crate::interactions;
+use crate::interactions::{self, InteractionError};
 use crate::search::{Compartment, ParseContext, parse};
 use crate::store::Reader;
 
@@ -84,15 +84,21 @@ async fn search(
 ) -> Result<FhirResponse, HttpError> {
     let Wanted { format, prefer, query, .. } = wanted;
     let work = app.block(move |engine| {
-        let registry = engine.registry();
-        let context = ParseContext { handling: prefer.handling, bases: &engine.bases, registry: &registry };
-        let mut request = parse(resource_type, &query, &context)?;
-        if let Some(compartment) = compartment {
-            request.bound_by(compartment);
-        }
-        let search =
-            |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes);
-        let page = if request.is_one_statement() { engine.store.read_one(search) } else { engine.store.read(search) }?;
+        let once = || {
+            let mut request = engine.understood(|registry| {
+                let context = ParseContext { handling: prefer.handling, bases: &engine.bases, registry };
+                parse(resource_type, &query, &context)
+            })?;
+            if let Some(compartment) = &compartment {
+                request.bound_by(compartment.clone());
+            }
+            let search =
+                |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes);
+            let page =
+                if request.is_one_statement() { engine.store.read_one(search) } else { engine.store.read(search) }?;
+            Ok((request, page))
+        };
+        let (request, page) = engine.by_present_rules(once, InteractionError::is_stale)?;
         let is_shape = |pair: &&(String, String)| matches!(pair.0.as_str(), "_format" | "_pretty");
         let shape: Vec<(String, String)> = query.iter().filter(is_shape).cloned().collect();
         Ok::<_, HttpError>(bundle_writer::searchset(&engine.fhir.base_url, &request, &page, &shape))

@@ -66,8 +66,11 @@ pub(super) fn run(
     }
     for (entry, answer) in entries.iter().zip(&mut answers) {
         if let Action::Get { target, url, conditions } = &entry.action {
-            let read = Get::prepare(engine, caller, target, url, conditions)
-                .and_then(|get| engine.store.read(|reader| get.run(reader)));
+            let once = || {
+                let get = Get::prepare(engine, caller, target, url, conditions)?;
+                engine.store.read(|reader| get.run(reader))
+            };
+            let read = engine.by_present_rules(once, InteractionError::is_stale);
             *answer = Some(read.unwrap_or_else(EntryAnswer::Failed));
         }
     }

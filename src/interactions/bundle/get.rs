@@ -1,7 +1,7 @@
 //! The GET entries of a batch or transaction.
 
 use crate::access::Caller;
-use crate::fhir::{Issue, IssueCode, PartialDate};
+use crate::fhir::{Issue, IssueCode, PartialDate, ResourceType};
 use crate::interactions::bundle::EntryAnswer;
 use crate::interactions::bundle::plan::{ReadConditions, Target};
 use crate::interactions::{Engine, InteractionError, history, read, search, vread};
@@ -36,15 +36,11 @@ impl Get {
         let what = match target {
             Target::Resource(_) | Target::Version(..) => What::Read(target.clone(), conditions.clone()),
             Target::Search { resource_type, query } => {
-                let registry = engine.registry();
-                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
-                let request = parse(*resource_type, &parse_query_string(query)?, &context)?;
+                let request = understood(engine, *resource_type, query)?;
                 What::Search(Box::new(request), engine.fhir.zone_minutes)
             }
             Target::Compartment { center, resource_type, query } => {
-                let registry = engine.registry();
-                let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry: &registry };
-                let mut request = parse(*resource_type, &parse_query_string(query)?, &context)?;
+                let mut request = understood(engine, *resource_type, query)?;
                 request.bound_by(Compartment::of(center.clone(), *resource_type)?);
                 What::Search(Box::new(request), engine.fhir.zone_minutes)
             }
@@ -86,6 +82,18 @@ impl Get {
             }
         })
     }
+}
+
+fn understood(
+    engine: &Engine,
+    resource_type: Option<ResourceType>,
+    query: &str,
+) -> Result<SearchRequest, InteractionError> {
+    let pairs = parse_query_string(query)?;
+    engine.understood(|registry| {
+        let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry };
+        parse(resource_type, &pairs, &context)
+    })
 }
 
 fn history_request(scope: HistoryScope, query: &str) -> Result<HistoryRequest, InteractionError> {

@@ -22,7 +22,8 @@ use crate::interactions::conditional::Criteria;
 use crate::interactions::delete::{deleted, deletion};
 use crate::interactions::patch_resource::{patched, prepare_patched};
 use crate::interactions::prepared::{Prepared, effect};
-use crate::interactions::{Answer, Effect, Engine, InteractionError, PREPARATIONS, PatchDocument, Precondition, read};
+use crate::interactions::{Answer, Effect, Engine, InteractionError, PatchDocument, Precondition, read};
+use crate::search::{OwnParameter, problem_of_parameter};
 use crate::store::{Locked, Method, Reader, ResourceRow, Tx};
 
 /// Fewer bodies than this are checked on one thread.
@@ -40,20 +41,20 @@ pub(super) fn run(
     rider: &Rider,
 ) -> Result<Vec<EntryAnswer>, InteractionError> {
     let all: Vec<usize> = (0..entries.len()).collect();
-    for _ in 0..PREPARATIONS {
+    let once = || {
         let mut transaction = Transaction::prepare(engine, caller, &entries)?;
         let (rider, all) = (Arc::clone(rider), all.clone());
-        let work = move |tx: &mut Tx<'_>| {
+        engine.store.write(move |tx: &mut Tx<'_>| {
             let answers = transaction.apply(tx)?;
             rider(tx, &all)?;
             Ok(answers)
-        };
-        match engine.store.write(work) {
-            Err(InteractionError::Stale) => {}
-            done => return done,
-        }
-    }
-    Err(InteractionError::Contended)
+        })
+    };
+    // A condition that an entry looks up may be inside the error of that entry.
+    engine.by_present_rules(once, |error| match error {
+        InteractionError::Entry { error, .. } => error.is_stale(),
+        error => error.is_stale(),
+    })
 }
 
 /// A transaction that is ready to be written.
@@ -158,6 +159,7 @@ impl Transaction {
             steps.push(Step { precondition: entry.precondition.clone(), condition, kind });
         }
         refused.finish()?;
+        refuse_collisions(&steps)?;
         Ok(Transaction { steps, may_create: engine.fhir.update_creates })
     }
 
@@ -176,7 +178,8 @@ impl Transaction {
             };
             match &step.kind {
                 Kind::Create { key, prepared } => {
-                    puts.push(prepared.put(tx, key.clone(), None, Method::Create));
+                    let put = prepared.put(tx, key.clone(), None, Method::Create).map_err(|error| at(index, error))?;
+                    puts.push(put);
                     owners.push((index, Effect::Created));
                 }
                 Kind::Update { key, prepared } | Kind::Patch { key, prepared, .. } => {
@@ -193,6 +196,7 @@ impl Transaction {
                         answers[index] = Some(EntryAnswer::Written(unchanged));
                     } else {
                         let put = prepared.put(tx, key.clone(), previous, Method::Update);
+                        let put = put.map_err(|error| at(index, error))?;
                         owners.push((index, effect(&put)));
                         puts.push(put);
                     }
@@ -296,6 +300,26 @@ impl Transaction {
         }
         Ok(answers.into_iter().flatten().collect())
     }
+}
+
+/// Refuses search parameters of which only one can be in force.
+fn refuse_collisions(steps: &[Step]) -> Result<(), InteractionError> {
+    let mut defined: Vec<&OwnParameter> = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let own = match &step.kind {
+            Kind::Create { prepared, .. } | Kind::Update { prepared, .. } | Kind::Patch { prepared, .. } => {
+                prepared.definition()
+            }
+            Kind::Matched(_) | Kind::SameAs(_) | Kind::Delete { .. } | Kind::DeleteAll { .. } | Kind::Get(_) => None,
+        };
+        let Some(own) = own else { continue };
+        if let Some((place, text)) = defined.iter().find_map(|other| own.collision(other)) {
+            let issue = problem_of_parameter(IssueCode::Duplicate, place, text);
+            return Err(at(index, InteractionError::Unprocessable(vec![issue])));
+        }
+        defined.push(own);
+    }
+    Ok(())
 }
 
 type LookedUp = (Resolved, Option<Condition>);

@@ -37,6 +37,7 @@ pub fn search(
     request: &SearchRequest,
     zone_minutes: i16,
 ) -> Result<SearchPage, InteractionError> {
+    check_rules(reader, request)?;
     let request = &resolved(reader, request)?;
     let hasher = reader.hasher();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
@@ -87,6 +88,15 @@ pub fn search(
     };
     let Included { rows: included, remark } = included(reader, &request.registry, &request.includes, &rows)?;
     Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
+}
+
+/// `Stale` when the search stands on own parameters that are others in the snapshot of `reader`: its rows may be those of
+/// another definition, or be missing.
+pub(super) fn check_rules(reader: &mut Reader<'_>, request: &SearchRequest) -> Result<(), InteractionError> {
+    if request.uses_own() && reader.rules()? != request.registry.generation() {
+        return Err(InteractionError::Stale);
+    }
+    Ok(())
 }
 
 /// Where the match of the cursor stood when the first page was read.

@@ -16,7 +16,7 @@ pub(super) fn compile(term: &str) -> Option<Expression> {
 
 /// Whether a walk means what FHIRPath means: `[0]` takes the first of all that was found, not of each parent, and a
 /// criterion may look at an element that repeats.
-pub(super) fn is_safe_walk(term: &str) -> bool {
+pub(in crate::search) fn is_safe_walk(term: &str) -> bool {
     !term.contains('[') && (!term.contains("where(") || term.contains(".where(resolve() is "))
 }
 

@@ -6,7 +6,7 @@
 //! Spec: R4 search.html#ptypes
 
 mod composites;
-mod computed;
+pub(super) mod computed;
 mod dates;
 mod edges;
 mod quantities;
@@ -342,7 +342,7 @@ mod tests {
 
     use super::*;
     use crate::search::{OwnDefinition, read_own_parameter};
-    use crate::store::{Edge, QuantityRow, StringRow, TokenRow, UriRow};
+    use crate::store::{Edge, ParameterState, QuantityRow, StoredParameter, StringRow, TokenRow, UriRow};
 
     const DAY_US: i64 = 86_400_000_000;
     /// 2013-01-01
@@ -661,16 +661,20 @@ mod tests {
                 "resourceType": "SearchParameter", "url": format!("http://own/{code}"), "status": "active",
                 "code": code, "base": ["Patient"], "type": kind, "expression": expression,
             });
-            OwnDefinition::new(number, &read_own_parameter(&definition, Registry::bundled()).unwrap())
+            let own = read_own_parameter(&definition, Registry::bundled()).unwrap().unwrap();
+            let (id, text) = (code.to_owned(), own.definition().text);
+            let stored = StoredParameter { number, id, text, state: ParameterState::Ready, generation: 1 };
+            OwnDefinition::new(&stored).unwrap()
         };
-        let registry = Registry::with_own(&[
+        let own = vec![
             define(4096, "eyes", "token", "Patient.extension('http://eyes').value.ofType(CodeableConcept)"),
             define(4097, "names", "number", "Patient.name.count()"),
             define(4098, "first", "string", "Patient.name.given[0]"),
             define(4099, "born-in", "string", "Patient.birthDate.toString().substring(0, 4)"),
             define(4100, "doctor", "reference", "Patient.generalPractitioner.where(resolve() is Practitioner)"),
             define(4101, "called", "token", "Patient.name.where(given = 'Ana').use"),
-        ]);
+        ];
+        let registry = Registry::with_own(1, 4101, own);
         let resource = Resource::from_value(json!({
             "resourceType": "Patient", "birthDate": "1974-12-25",
             "extension": [{ "url": "http://eyes", "valueCodeableConcept": { "coding": [{ "system": "s", "code": "blue" }] } }],

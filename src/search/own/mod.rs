@@ -2,160 +2,221 @@
 //!
 //! Spec: R4 searchparameter.html
 
-use serde_json::Value;
+mod used;
 
-use crate::fhir::definitions::{self, SearchComponent, SearchParameterDefinition};
+use serde_json::{Value, json};
+
+use crate::fhir::definitions::{self, SearchParameterDefinition};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 use crate::fhirpath;
-use crate::search::{ParameterKind, Registry};
-
-/// The first number of an own parameter in index rows; bundled ones lie below.
-pub const FIRST_NUMBER: i16 = 4096;
-/// The last number. None is given twice, so that rows of an old definition are never taken for those of a new one.
-pub const LAST_NUMBER: i16 = 8191;
+use crate::search::{OwnDefinition, ParameterKind, Registry};
+use crate::store::{Definition, FIRST_OWN_NUMBER, LAST_OWN_NUMBER};
 
 /// Longer expressions are refused: they are evaluated for every resource that is written.
 const MOST_EXPRESSION_BYTES: usize = 8 * 1024;
-const MOST_COMPONENTS: usize = 16;
+const MOST_URL_BYTES: usize = 1024;
 
-/// A SearchParameter that passed all checks.
+/// What of a SearchParameter matters for rows and searches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnParameter {
+    /// Of the resource, if it is known yet.
+    id: String,
     pub url: String,
     pub code: String,
-    pub kind: ParameterKind,
+    /// `None` when `type` names no kind.
+    pub kind: Option<ParameterKind>,
     /// Resource types, `Resource` or `DomainResource`.
     pub bases: Vec<String>,
     /// FHIRPath.
     pub expression: String,
     /// Resource types that a reference may point to; empty when any.
     pub targets: Vec<String>,
-    /// URL and expression of each part of a composite.
-    pub components: Vec<(String, String)>,
-    /// Only `active` ones are in force; others are kept as resources like any other.
-    pub is_active: bool,
 }
 
-/// What the SearchParameter `resource` defines. `registry` tells which codes are taken; a parameter does not collide with
-/// one of its own URL, which it replaces.
+/// What the SearchParameter `resource` puts in force; `None` when nothing. `registry` tells what is taken.
+///
+/// Only those with the status `active` are in force. One whose URL, or `derivedFrom`, is that of a parameter of the
+/// specification with the same code changes nothing: it says again, or says more narrowly, what the server does already.
 ///
 /// Spec: R4 searchparameter.html
-pub fn read(resource: &Value, registry: &Registry) -> Result<OwnParameter, Vec<Issue>> {
-    let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let own = OwnParameter {
-        url: text("url"),
-        code: text("code"),
-        kind: ParameterKind::named(&text("type")),
-        bases: texts(resource, "base"),
-        expression: text("expression"),
-        targets: texts(resource, "target"),
-        components: components(resource),
-        is_active: text("status") == "active",
+pub fn read(resource: &Value, registry: &Registry) -> Result<Option<OwnParameter>, Vec<Issue>> {
+    let own = OwnParameter::of(resource);
+    let origins = [Some(own.url.as_str()), resource.get("derivedFrom").and_then(Value::as_str)];
+    let is_known = definitions::search_parameters()
+        .iter()
+        .any(|known| *known.code == *own.code && origins.contains(&Some(&*known.url)));
+    if is_known {
+        return Ok(None);
+    }
+    let (issues, is_in_force) = match resource.get("status").and_then(Value::as_str) {
+        Some("active") => (own.problems(registry), true),
+        Some("draft") => (own.problems_of_draft(), false),
+        // Whatever it says, it was in force once or never will be.
+        _ => (Vec::new(), false),
     };
-    let issues = own.problems(registry);
-    if issues.is_empty() { Ok(own) } else { Err(issues) }
+    if issues.is_empty() { Ok(is_in_force.then_some(own)) } else { Err(issues) }
 }
 
 impl OwnParameter {
+    /// Takes from a SearchParameter, or from the text of a `Definition`, what matters.
+    pub fn of(value: &Value) -> OwnParameter {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        OwnParameter {
+            id: text("id"),
+            url: text("url"),
+            code: text("code"),
+            kind: ParameterKind::of_name(&text("type")),
+            bases: texts(value, "base"),
+            expression: text("expression"),
+            targets: texts(value, "target"),
+        }
+    }
+
+    /// As the database keeps it.
+    pub fn definition(&self) -> Definition {
+        let text = json!({
+            "url": self.url,
+            "code": self.code,
+            "type": self.kind.map_or("", ParameterKind::name),
+            "base": self.bases,
+            "expression": self.expression,
+            "target": self.targets,
+        });
+        Definition { url: self.url.clone(), text: text.to_string() }
+    }
+
+    /// What both can't have at once, in words; `None` when both may be in force.
+    pub fn collision(&self, other: &OwnParameter) -> Option<(&'static str, String)> {
+        if self.url == other.url {
+            return Some((
+                "url",
+                "another SearchParameter has this URL: change that one, or choose another".to_owned(),
+            ));
+        }
+        if self.code != other.code {
+            return None;
+        }
+        let types: Vec<ResourceType> = other.bases.iter().flat_map(|base| types_of(base)).collect();
+        let shared = self.bases.iter().flat_map(|base| types_of(base)).find(|base| types.contains(base))?;
+        Some(("code", taken(shared)))
+    }
+
     fn problems(&self, registry: &Registry) -> Vec<Issue> {
         let mut issues = Vec::new();
-        if self.kind == ParameterKind::Special {
-            let text = "a special parameter needs a server that knows what it means: use any other type";
-            issues.push(problem(IssueCode::NotSupported, "type", text));
+        match self.kind {
+            None => issues.push(problem(IssueCode::Value, "type", "this is no type of search parameter")),
+            Some(ParameterKind::Special) => {
+                let text = "a special parameter needs a server that knows what it means: use any other type";
+                issues.push(problem(IssueCode::NotSupported, "type", text));
+            }
+            Some(ParameterKind::Composite) => {
+                let text =
+                    "composite parameters can't be defined here: define each part, and combine them in the search";
+                issues.push(problem(IssueCode::NotSupported, "type", text));
+            }
+            Some(_) => {}
+        }
+        if self.url.is_empty() || self.url.len() > MOST_URL_BYTES {
+            let text = format!("a URL tells the parameter from others; it has 1 to {MOST_URL_BYTES} bytes");
+            issues.push(problem(IssueCode::Value, "url", text));
         }
         if !is_code(&self.code) {
             let text = "a code has 1 to 64 letters, digits, '-' or '_' and begins with a letter";
             issues.push(problem(IssueCode::Value, "code", text));
         }
-        for (place, name) in self.bases.iter().enumerate() {
-            self.base_problems(&format!("base[{place}]"), name, registry, &mut issues);
-        }
         if self.bases.is_empty() {
             issues.push(problem(IssueCode::Required, "base", "name the resource types that the parameter is for"));
         }
-        self.expression_problems(&mut issues);
+        if self.expression.is_empty() {
+            let text = "the server finds the values by this FHIRPath expression: add one";
+            issues.push(problem(IssueCode::Required, "expression", text));
+        }
+        issues.extend(self.problems_of_draft());
+        self.target_problems(&mut issues);
+        self.collisions(registry, &mut issues);
+        if registry.last_number() >= LAST_OWN_NUMBER {
+            let most = LAST_OWN_NUMBER - FIRST_OWN_NUMBER + 1;
+            let text = format!("this database has had {most} definitions, which is all that it has numbers for");
+            issues.push(problem(IssueCode::TooCostly, "code", text));
+        }
+        issues
+    }
+
+    /// What is wrong even before anything is in force.
+    fn problems_of_draft(&self) -> Vec<Issue> {
+        let mut issues = Vec::new();
+        for (place, name) in self.bases.iter().enumerate() {
+            if types_of(name).is_empty() {
+                let text = "this is no resource type of R4";
+                issues.push(problem(IssueCode::Value, &format!("base[{place}]"), text));
+            }
+        }
+        if self.expression.len() > MOST_EXPRESSION_BYTES {
+            let text = format!("an expression has {MOST_EXPRESSION_BYTES} bytes at most");
+            issues.push(problem(IssueCode::TooLong, "expression", text));
+        } else if !self.expression.is_empty()
+            && let Err(error) = fhirpath::compile(&self.expression)
+        {
+            issues.push(problem(IssueCode::Invalid, "expression", format!("this is no FHIRPath: {error}")));
+        }
+        issues
+    }
+
+    fn target_problems(&self, issues: &mut Vec<Issue>) {
         for (place, name) in self.targets.iter().enumerate() {
             if ResourceType::parse(name).is_err() && name != "Resource" {
                 let text = "this is no resource type of R4";
                 issues.push(problem(IssueCode::Value, &format!("target[{place}]"), text));
             }
         }
-        self.component_problems(registry, &mut issues);
-        issues
-    }
-
-    fn base_problems(&self, place: &str, name: &str, registry: &Registry, issues: &mut Vec<Issue>) {
-        let types = types_of(name);
-        if types.is_empty() {
-            issues.push(problem(IssueCode::Value, place, "this is no resource type of R4"));
-        }
-        let taken = types.into_iter().find_map(|resource_type| {
-            let other = registry.parameter(resource_type, &self.code)?;
-            let is_own = other.is_own() && *other.definition.url == *self.url;
-            (!is_own).then_some(resource_type)
-        });
-        if let Some(resource_type) = taken {
-            let text = format!("{resource_type} has a search parameter of this code already: choose another code");
-            issues.push(problem(IssueCode::Duplicate, "code", text));
+        if !self.targets.is_empty() && self.kind.is_some_and(|kind| kind != ParameterKind::Reference) {
+            issues.push(problem(IssueCode::Invalid, "target", "only a parameter of type reference has targets"));
         }
     }
 
-    fn expression_problems(&self, issues: &mut Vec<Issue>) {
-        if self.expression.is_empty() {
-            let text = "the server finds the values by this FHIRPath expression: add one";
-            issues.push(problem(IssueCode::Required, "expression", text));
-        } else {
-            issues.extend(expression_problem("expression", &self.expression));
-        }
-    }
-
-    fn component_problems(&self, registry: &Registry, issues: &mut Vec<Issue>) {
-        if self.kind != ParameterKind::Composite {
-            if !self.components.is_empty() {
-                let text = "only a parameter of type composite has components";
-                issues.push(problem(IssueCode::Invalid, "component", text));
-            }
-            return;
-        }
-        if !(2..=MOST_COMPONENTS).contains(&self.components.len()) {
-            let text = format!("a composite has 2 to {MOST_COMPONENTS} components");
-            issues.push(problem(IssueCode::Value, "component", text));
-        }
-        for (index, (definition, expression)) in self.components.iter().enumerate() {
-            let place = |name: &str| format!("component[{index}].{name}");
-            match registry.kind_of(definition) {
-                None => {
-                    let text = "no search parameter has this URL: send that one first, and let it be active";
-                    issues.push(problem(IssueCode::NotFound, &place("definition"), text));
-                }
-                Some(ParameterKind::Composite | ParameterKind::Special) => {
-                    let text = "a component can be neither composite nor special";
-                    issues.push(problem(IssueCode::Value, &place("definition"), text));
-                }
-                Some(_) => {}
-            }
-            issues.extend(expression_problem(&place("expression"), expression));
-        }
+    /// The parameters of the specification, and own ones, that stand in the way.
+    fn collisions(&self, registry: &Registry, issues: &mut Vec<Issue>) {
+        let types = self.bases.iter().flat_map(|base| types_of(base));
+        let bundled = types.into_iter().find(|base| Registry::bundled().parameter(*base, &self.code).is_some());
+        // One with the same URL is what this one replaces; that it is the same resource is checked when it is written.
+        let is_other = |known: &&OwnDefinition| known.own.url != self.url && known.id != self.id;
+        let others = registry.own_parameters().filter(is_other);
+        let found = match bundled {
+            Some(base) => Some(("code", taken(base))),
+            None => others.into_iter().find_map(|other| self.collision(&other.own)),
+        };
+        issues.extend(found.map(|(place, text)| problem(IssueCode::Duplicate, place, text)));
     }
 
     /// The definition on each base, as index rows with the number `number` follow it.
     pub(super) fn definitions(&self, number: i16) -> Vec<SearchParameterDefinition> {
-        let component = |(definition, expression): &(String, String)| SearchComponent {
-            definition: definition.as_str().into(),
-            expression: expression.as_str().into(),
-        };
         let on = |base: &String| SearchParameterDefinition {
             id: number,
             base: base.as_str().into(),
             code: self.code.as_str().into(),
-            kind: self.kind.name().into(),
+            kind: self.kind.map_or("", ParameterKind::name).into(),
             url: self.url.as_str().into(),
             expression: Some(self.expression.as_str().into()),
             targets: self.targets.iter().filter(|name| *name != "Resource").map(|name| name.as_str().into()).collect(),
-            components: self.components.iter().map(component).collect(),
+            components: Vec::new(),
         };
         self.bases.iter().map(on).collect()
     }
+
+    /// The resource types that the parameter is for.
+    pub fn types(&self) -> impl Iterator<Item = ResourceType> + '_ {
+        self.bases.iter().flat_map(|base| types_of(base))
+    }
+}
+
+/// That two parameters of one type would have the same code.
+fn taken(resource_type: ResourceType) -> String {
+    format!("{resource_type} has a search parameter of this code already: choose another code")
+}
+
+/// A finding about the SearchParameter.
+pub fn problem(code: IssueCode, place: &str, text: impl Into<String>) -> Issue {
+    Issue::error(code, format!("SearchParameter.{place}"), text)
 }
 
 /// The resource types for which a base stands; none when it is no base.
@@ -168,15 +229,6 @@ pub(super) fn types_of(base: &str) -> Vec<ResourceType> {
     }
 }
 
-fn expression_problem(place: &str, text: &str) -> Option<Issue> {
-    if text.len() > MOST_EXPRESSION_BYTES {
-        let text = format!("an expression has {MOST_EXPRESSION_BYTES} bytes at most");
-        return Some(problem(IssueCode::TooLong, place, text));
-    }
-    let error = fhirpath::compile(text).err()?;
-    Some(problem(IssueCode::Invalid, place, format!("this is no FHIRPath: {error}")))
-}
-
 fn is_code(code: &str) -> bool {
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     code.len() <= 64 && code.bytes().next().is_some_and(|first| first.is_ascii_alphabetic()) && code.bytes().all(is_fit)
@@ -185,16 +237,6 @@ fn is_code(code: &str) -> bool {
 fn texts(resource: &Value, name: &str) -> Vec<String> {
     let items = resource.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn components(resource: &Value) -> Vec<(String, String)> {
-    let items = resource.get("component").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let text = |item: &Value, name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    items.iter().map(|item| (text(item, "definition"), text(item, "expression"))).collect()
-}
-
-fn problem(code: IssueCode, place: &str, text: impl Into<String>) -> Issue {
-    Issue::error(code, format!("SearchParameter.{place}"), text)
 }
 
 #[cfg(test)]
@@ -219,24 +261,26 @@ mod tests {
 
     #[test]
     fn a_definition_is_read() {
-        let own = read(&eye_colour(), Registry::bundled()).unwrap();
+        let own = read(&eye_colour(), Registry::bundled()).unwrap().unwrap();
 
-        assert!(own.is_active);
-        assert_eq!((own.code.as_str(), own.kind, own.bases.len()), ("eyes", ParameterKind::Token, 1));
+        assert_eq!((own.code.as_str(), own.kind, own.bases.len()), ("eyes", Some(ParameterKind::Token), 1));
+        let kept: Value = serde_json::from_str(&own.definition().text).unwrap();
+        assert_eq!(OwnParameter::of(&kept), own);
     }
 
     #[test]
     fn each_fault_is_told_at_its_place() {
         type Change = fn(&mut Value);
-        let cases: [(Change, &str); 8] = [
+        let cases: [(Change, &str); 9] = [
             (|it| it["type"] = json!("special"), "SearchParameter.type"),
             (|it| it["code"] = json!("a.b"), "SearchParameter.code"),
             (|it| it["code"] = json!("name"), "SearchParameter.code"),
             (|it| it["base"] = json!(["Patient", "Teapot"]), "SearchParameter.base[1]"),
             (|it| it["expression"] = Value::Null, "SearchParameter.expression"),
             (|it| it["expression"] = json!("Patient.name.where("), "SearchParameter.expression"),
-            (|it| it["type"] = json!("composite"), "SearchParameter.component"),
-            (|it| it["target"] = json!(["Teapot"]), "SearchParameter.target[0]"),
+            (|it| it["type"] = json!("composite"), "SearchParameter.type"),
+            (|it| (it["type"], it["target"]) = (json!("reference"), json!(["Teapot"])), "SearchParameter.target[0]"),
+            (|it| it["target"] = json!(["Patient"]), "SearchParameter.target"),
         ];
 
         for (change, place) in cases {
@@ -254,20 +298,46 @@ mod tests {
     }
 
     #[test]
-    fn components_must_be_known() {
-        let composite = |definition: &str| {
-            places(|it| {
-                it["type"] = json!("composite");
-                let status = "http://hl7.org/fhir/SearchParameter/Patient-active";
-                it["component"] = json!([
-                    { "definition": definition, "expression": "active" },
-                    { "definition": status, "expression": "active" },
-                ]);
-            })
+    fn only_active_ones_are_in_force_and_drafts_must_be_readable() {
+        let with = |change: fn(&mut Value)| {
+            let mut resource = eye_colour();
+            change(&mut resource);
+            read(&resource, Registry::bundled()).map(|own| own.is_some())
         };
 
-        assert_eq!(composite("http://nowhere/x")[0].0, "SearchParameter.component[0].definition");
-        assert_eq!(composite("http://hl7.org/fhir/SearchParameter/Patient-active"), []);
+        assert_eq!(with(|_| {}), Ok(true));
+        assert_eq!(with(|it| it["status"] = json!("draft")), Ok(false));
+        assert_eq!(with(|it| it["status"] = json!("retired")), Ok(false));
+        assert!(with(|it| (it["status"], it["expression"]) = (json!("draft"), json!("a..b"))).is_err());
+        assert_eq!(with(|it| (it["status"], it["expression"]) = (json!("retired"), json!("a..b"))), Ok(false));
+    }
+
+    #[test]
+    fn what_says_a_parameter_of_the_specification_again_changes_nothing() {
+        let with = |place: &str, code: &str| {
+            let mut resource = eye_colour();
+            resource["code"] = json!(code);
+            resource[place] = json!("http://hl7.org/fhir/SearchParameter/Patient-active");
+            read(&resource, Registry::bundled()).map(|own| own.is_some())
+        };
+
+        assert_eq!(with("url", "active"), Ok(false));
+        assert_eq!(with("derivedFrom", "active"), Ok(false));
+        assert_eq!(with("derivedFrom", "eyes"), Ok(true));
+        assert!(with("derivedFrom", "name").is_err());
+    }
+
+    #[test]
+    fn two_with_one_code_collide_where_their_types_meet() {
+        let own = |url: &str, code: &str, base: &str| {
+            OwnParameter::of(&json!({ "url": url, "code": code, "base": [base], "type": "token", "expression": "id" }))
+        };
+        let first = own("http://own/a", "a", "Patient");
+
+        assert_eq!(first.collision(&own("http://own/a", "b", "Group")).unwrap().0, "url");
+        assert_eq!(first.collision(&own("http://own/b", "a", "Resource")).unwrap().0, "code");
+        assert_eq!(first.collision(&own("http://own/b", "a", "Group")), None);
+        assert_eq!(first.collision(&own("http://own/b", "b", "Patient")), None);
     }
 
     #[test]

@@ -88,6 +88,7 @@ pub fn parse(
         }
     }
     include::check(&request)?;
+    request.check_pending()?;
     Ok(request)
 }
 

@@ -6,4 +6,5 @@ mod headers;
 mod packing;
 mod paging;
 mod refusals;
+mod reindex;
 mod subsets;

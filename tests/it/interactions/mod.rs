@@ -3,6 +3,7 @@
 mod batch;
 mod conditional;
 mod history;
+pub mod own_parameters;
 mod patch;
 mod races;
 mod search;

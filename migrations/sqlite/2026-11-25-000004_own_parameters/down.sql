@@ -1,0 +1,2 @@
+DROP TABLE own_parameter;
+DROP TABLE index_rules;

@@ -1,0 +1,63 @@
+//! Which own parameters a search stands on: what it finds depends on their rows.
+
+use crate::search::{
+    Condition, Criterion, Include, Parameter, ParameterKind, SearchError, SearchRequest, SortKey, Subject,
+};
+
+impl SearchRequest {
+    /// Whether what is found depends on own parameters, which may change from one moment to the next.
+    pub fn uses_own(&self) -> bool {
+        !self.own_used().is_empty()
+    }
+
+    /// Refuses a search that would find too little: resources from before the definition have no rows yet.
+    pub(in crate::search) fn check_pending(&self) -> Result<(), SearchError> {
+        match self.own_used().iter().find(|parameter| self.registry.is_pending(parameter)) {
+            Some(pending) => Err(SearchError::Pending { parameter: pending.code().to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    fn own_used(&self) -> Vec<&'static Parameter> {
+        let mut used = Vec::new();
+        if self.registry.own_parameters().next().is_none() {
+            return used;
+        }
+        self.demands.iter().for_each(|demand| of_condition(&demand.condition, &mut used));
+        self.includes.iter().for_each(|include| self.of_include(include, &mut used));
+        match self.control.sort.key {
+            SortKey::Created | SortKey::LastUpdated | SortKey::Id => {}
+        }
+        used.retain(|parameter| parameter.is_own());
+        used
+    }
+
+    fn of_include(&self, include: &Include, used: &mut Vec<&'static Parameter>) {
+        used.extend(&include.parameters);
+        if include.source.is_none() {
+            // `*` stands for every reference.
+            let all = self.registry.own_parameters().flat_map(|definition| definition.on_bases());
+            used.extend(all.filter(|parameter| parameter.kind == ParameterKind::Reference));
+        }
+    }
+}
+
+fn of_condition(condition: &Condition, used: &mut Vec<&'static Parameter>) {
+    match condition {
+        Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. }) => used.push(parameter),
+        Condition::Criterion(Criterion {
+            subject: Subject::Id | Subject::LastUpdated | Subject::Near | Subject::Text | Subject::Content,
+            ..
+        })
+        | Condition::Listed(_) => {}
+        Condition::Chain(chain) => {
+            used.push(chain.by);
+            chain.targets.iter().for_each(|(_, condition)| of_condition(condition, used));
+        }
+        Condition::Has(has) => {
+            used.push(has.by);
+            of_condition(&has.condition, used);
+        }
+        Condition::ByType(types) => types.iter().for_each(|(_, condition)| of_condition(condition, used)),
+    }
+}
