@@ -38,11 +38,36 @@ pub struct LimitSettings {
     pub bundle_bytes: usize,
     /// Most entries of a batch or transaction.
     pub bundle_entries: usize,
+    pub sort: SortSettings,
 }
 
 impl Default for LimitSettings {
     fn default() -> LimitSettings {
-        LimitSettings { resource_bytes: 4 << 20, bundle_bytes: 32 << 20, bundle_entries: 5000 }
+        LimitSettings {
+            resource_bytes: 4 << 20,
+            bundle_bytes: 32 << 20,
+            bundle_entries: 5000,
+            sort: SortSettings::default(),
+        }
+    }
+}
+
+/// How sorted searches are done. None of it changes what they find, nor in which order.
+#[derive(Clone, Copy, Debug)]
+pub struct SortSettings {
+    /// Up to so many matches are gathered and sorted; of more, the page alone is read in order.
+    pub few: usize,
+    /// After so many rows read in order, the search gathers all matches if nearly none of the rows was a match's.
+    pub steps: usize,
+    /// Rows read in order by one statement, at most; at least 1.
+    pub chunk: usize,
+    /// A page is refused when more resources of its type have been updated since the first page.
+    pub changed: usize,
+}
+
+impl Default for SortSettings {
+    fn default() -> SortSettings {
+        SortSettings { few: 5_000, steps: 20_000, chunk: 8_192, changed: 10_000 }
     }
 }
 

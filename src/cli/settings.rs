@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::Failure;
-use crate::config::{FhirSettings, LimitSettings, ServerSettings, Settings};
+use crate::config::{FhirSettings, LimitSettings, ServerSettings, Settings, SortSettings};
 
 /// The file that is read when no other is named.
 const FILE: &str = "emberwell.toml";
@@ -122,6 +122,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             resource_bytes: file.limits.resource_bytes.unwrap_or(limits.resource_bytes),
             bundle_bytes: file.limits.bundle_bytes.unwrap_or(limits.bundle_bytes),
             bundle_entries: file.limits.bundle_entries.unwrap_or(limits.bundle_entries),
+            sort: SortSettings::default(),
         },
     })
 }

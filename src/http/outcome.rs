@@ -144,6 +144,7 @@ pub fn interaction(error: &InteractionError) -> Refusal {
             Refusal::new(StatusCode::BAD_REQUEST, code, text())
         }
         E::Patch(error) => patch(error),
+        E::PagesOutdated { .. } => Refusal::new(StatusCode::GONE, IssueCode::Processing, text()),
         E::TooManyEntries { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::TooCostly, text()),
         E::Entry { index, error } => {
             let mut refusal = interaction(error);
@@ -272,6 +273,7 @@ mod tests {
             (E::Patch(PatchError::TooLarge { operation: 0, max_bytes: 1 }), 413, "too-long"),
             (E::Patch(PatchError::TooCostly { operation: 0 }), 422, "too-costly"),
             (E::Patch(PatchError::IdentityChanged("id")), 422, "business-rule"),
+            (E::PagesOutdated { most: 1 }, 410, "processing"),
             (E::TooManyEntries { entries: 2, most: 1 }, 400, "too-costly"),
             (E::Stale, 409, "transient"),
             (E::Contended, 409, "transient"),

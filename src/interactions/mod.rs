@@ -37,7 +37,7 @@ pub use delete::{ConditionalDelete, Delete};
 pub use history::{HistoryPage, history};
 pub use patch_resource::{Patch, PatchDocument};
 pub use read::{read, vread};
-pub use search::{SearchPage, search};
+pub use search::{SearchPage, SearchSettings, search};
 pub use update::{ConditionalUpdate, Precondition, Update};
 
 /// What every interaction works with.
@@ -65,6 +65,11 @@ pub trait Write: Send + 'static {
 pub const PREPARATIONS: usize = 20;
 
 impl Engine {
+    /// What a search depends on besides its request.
+    pub fn search_settings(&self) -> SearchSettings {
+        SearchSettings { zone_minutes: self.fhir.zone_minutes, bases: self.bases.clone(), sort: self.limits.sort }
+    }
+
     /// An engine over `store`, with the search parameters that are in force there.
     pub fn new(
         store: Store,
@@ -85,11 +90,10 @@ impl Engine {
     }
 
     /// Asks the database whether search parameters have changed, by this process or another, and takes the change over.
-    /// True when there was one.
-    pub fn refresh(&self) -> Result<bool, StoreError> {
+    pub fn refresh(&self) -> Result<(), StoreError> {
         let known = self.registry().generation();
         if self.store.read_one(|reader| reader.rules())? == known {
-            return Ok(false);
+            return Ok(());
         }
         let registry = Arc::new(self.store.read(|reader| self.registry_of(reader))?);
         let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +101,7 @@ impl Engine {
         if registry.generation() > current.generation() {
             *current = registry;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The search parameters that are in force in the snapshot of `reader`.
@@ -122,12 +126,21 @@ impl Engine {
         &self,
         parse: impl Fn(&Arc<Registry>) -> Result<SearchRequest, SearchError>,
     ) -> Result<SearchRequest, InteractionError> {
-        let understood = parse(&self.registry());
+        let registry = self.registry();
+        let understood = parse(&registry);
         let may_differ = match &understood {
             Ok(request) => !request.ignored.is_empty(),
             Err(error) => error.depends_on_rules(),
         };
-        Ok(if may_differ && self.refresh()? { parse(&self.registry()) } else { understood }?)
+        if may_differ {
+            self.refresh()?;
+            let present = self.registry();
+            // Whoever took the change over, this request or another at the same time.
+            if present.generation() != registry.generation() {
+                return Ok(parse(&present)?);
+            }
+        }
+        Ok(understood?)
     }
 
     /// Does `work` again, by the search parameters of then, when they were others by the time they mattered.
@@ -226,6 +239,9 @@ pub enum InteractionError {
     Search(#[from] crate::search::SearchError),
     #[error(transparent)]
     Patch(#[from] patch::PatchError),
+    /// A later page of a sorted search, after more was updated than can be put in its old place.
+    #[error("more than {most} resources were updated since the first page was read: search again")]
+    PagesOutdated { most: usize },
     /// A batch or transaction has more entries than allowed.
     #[error("the Bundle has {entries} entries; at most {most} are allowed")]
     TooManyEntries { entries: usize, most: usize },

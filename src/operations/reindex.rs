@@ -4,8 +4,8 @@
 //!
 //! Spec: R4 async.html, searchparameter.html
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -68,31 +68,48 @@ impl Reindexer {
         if self.is_at_work.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        // The thread ends when the server does: it holds the database for one slice at a time.
-        let engine = Arc::downgrade(&self.engine);
-        let at_work = AtWork(Arc::clone(&self.is_at_work));
+        let (engine, is_at_work) = (Arc::downgrade(&self.engine), Arc::clone(&self.is_at_work));
         let spawned = std::thread::Builder::new().name("reindex".to_owned()).spawn(move || {
-            let _at_work = at_work;
-            let mut job = job;
-            while job.state == JobState::Running {
-                let Some(engine) = engine.upgrade() else { return };
-                match reindex::slice(&engine, &job) {
-                    Ok(Slice::Done(now)) => job = now,
-                    // Another process is at work.
-                    Ok(Slice::Beaten(_)) => return,
-                    Err(InteractionError::Store(StoreError::Busy | StoreError::Collision)) => {
-                        drop(engine);
-                        std::thread::park_timeout(PAUSE);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, job = %job.id, "A reindex broke off");
-                        return;
-                    }
-                }
+            let mut next = Some(job);
+            while let Some(job) = next {
+                let at_work = AtWork(Arc::clone(&is_at_work));
+                let ended = advance(&engine, job);
+                drop(at_work);
+                // Another may have begun when this one was cancelled, and found the thread at work.
+                next = ended.and_then(|id| other(&engine, &id)).filter(|_| !is_at_work.swap(true, Ordering::AcqRel));
             }
         });
         spawned.map(|_| ()).map_err(|error| StoreError::Unreachable(error.to_string()))
     }
+}
+
+/// Does the slices of `job`; gives its id when there is nothing left to do here, `None` when the server has ended.
+///
+/// The database is held for one slice at a time, so that the server can end.
+fn advance(engine: &Weak<Engine>, mut job: Job) -> Option<String> {
+    while job.state == JobState::Running {
+        let held = engine.upgrade()?;
+        match reindex::slice(&held, &job) {
+            Ok(Slice::Done(now)) => job = now,
+            // Another process is at work, or it was cancelled.
+            Ok(Slice::Beaten(_)) => break,
+            Err(InteractionError::Store(StoreError::Busy | StoreError::Collision)) => {
+                drop(held);
+                std::thread::park_timeout(PAUSE);
+            }
+            Err(error) => {
+                tracing::error!(%error, job = %job.id, "A reindex broke off");
+                break;
+            }
+        }
+    }
+    Some(job.id)
+}
+
+/// The job that runs, if it is another than `id`.
+fn other(engine: &Weak<Engine>, id: &str) -> Option<Job> {
+    let running = reindex::running(&*engine.upgrade()?);
+    running.inspect_err(|error| tracing::error!(%error, "No look at the jobs")).ok()?.filter(|job| job.id != id)
 }
 
 /// Until it is dropped, the thread is there.

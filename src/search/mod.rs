@@ -21,14 +21,18 @@ mod path;
 mod query_text;
 mod registry;
 mod request;
+mod sort;
 mod words;
 
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
-pub use compile::{CompileContext, called, count, defined, matches, page, referred, referring};
+pub use compile::{
+    CompileContext, ResourceRange, Start, Walk, called, count, defined, driven, entries, matches, matching, page,
+    referred, referring, rows_of, screened, token_entries, token_texts, updated_since,
+};
 
 pub use error::SearchError;
-pub use extract::{ExtractContext, ExtractError, extract};
+pub use extract::{ExtractContext, ExtractError, extract, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;
@@ -38,6 +42,7 @@ pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
     Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position, Prefix, QuantityValue,
-    ReferenceValue, SearchRequest, Sort, SortKey, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
+    ReferenceValue, SearchRequest, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
 };
+pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

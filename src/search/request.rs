@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Words};
+use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort, Words};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -42,7 +42,7 @@ pub struct SearchRequest {
 }
 
 /// How the answer is to look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Control {
     /// Matches per page; 0 asks for the total alone.
     pub count: u32,
@@ -79,28 +79,10 @@ pub enum Summary {
     Count,
 }
 
-/// The order of the matches. Ties are broken by age.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sort {
-    pub key: SortKey,
-    pub is_descending: bool,
-}
-
-/// What matches are sorted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SortKey {
-    /// The order of creation: what the server does when the client asks for nothing.
-    #[default]
-    Created,
-    LastUpdated,
-    Id,
-}
-
-/// The match next to which a page begins, in terms of the order.
+/// The match next to which a page begins, in the order of creation or of ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub rid: i64,
-    pub updated_us: i64,
     pub id: String,
     /// The page ends before the match instead of beginning after it; it comes in reverse.
     pub is_backward: bool,
@@ -311,7 +293,8 @@ impl SearchRequest {
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
         let is_self_contained = !self.uses_own() && !self.asks_terminology();
-        is_self_contained && (self.is_count_only() || (is_total_free && self.includes.is_empty()))
+        let is_read_at_once = self.control.sort.is_by_creation_or_id() && self.includes.is_empty();
+        is_self_contained && (self.is_count_only() || (is_total_free && is_read_at_once))
     }
 }
 

@@ -25,6 +25,7 @@ mod seal;
 mod shared_read;
 mod snapshot;
 mod sqlite;
+mod standing;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ pub use rows::{
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;
+pub use standing::{SortRow, Standing, StandingContent, Target};
 pub use tx::{Locked, Put, Tx, Written};
 pub use verify::{Fingerprint, Span, StoredRow, TABLES, Table};
 

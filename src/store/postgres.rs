@@ -89,6 +89,8 @@ struct Columns {
     counts: (Vec<i16>, Vec<i64>, Vec<i64>),
     added: RowColumns,
     gone: RowColumns,
+    /// Rows of which the edge changes.
+    marked: RowColumns,
     texts: TextColumns,
 }
 
@@ -171,8 +173,11 @@ impl Columns {
             columns.changes.2.push(write.version);
             columns.changes.3.push(write.updated_us);
             columns.count(rtype, write.current_delta());
-            columns.added.push(&write.added, write.rid, rtype);
-            columns.gone.push(&write.gone, write.rid, rtype);
+            // One statement can't delete a row and insert it again.
+            let (mut added, mut gone) = (write.added.clone(), write.gone.clone());
+            columns.marked.push(&added.take_marked(&mut gone), write.rid, rtype);
+            columns.added.push(&added, write.rid, rtype);
+            columns.gone.push(&gone, write.rid, rtype);
         }
         columns.texts = text_columns(writes.iter().flat_map(|write| &write.added.texts));
         columns
@@ -328,6 +333,7 @@ impl QueryFragment<Pg> for Apply {
         }
         index_deletes(&mut out, &columns.gone)?;
         words(&mut out, &columns.gone, &columns.added)?;
+        index_marks(&mut out, &columns.marked)?;
         index_inserts(&mut out, &columns.added)?;
         text_inserts(&mut out, &columns.texts)?;
         out.push_sql(
@@ -561,6 +567,50 @@ fn words<'b>(out: &mut AstPass<'_, 'b, Pg>, gone: &'b RowColumns, added: &'b Row
         array::<Text, _>(out, &added.words.1)?;
         array::<Text, _>(out, &added.words.2)?;
         out.push_sql(") ON CONFLICT (rid) DO UPDATE SET narrative = excluded.narrative, rest = excluded.rest), ");
+    }
+    Ok(())
+}
+
+fn index_marks<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    if !rows.token.0.is_empty() {
+        out.push_sql("m1 AS (UPDATE index_token i SET edge = g.edge FROM unnest(");
+        token(out, rows)?;
+        out.push_sql(
+            ") AS g (param, code, system, rid, edge) WHERE i.param = g.param AND i.code = g.code \
+             AND i.system = g.system AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.string.0.is_empty() {
+        out.push_sql("m2 AS (UPDATE index_string i SET edge = g.edge FROM unnest(");
+        string(out, rows)?;
+        out.push_sql(
+            ") AS g (param, folded, exact, rid, edge) WHERE i.param = g.param AND i.folded = g.folded COLLATE \"C\" \
+             AND i.exact = g.exact AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.date.0.is_empty() {
+        out.push_sql("m3 AS (UPDATE index_date i SET edge = g.edge FROM unnest(");
+        date(out, rows)?;
+        out.push_sql(
+            ") AS g (param, lo_us, hi_us, rid, edge) WHERE i.param = g.param AND i.lo_us = g.lo_us \
+             AND i.hi_us = g.hi_us AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.quantity.0.is_empty() {
+        out.push_sql("m4 AS (UPDATE index_quantity i SET edge = g.edge FROM unnest(");
+        quantity(out, rows)?;
+        out.push_sql(
+            ") AS g (param, value, code, system, rid, edge) WHERE i.param = g.param AND i.value = g.value \
+             AND i.code = g.code AND i.system = g.system AND i.rid = g.rid), ",
+        );
+    }
+    if !rows.uri.0.is_empty() {
+        out.push_sql("m6 AS (UPDATE index_uri i SET edge = g.edge FROM unnest(");
+        uri(out, rows)?;
+        out.push_sql(
+            ") AS g (param, value, rid, edge) WHERE i.param = g.param AND i.value = g.value COLLATE \"C\" \
+             AND i.rid = g.rid), ",
+        );
     }
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! A statement under construction: fixed text and bound values, never mixed.
 
+use std::fmt::Write as _;
+
+use crate::store::Dialect;
+
 /// A bound value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bind {
@@ -48,6 +52,32 @@ impl Query {
     pub fn text(&mut self, value: impl Into<String>) -> &mut Query {
         self.pieces.push(Piece::Bind(Bind::Text(value.into())));
         self
+    }
+
+    /// Appends that what stands before is one of `numbers`: a single bind, however many there are.
+    pub fn among(&mut self, dialect: Dialect, numbers: &[i64]) -> &mut Query {
+        let (open, close) = match dialect {
+            Dialect::Sqlite => ('[', ']'),
+            Dialect::Postgres => ('{', '}'),
+        };
+        let mut list = String::with_capacity(2 + 8 * numbers.len());
+        list.push(open);
+        for (place, number) in numbers.iter().enumerate() {
+            let _ = write!(list, "{}{number}", if place == 0 { "" } else { "," });
+        }
+        list.push(close);
+        match dialect {
+            Dialect::Sqlite => self.sql(" IN (SELECT value FROM json_each(").text(list).sql("))"),
+            Dialect::Postgres => self.sql(" = ANY(CAST(").text(list).sql(" AS BIGINT[]))"),
+        }
+    }
+
+    /// Appends that the row `c` of `change` came after `mark` (`Reader::mark`).
+    pub fn is_after(&mut self, dialect: Dialect, mark: &str) -> &mut Query {
+        match dialect {
+            Dialect::Sqlite => self.sql("c.seq > CAST(").text(mark).sql(" AS BIGINT)"),
+            Dialect::Postgres => self.sql("NOT pg_visible_in_snapshot(c.tx, CAST(").text(mark).sql(" AS pg_snapshot))"),
+        }
     }
 
     /// Appends another statement, as a sub-query for instance.

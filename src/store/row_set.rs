@@ -3,6 +3,9 @@
 //! An update compares the rows that stand in the index with those it wants, and touches only what differs; a deletion
 //! knows what to take away. No second index by resource is needed for that, which would cost more than the rows.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use crate::store::LAST_OWN_NUMBER;
 use crate::store::rows::{
     CompositeRow, DateRow, Edge, IndexRows, PositionRow, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
@@ -187,6 +190,35 @@ impl IndexRows {
             word_texts: if has_other_words { self.word_texts.clone() } else { WordTexts::default() },
         }
     }
+}
+
+impl IndexRows {
+    /// Takes the rows that stand in `gone`, too, but for their edges out of both, and gives them: they are to be
+    /// marked anew where they are. Both normalized.
+    pub(super) fn take_marked(&mut self, gone: &mut IndexRows) -> IndexRows {
+        IndexRows {
+            tokens: take_pairs(&mut self.tokens, &mut gone.tokens, |row| (row.param, row.code, row.system)),
+            strings: take_pairs(&mut self.strings, &mut gone.strings, |row| (row.param, row.folded.clone(), row.exact)),
+            dates: take_pairs(&mut self.dates, &mut gone.dates, |row| (row.param, row.lo_us, row.hi_us)),
+            quantities: take_pairs(&mut self.quantities, &mut gone.quantities, |row| {
+                (row.param, row.value.to_bits(), row.code, row.system)
+            }),
+            uris: take_pairs(&mut self.uris, &mut gone.uris, |row| (row.param, row.value.clone())),
+            ..IndexRows::default()
+        }
+    }
+}
+
+fn take_pairs<T, K: Eq + Hash>(added: &mut Vec<T>, gone: &mut Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    if added.is_empty() || gone.is_empty() {
+        return Vec::new();
+    }
+    let standing: HashSet<K> = gone.iter().map(&key).collect();
+    let (marked, new): (Vec<T>, Vec<T>) = added.drain(..).partition(|row| standing.contains(&key(row)));
+    *added = new;
+    let kept: HashSet<K> = marked.iter().map(&key).collect();
+    gone.retain(|row| !kept.contains(&key(row)));
+    marked
 }
 
 impl QuantityRow {
@@ -380,5 +412,19 @@ mod tests {
             }
         );
         assert_eq!(gone, IndexRows { quantities: old.quantities.clone(), words: old.words, ..IndexRows::default() });
+    }
+
+    #[test]
+    fn rows_that_differ_by_their_edge_alone_are_marked_anew() {
+        let string = |folded: &str, edge| StringRow { param: 1, folded: folded.to_owned(), exact: 2, edge };
+        let rows = |strings| IndexRows { strings, ..IndexRows::default() };
+        let mut added = rows(vec![string("a", Edge::Lowest), string("b", Edge::Highest)]);
+        let mut gone = rows(vec![string("a", Edge::Both), string("c", Edge::Neither)]);
+
+        let marked = added.take_marked(&mut gone);
+
+        assert_eq!(marked, rows(vec![string("a", Edge::Lowest)]));
+        assert_eq!(added, rows(vec![string("b", Edge::Highest)]));
+        assert_eq!(gone, rows(vec![string("c", Edge::Neither)]));
     }
 }

@@ -1,11 +1,11 @@
 //! Marks of snapshots: a later page tells by one what was there when the first page was read.
 
 use diesel::RunQueryDsl;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 
-use crate::store::StoreError;
 use crate::store::reader::{Link, Reader};
-use crate::store::statement::{Value, fixed};
+use crate::store::statement::fixed;
+use crate::store::{Query, StoreError};
 
 impl Reader<'_> {
     /// A short text that stands for all that is committed now: the number of the last change on SQLite; on PostgreSQL,
@@ -21,26 +21,12 @@ impl Reader<'_> {
         })
     }
 
-    /// Id of the resource `rid`, and the instant of the version that stood at `mark`; `None` when there was none yet.
-    pub fn stood(&mut self, rid: i64, mark: &str) -> Result<Option<(String, i64)>, StoreError> {
-        let values = [Value::Integer(rid), Value::Text(mark)];
-        let found: Vec<(String, i64)> = match &mut self.link {
-            Link::Sqlite(connection) => fixed!(
-                (Text, BigInt),
-                "SELECT r.id, c.updated_us FROM resource r JOIN change c ON c.rid = r.rid \
-                 WHERE r.rid = ? AND c.seq <= CAST(? AS BIGINT) ORDER BY c.version DESC LIMIT 1",
-                &values,
-            )
-            .load(*connection)?,
-            Link::Postgres(connection) => fixed!(
-                (Text, BigInt),
-                "SELECT r.id, c.updated_us FROM resource r JOIN change c ON c.rid = r.rid \
-                 WHERE r.rid = ? AND pg_visible_in_snapshot(c.tx, CAST(? AS pg_snapshot)) \
-                 ORDER BY c.version DESC LIMIT 1",
-                &values,
-            )
-            .load(*connection)?,
-        };
-        Ok(found.into_iter().next())
+    /// Id of the resource `rid`, if that was there at `mark`, even as deleted.
+    pub fn stood(&mut self, rid: i64, mark: &str) -> Result<Option<String>, StoreError> {
+        let mut query = Query::new();
+        query.sql("SELECT r.id, r.rid FROM resource r WHERE r.rid = ").integer(rid);
+        query.sql(" AND EXISTS (SELECT 1 FROM change c WHERE c.rid = r.rid AND NOT (");
+        query.is_after(self.dialect(), mark).sql("))");
+        Ok(self.texts(&query)?.into_iter().next().map(|(id, _)| id))
     }
 }

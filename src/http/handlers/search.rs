@@ -92,8 +92,8 @@ async fn search(
             if let Some(compartment) = &compartment {
                 request.bound_by(compartment.clone());
             }
-            let search =
-                |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, engine.fhir.zone_minutes);
+            let settings = engine.search_settings();
+            let search = |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, &settings);
             let page =
                 if request.is_one_statement() { engine.store.read_one(search) } else { engine.store.read(search) }?;
             Ok((request, page))

@@ -4,7 +4,7 @@ use crate::access::Caller;
 use crate::fhir::{Issue, IssueCode, PartialDate, ResourceType};
 use crate::interactions::bundle::EntryAnswer;
 use crate::interactions::bundle::plan::{ReadConditions, Target};
-use crate::interactions::{Engine, InteractionError, history, read, search, vread};
+use crate::interactions::{Engine, InteractionError, SearchSettings, history, read, search, vread};
 use crate::search::{Compartment, Handling, ParseContext, SearchRequest, parse, parse_query_string};
 use crate::store::{HistoryRequest, HistoryScope, Reader};
 
@@ -20,7 +20,7 @@ pub(super) struct Get {
 
 enum What {
     Read(Target, ReadConditions),
-    Search(Box<SearchRequest>, i16),
+    Search(Box<SearchRequest>, SearchSettings),
     History(HistoryRequest, String),
 }
 
@@ -37,12 +37,12 @@ impl Get {
             Target::Resource(_) | Target::Version(..) => What::Read(target.clone(), conditions.clone()),
             Target::Search { resource_type, query } => {
                 let request = understood(engine, *resource_type, query)?;
-                What::Search(Box::new(request), engine.fhir.zone_minutes)
+                What::Search(Box::new(request), engine.search_settings())
             }
             Target::Compartment { center, resource_type, query } => {
                 let mut request = understood(engine, *resource_type, query)?;
                 request.bound_by(Compartment::of(center.clone(), *resource_type)?);
-                What::Search(Box::new(request), engine.fhir.zone_minutes)
+                What::Search(Box::new(request), engine.search_settings())
             }
             Target::History { key, resource_type, query } => {
                 let scope = match (key, resource_type) {
@@ -73,8 +73,8 @@ impl Get {
                 if is_known { EntryAnswer::NotModified(row) } else { EntryAnswer::Read(row) }
             }
             What::Read(..) => return Err(InteractionError::Invalid(Vec::new())),
-            What::Search(request, zone_minutes) => {
-                let page = search(reader, caller, request, *zone_minutes)?;
+            What::Search(request, settings) => {
+                let page = search(reader, caller, request, settings)?;
                 EntryAnswer::Searched { request: request.clone(), page }
             }
             What::History(request, url) => {

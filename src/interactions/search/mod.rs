@@ -3,9 +3,11 @@
 //! Spec: R4 http.html#search, search.html
 
 mod cursor;
+mod sorted;
 
 use crate::access::Caller;
 use crate::clock;
+use crate::config::SortSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
 use crate::interactions::codes::resolved;
@@ -30,16 +32,27 @@ pub struct SearchPage {
     pub total: Option<i64>,
 }
 
+/// What a search depends on besides its request.
+#[derive(Clone, Debug)]
+pub struct SearchSettings {
+    /// Minutes east of UTC, for dates that name no zone.
+    pub zone_minutes: i16,
+    /// The server's own base URLs, without a slash at the end.
+    pub bases: Vec<String>,
+    pub sort: SortSettings,
+}
+
 /// The page that `request` asks for.
 pub fn search(
     reader: &mut Reader<'_>,
     _caller: &Caller,
     request: &SearchRequest,
-    zone_minutes: i16,
+    settings: &SearchSettings,
 ) -> Result<SearchPage, InteractionError> {
     check_rules(reader, request)?;
     let request = &resolved(reader, request)?;
     let hasher = reader.hasher();
+    let zone_minutes = settings.zone_minutes;
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
         let total = reader.number(&count(request, &context))?;
@@ -47,12 +60,14 @@ pub fn search(
         return Ok(SearchPage { rows: Vec::new(), included, remarks, next: None, previous: None, total: Some(total) });
     }
     let seal = reader.seal();
-    let at = match &request.control.cursor {
-        Some(text) => Some(position(reader, Cursor::parse(text, request, &seal)?)?),
-        None => None,
-    };
+    let at = request.control.cursor.as_ref().map(|text| Cursor::parse(text, request, &seal)).transpose()?;
     let wanted = request.control.count;
-    let mut rows = reader.rows(&page(request, &context, at.as_ref(), wanted + 1))?;
+    let mut rows = if request.control.sort.is_by_creation_or_id() {
+        let position = at.as_ref().map(|at| position(reader, at)).transpose()?;
+        reader.rows(&page(request, &context, position.as_ref(), wanted + 1))?
+    } else {
+        sorted::rows(reader, request, &context, settings, at.as_ref(), wanted as usize + 1)?
+    };
     let has_more = rows.len() > wanted as usize;
     rows.truncate(wanted as usize);
     let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
@@ -70,7 +85,8 @@ pub fn search(
     {
         let mark = match &at {
             Some(at) => at.mark.clone(),
-            // Taken after the page: what was created in between may be shown, once, for no match changes its place.
+            // Of the same snapshot as the page, unless no match can change its place; what was created in between may
+            // then be shown, once.
             None => reader.mark()?,
         };
         let link = |row: &ResourceRow, is_backward| {
@@ -99,9 +115,9 @@ pub(super) fn check_rules(reader: &mut Reader<'_>, request: &SearchRequest) -> R
     Ok(())
 }
 
-/// Where the match of the cursor stood when the first page was read.
-fn position(reader: &mut Reader<'_>, cursor: Cursor) -> Result<Position, InteractionError> {
-    let Cursor { rid, is_backward, mark } = cursor;
-    let (id, updated_us) = reader.stood(rid, &mark)?.ok_or_else(foreign)?;
-    Ok(Position { rid, updated_us, id, is_backward, mark })
+/// Where the match of the cursor stands in an order that never changes.
+fn position(reader: &mut Reader<'_>, cursor: &Cursor) -> Result<Position, InteractionError> {
+    let Cursor { rid, is_backward, mark } = cursor.clone();
+    let id = reader.stood(rid, &mark)?.ok_or_else(foreign)?;
+    Ok(Position { rid, id, is_backward, mark })
 }

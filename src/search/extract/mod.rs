@@ -15,6 +15,8 @@ mod texts;
 mod tokens;
 mod words;
 
+pub(super) use references::NO_TARGET;
+
 use std::fmt::Debug;
 
 use serde_json::Value;
@@ -109,6 +111,29 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     rows.word_texts = words::texts(resource);
     rows.words = rows.word_texts.sum(context.hasher);
     Ok(rows)
+}
+
+/// What `resource` refers to by the reference parameter with the number `param`: `Type/id` of resources of this server,
+/// URLs of others. Their hashes are the targets of its index rows.
+pub fn reference_texts(resource: &Resource, param: i16, context: &ExtractContext<'_>) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut read = |element: &Element<'_>| {
+        if let Some(element) = element.unwrapped() {
+            references::each_target(&element, context, &mut |text| texts.extend(text.map(str::to_owned)));
+        }
+    };
+    let plan = context.registry.plan(resource.resource_type);
+    for entry in plan.entries.iter().filter(|entry| entry.id == param) {
+        for path in &entry.paths {
+            path.each(&resource.value, context.bases, &mut |value| {
+                read(&Element { shape: path.leaf, value_set: path.value_set, value });
+            });
+        }
+        for expression in &entry.computed {
+            computed::each(expression, resource, context, entry.id, &mut read);
+        }
+    }
+    texts
 }
 
 fn row_count(rows: &IndexRows) -> usize {

@@ -9,41 +9,47 @@ use crate::search::facet::Facet;
 use crate::store::{IndexRows, ReferenceRow};
 
 /// In place of a target: the element is there (`:missing=false`), but names nothing that can be searched for.
-const NO_TARGET: i64 = 0;
+pub(in crate::search) const NO_TARGET: i64 = 0;
 
 pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut IndexRows) {
     let Some(element) = element.unwrapped() else { return };
     if let (Shape::Reference, Some(identifier)) = (element.shape, element.value.get("identifier")) {
         tokens::index_identifier(Facet::Identifier.of(param), identifier, context, rows);
     }
-    let mut push = |target| rows.references.push(ReferenceRow { param, target });
+    each_target(&element, context, &mut |text| {
+        let target = text.map_or(NO_TARGET, |text| context.hasher.text(text));
+        rows.references.push(ReferenceRow { param, target });
+    });
+}
+
+/// Calls `each` with what the element refers to: `Type/id` of a resource of this server, or the URL of another; `None`
+/// where it is there but names nothing that can be searched for.
+pub(super) fn each_target(element: &Element<'_>, context: &ExtractContext<'_>, each: &mut dyn FnMut(Option<&str>)) {
     match element.shape {
         Shape::Reference => {
             let reference = element.text("reference").map(|text| Reference::parse(text, context.bases));
             match reference {
-                Some(Reference::Local { key, .. }) => push(context.hasher.key(&key)),
-                Some(Reference::Absolute(url)) => push(context.hasher.text(without_version(url))),
-                Some(Reference::Urn(urn)) => push(context.hasher.text(urn)),
+                Some(Reference::Local { key, .. }) => each(Some(&key.to_string())),
+                Some(Reference::Absolute(url)) => each(Some(without_version(url))),
+                Some(Reference::Urn(urn)) => each(Some(urn)),
                 // By what else it says (an identifier, a display, something contained) no target is found.
-                Some(Reference::Contained(_) | Reference::Conditional { .. } | Reference::Malformed) => push(NO_TARGET),
-                None if ["identifier", "display"].iter().any(|name| element.value.get(name).is_some()) => {
-                    push(NO_TARGET)
-                }
+                Some(Reference::Contained(_) | Reference::Conditional { .. } | Reference::Malformed) => each(None),
+                None if ["identifier", "display"].iter().any(|name| element.value.get(name).is_some()) => each(None),
                 None => {}
             }
         }
         Shape::Canonical | Shape::Uri => {
             let Some(text) = element.value.as_str().filter(|text| !text.starts_with('#')) else { return };
-            push(target_of_url(text, context));
+            url_target(text, context, each);
             if let Some((url, _)) = text.split_once('|') {
-                push(target_of_url(url, context));
+                url_target(url, context, each);
             }
         }
         Shape::Resource => {
             let name = element.text("resourceType").and_then(|name| ResourceType::parse(name).ok());
             let id = element.text("id").and_then(|id| Id::parse(id).ok());
             if let (Some(resource_type), Some(id)) = (name, id) {
-                push(context.hasher.key(&ResourceKey { resource_type, id }));
+                each(Some(&ResourceKey { resource_type, id }.to_string()));
             }
         }
         _ => {}
@@ -63,10 +69,10 @@ pub(super) fn index_compartment(element: &Element<'_>, context: &ExtractContext<
 }
 
 /// A URL under one of the server's own bases is the resource there, as a search for it would say.
-fn target_of_url(url: &str, context: &ExtractContext<'_>) -> i64 {
+fn url_target(url: &str, context: &ExtractContext<'_>, each: &mut dyn FnMut(Option<&str>)) {
     match Reference::parse(url, context.bases) {
-        Reference::Local { key, .. } => context.hasher.key(&key),
-        _ => context.hasher.text(url),
+        Reference::Local { key, .. } => each(Some(&key.to_string())),
+        _ => each(Some(url)),
     }
 }
 

@@ -85,10 +85,12 @@ impl Writer<'_> {
         }
         let (hasher, param) = (self.context.hasher, self.param);
         let system = system.map_or(0, |system| hasher.text(system));
-        let mut row = TokenRow { param, code: 0, system, edge: Edge::Both };
+        // Sorted is by codes: what has none is not sorted by.
+        let mut row = TokenRow { param, code: 0, system, edge: Edge::Neither };
         if let Some(code) = code {
             let text = fold_code(code);
             row.code = hasher.text(&text);
+            row.edge = Edge::Both;
             self.rows.texts.push(TokenText { param, code: row.code, text: cut(&text) });
         }
         self.rows.tokens.push(row);

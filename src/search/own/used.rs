@@ -1,7 +1,7 @@
 //! Which own parameters a search stands on: what it finds depends on their rows.
 
 use crate::search::{
-    Condition, Criterion, Include, Parameter, ParameterKind, SearchError, SearchRequest, SortKey, Subject,
+    Condition, Criterion, Include, Parameter, ParameterKind, SearchError, SearchRequest, SortBy, Subject,
 };
 
 impl SearchRequest {
@@ -25,9 +25,7 @@ impl SearchRequest {
         }
         self.demands.iter().for_each(|demand| of_condition(&demand.condition, &mut used));
         self.includes.iter().for_each(|include| self.of_include(include, &mut used));
-        match self.control.sort.key {
-            SortKey::Created | SortKey::LastUpdated | SortKey::Id => {}
-        }
+        self.control.sort.keys.iter().for_each(|key| of_sort(&key.by, &mut used));
         used.retain(|parameter| parameter.is_own());
         used
     }
@@ -38,6 +36,17 @@ impl SearchRequest {
             // `*` stands for every reference.
             let all = self.registry.own_parameters().flat_map(|definition| definition.on_bases());
             used.extend(all.filter(|parameter| parameter.kind == ParameterKind::Reference));
+        }
+    }
+}
+
+fn of_sort(by: &SortBy, used: &mut Vec<&'static Parameter>) {
+    match by {
+        SortBy::Id | SortBy::LastUpdated => {}
+        SortBy::Index(parameters) => used.extend(parameters),
+        SortBy::Linked(link) => {
+            used.extend(&link.by);
+            of_sort(&link.then, used);
         }
     }
 }

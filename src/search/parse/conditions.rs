@@ -16,7 +16,7 @@ use crate::search::{
 /// So many references may lie between a resource and what decides about it.
 const MAX_DEPTH: usize = 8;
 /// A chain that names no type asks each that the reference may point to, so many at most.
-const MAX_TARGETS: usize = 16;
+pub(super) const MAX_TARGETS: usize = 16;
 
 /// The reading of one query's parameters.
 pub(super) struct Work<'a> {
@@ -176,7 +176,7 @@ impl Work<'_> {
 }
 
 /// A parameter name as errors repeat it.
-fn cut(name: &str) -> String {
+pub(super) fn cut(name: &str) -> String {
     name.chars().take(80).collect()
 }
 
@@ -187,7 +187,7 @@ fn is_common(name: &str, registry: &Registry) -> bool {
 }
 
 /// The reference parameter `code`, through which a chain or `_has` goes.
-fn reference(
+pub(super) fn reference(
     of: Option<ResourceType>,
     code: &str,
     whole: &str,
@@ -225,7 +225,11 @@ fn listed(modifier: Option<&str>, parts: &[&str]) -> Result<Condition, SearchErr
 }
 
 /// What `code` names; refuses what has no rows in the index.
-fn subject(resource_type: Option<ResourceType>, code: &str, registry: &Registry) -> Result<Subject, SearchError> {
+pub(super) fn subject(
+    resource_type: Option<ResourceType>,
+    code: &str,
+    registry: &Registry,
+) -> Result<Subject, SearchError> {
     match code {
         "_id" => return Ok(Subject::Id),
         "_lastUpdated" => return Ok(Subject::LastUpdated),

@@ -5,7 +5,7 @@
 use crate::fhir::ResourceType;
 use crate::search::parse::ParseContext;
 use crate::search::query_text::split;
-use crate::search::{Include, MAX_COUNT, SearchError, SearchRequest, Sort, SortKey, Summary, Total};
+use crate::search::{Include, MAX_COUNT, SearchError, SearchRequest, Summary, Total};
 
 /// The types that `_type` names, as far as they are any.
 pub(super) fn types(value: &str) -> Vec<ResourceType> {
@@ -115,15 +115,8 @@ pub(super) fn read<'a>(
                 }
             }
         }
-        "_sort" => {
-            let (is_descending, key) = value.strip_prefix('-').map_or((false, value), |key| (true, key));
-            let key = match key {
-                "_lastUpdated" => SortKey::LastUpdated,
-                "_id" => SortKey::Id,
-                _ => return Err(unsupported("sorting by anything but one of _id, -_id, _lastUpdated, -_lastUpdated")),
-            };
-            control.sort = Sort { key, is_descending };
-        }
+        // Read when all types are known.
+        "_sort" => {}
         "_type" => {
             if request.resource_type.is_some() {
                 return Err(bad("the address names the type already; leave it out"));

@@ -5,6 +5,7 @@
 mod conditions;
 mod control;
 mod modifiers;
+mod sort;
 mod values;
 
 use std::sync::Arc;
@@ -87,6 +88,9 @@ pub fn parse(
             }
         }
     }
+    if let Some((_, value)) = query.iter().find(|(name, _)| name == "_sort") {
+        request.control.sort = sort::read(&scope, value, context.registry)?;
+    }
     include::check(&request)?;
     request.check_pending()?;
     Ok(request)
@@ -143,7 +147,7 @@ fn distance(left: &str, right: &str) -> usize {
 mod tests {
     use super::*;
     use crate::search::{
-        CodeQuery, Condition, ReferenceValue, Registry, SortKey, TokenValue, Total, Values, parse_query_string,
+        CodeQuery, Condition, ReferenceValue, Registry, SortBy, TokenValue, Total, Values, parse_query_string,
     };
 
     const BASE: &str = "http://here/fhir";
@@ -326,7 +330,30 @@ mod tests {
             ("Patient", "_count=-1", "give a whole number from 0"),
             ("Patient", "_count=1&_count=2", "'_count' may be given only once"),
             ("Patient", "_summary=yes", "give true, false, text, data or count"),
-            ("Patient", "_sort=name", "sorting by anything but"),
+            (
+                "Patient",
+                "_sort=nmae",
+                "'_sort' is not valid: 'nmae' is not a search parameter of Patient; did you mean 'name'?",
+            ),
+            ("Patient", "_sort=name&_sort=gender", "'_sort' may be given only once"),
+            ("Patient", "_sort=name,", "give names of search parameters, separated by commas"),
+            ("Patient", "_sort=_id,teapot", "'teapot' is not a search parameter of Patient"),
+            ("Patient", "_sort=name:exact", "'name' takes no modifier here"),
+            ("Patient", "_sort=_text", "'_text' has no values that resources could be sorted by"),
+            ("Patient", "_sort=name,name,name,name,name,name,name,name,name", "more than 8 keys"),
+            ("Location", "_sort=near", "'_sort'"),
+            ("Observation", "_sort=code-value-quantity", "'code-value-quantity' has no order"),
+            ("Observation", "_sort=code.name", "'code' is no reference"),
+            (
+                "Observation",
+                "_sort=subject:Practitioner.name",
+                "after 'subject:' comes a resource type that it refers to",
+            ),
+            ("Observation", "_sort=subject.teapot", "'teapot' is not a search parameter of Device"),
+            ("Provenance", "_sort=target.name", "refers to many types: name one"),
+            ("", "_sort=name", "'name' is not a search parameter of a search over all types"),
+            ("", "_type=Patient,Observation&_sort=name", "'name' is not a search parameter of Observation"),
+            ("", "_type=Group,NamingSystem&_sort=value", "'value' is not of the same kind for all types"),
             ("Patient", "_type=Patient", "leave it out"),
             ("", "_type=Teapot", "give names of resource types"),
         ];
@@ -358,11 +385,38 @@ mod tests {
         let request = request.unwrap();
         assert_eq!((request.control.count, request.control.total), (MAX_COUNT, Some(Total::None)));
         assert_eq!((request.control.summary, request.control.elements.len()), (Summary::Data, 2));
-        assert_eq!((request.control.sort.key, request.control.sort.is_descending), (SortKey::LastUpdated, true));
+        let sort = &request.control.sort.keys[0];
+        assert!(matches!(sort.by, SortBy::LastUpdated) && sort.is_descending);
         assert_eq!(request.used[0], ("_count".to_owned(), "1000".to_owned()));
         assert!(request.used.iter().all(|(name, _)| name != "_format"));
         assert!(strict("Patient", "_count=0").unwrap().is_count_only());
         assert_eq!(strict("Patient", "_count=99999999999999999999").unwrap().control.count, MAX_COUNT);
+    }
+
+    #[test]
+    fn sort_keys_name_parameters_and_may_go_through_references() {
+        let keys = |type_name: &str, query: &str| {
+            let keys = strict(type_name, query).unwrap().control.sort.keys;
+            let name = |by: &SortBy| match by {
+                SortBy::Id => "_id".to_owned(),
+                SortBy::LastUpdated => "_lastUpdated".to_owned(),
+                SortBy::Index(parameters) => format!("{}x{}", parameters[0].code(), parameters.len()),
+                SortBy::Linked(link) => format!("{}->{:?}", link.by[0].code(), link.targets),
+            };
+            keys.iter().map(|key| (key.is_descending, name(&key.by))).collect::<Vec<_>>()
+        };
+        let up = |name: &str| (false, name.to_owned());
+
+        assert_eq!(keys("Patient", "_sort=family,-birthdate"), [up("familyx1"), (true, "birthdatex1".to_owned())]);
+        assert_eq!(keys("Patient", "_sort=-_id,family"), [(true, "_id".to_owned())]);
+        assert_eq!(keys("", "_sort=_tag,_id,_lastUpdated"), [up("_tagx1"), up("_id"), up("_lastUpdated")]);
+        assert_eq!(keys("", "_type=Patient,Practitioner&_sort=family"), [up("familyx2")]);
+        assert_eq!(keys("", "_type=Patient,Practitioner&_sort=_tag"), [up("_tagx1")]);
+        let family = keys("Observation", "_sort=subject.family");
+        assert!(family[0].1.starts_with("subject->[") && family[0].1.contains("Patient"), "{family:?}");
+        assert!(!family[0].1.contains("Location"), "{family:?}");
+        assert_eq!(keys("Observation", "_sort=subject:Patient.family").len(), 1);
+        assert_eq!(keys("Observation", "_sort=patient.organization.name").len(), 1);
     }
 
     #[test]

@@ -21,7 +21,7 @@ const WRITERS: usize = 16;
 const INCREMENTS: usize = 100;
 
 /// Runs the futures together.
-async fn together<T: 'static>(work: Vec<impl Future<Output = T> + 'static>) -> Vec<T> {
+pub async fn together<T: 'static>(work: Vec<impl Future<Output = T> + 'static>) -> Vec<T> {
     let running: Vec<_> = work.into_iter().map(actix_web::rt::spawn).collect();
     let mut done = Vec::with_capacity(running.len());
     for one in running {

@@ -33,11 +33,17 @@ pub fn run(database: Database, behaviour: impl AsyncFn(&TestServer)) {
 impl TestServer {
     /// Starts a server with an empty database; `None` when the database can't be had here.
     pub async fn start(database: Database) -> Option<TestServer> {
+        TestServer::start_with(database, |_| {}).await
+    }
+
+    /// As `start`, with the settings that `change` changes.
+    pub async fn start_with(database: Database, change: impl FnOnce(&mut Settings)) -> Option<TestServer> {
         let home = Home::make(database)?;
         let mut settings = Settings::default();
         settings.server.listen = "127.0.0.1:0".to_owned();
         settings.server.database = home.address.clone();
         settings.server.open = true;
+        change(&mut settings);
         let running = start(settings).await.unwrap();
         let url = running.url.clone();
         Some(TestServer { base: format!("{url}/fhir"), url, client: client(), running, home })

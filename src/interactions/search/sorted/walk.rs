@@ -1,0 +1,259 @@
+//! Reading the matches in the order of the first key's table.
+//!
+//! Spec: R4 search.html#sort
+
+use std::collections::{HashMap, HashSet};
+
+use crate::interactions::InteractionError;
+use crate::interactions::search::sorted::Sorted;
+use crate::interactions::search::sorted::best::Best;
+use crate::search::{
+    Parameter, ParameterKind, Place, ResourceRange, SortValue, Start, Walk, entries, matching, screened, token_entries,
+    token_texts,
+};
+use crate::store::SortRow;
+
+/// So many codes are looked up by one statement at first, and at most.
+const FIRST_CODES: usize = 4;
+const MOST_CODES: usize = 64;
+/// A walk that finds one match among so many resources is no better than gathering all.
+const SPARSE: usize = 100;
+
+/// How far a walk has come.
+#[derive(Default)]
+struct Steps {
+    seen: usize,
+    found: usize,
+}
+
+impl<'s> Sorted<'s, '_, '_> {
+    /// Fills `best`, in which what has changed is already; `None` when too little of what is read matches.
+    pub(super) fn walk<'a>(&mut self, walk: Walk, mut best: Best<'a>) -> Result<Option<Best<'a>>, InteractionError> {
+        let is_backward = best.order.is_backward;
+        let first = best.after().map(|after| after.values.first().cloned().flatten());
+        let mut steps = Steps::default();
+        let is_instant = matches!(walk, Walk::LastUpdated(_));
+        // What has no value comes last, and first on the way back.
+        if is_backward && !matches!(first, Some(Some(_))) && !is_instant {
+            let after = best.after().map(|after| after.rid);
+            match self.missing(after, best, &mut steps)? {
+                Ended::Full(best) => return Ok(Some(best)),
+                Ended::GivenUp => return Ok(None),
+                Ended::AtEnd(rest) => best = rest,
+            }
+        }
+        let start = match (&first, best.order.keys) {
+            (Some(Some(value)), [_]) => Some(Start::After(value.clone(), best.after().map_or(0, |after| after.rid))),
+            (Some(Some(value)), _) => Some(Start::At(value.clone())),
+            (Some(None), _) if !is_backward => None,
+            _ => Some(Start::Edge),
+        };
+        if let Some(start) = start {
+            match self.present(walk, start, best, &mut steps)? {
+                Ended::Full(best) => return Ok(Some(best)),
+                Ended::GivenUp => return Ok(None),
+                Ended::AtEnd(rest) => best = rest,
+            }
+        }
+        if is_backward || is_instant {
+            return Ok(Some(best));
+        }
+        let after = best.after().filter(|_| matches!(first, Some(None))).map(|after| after.rid);
+        match self.missing(after, best, &mut steps)? {
+            Ended::Full(best) | Ended::AtEnd(best) => Ok(Some(best)),
+            Ended::GivenUp => Ok(None),
+        }
+    }
+
+    fn present<'a>(
+        &mut self,
+        walk: Walk,
+        mut start: Start,
+        mut best: Best<'a>,
+        steps: &mut Steps,
+    ) -> Result<Ended<'a>, InteractionError> {
+        let is_single = best.order.keys.len() == 1;
+        let mut chunk = self.first_chunk(&best);
+        loop {
+            let places = self.chunk(walk, &start, chunk, &best)?;
+            let is_end = places.len() < chunk;
+            let last = places.last().cloned();
+            let rids: Vec<i64> = places.iter().map(|place| place.rid).collect();
+            let matches = self.matches(walk, &rids)?;
+            steps.seen += places.len();
+            steps.found += matches.len();
+            if is_single {
+                let places = places.into_iter().filter(|place| matches.contains(&place.rid));
+                places.for_each(|place| best.push(place));
+            } else {
+                let rids: Vec<i64> = rids.into_iter().filter(|rid| matches.contains(rid)).collect();
+                best = self.gathered(&rids, best)?;
+            }
+            let Some(last) = last.filter(|_| !is_end) else { return Ok(Ended::AtEnd(best)) };
+            let Some(Some(value)) = last.values.first() else { return Ok(Ended::AtEnd(best)) };
+            // Among equal values the next keys decide: all of them must have been seen.
+            let is_full = if is_single { best.is_full_up_to(&last) } else { best.is_full_before(value) };
+            if is_full {
+                return Ok(Ended::Full(best));
+            }
+            if steps.seen > self.settings.sort.steps && steps.found * SPARSE < steps.seen {
+                return Ok(Ended::GivenUp);
+            }
+            start = Start::After(value.clone(), last.rid);
+            chunk = self.next_chunk(chunk);
+        }
+    }
+
+    /// What has no value for the first key: looked for among all matches, in the order of their numbers.
+    fn missing<'a>(
+        &mut self,
+        mut after: Option<i64>,
+        mut best: Best<'a>,
+        steps: &mut Steps,
+    ) -> Result<Ended<'a>, InteractionError> {
+        let [only] = best.order.keys else { return Ok(Ended::GivenUp) };
+        let is_descending = only.is_descending != best.order.is_backward;
+        let mut chunk = self.first_chunk(&best);
+        loop {
+            let range = ResourceRange::Next { after, is_descending, unchanged_since: self.mark, limit: chunk };
+            let rids = self.reader.numbers(&matching(self.request, self.context, range))?;
+            steps.seen += rids.len();
+            for place in self.keys.places(self.reader, &rids)? {
+                if place.values == [None] {
+                    best.push(place);
+                }
+            }
+            let Some(last) = rids.last().filter(|_| rids.len() == chunk) else { return Ok(Ended::AtEnd(best)) };
+            if best.is_full_up_to(&Place { values: vec![None], rid: *last }) {
+                return Ok(Ended::Full(best));
+            }
+            after = Some(*last);
+            chunk = self.next_chunk(chunk);
+        }
+    }
+
+    fn first_chunk(&self, best: &Best<'_>) -> usize {
+        let spare = if self.has_conditions() { 4 } else { 1 };
+        (best.limit() * spare).min(self.settings.sort.chunk)
+    }
+
+    fn next_chunk(&self, chunk: usize) -> usize {
+        (chunk * 4).min(self.settings.sort.chunk)
+    }
+
+    /// Which of the resources match and have not changed since the first page.
+    fn matches(&mut self, walk: Walk, rids: &[i64]) -> Result<HashSet<i64>, InteractionError> {
+        let is_only = walk.is_only_of(self.request.resource_type);
+        let is_known = self.mark.is_none() && !self.has_conditions() && is_only;
+        if is_known || rids.is_empty() {
+            return Ok(rids.iter().copied().collect());
+        }
+        let matches = self.reader.numbers(&screened(self.request, self.context, rids, self.mark))?;
+        Ok(matches.into_iter().collect())
+    }
+
+    /// The next rows of the table, with the first value only.
+    fn chunk(
+        &mut self,
+        walk: Walk,
+        start: &Start,
+        limit: usize,
+        best: &Best<'_>,
+    ) -> Result<Vec<Place>, InteractionError> {
+        let is_highest = best.order.keys[0].is_descending;
+        let is_descending = is_highest != best.order.is_backward;
+        match walk {
+            Walk::Parameter(parameter) if parameter.kind == ParameterKind::Token => {
+                self.tokens(parameter, is_highest, is_descending, start, limit)
+            }
+            _ => {
+                let rows = self.reader.sort_rows(&entries(walk, is_highest, is_descending, start, limit))?;
+                let value = |row: &SortRow| match walk {
+                    Walk::LastUpdated(_) => SortValue::Instant(row.low),
+                    Walk::Parameter(parameter) => match parameter.kind {
+                        ParameterKind::Date => SortValue::Span(row.low, row.high),
+                        ParameterKind::Number | ParameterKind::Quantity => {
+                            SortValue::Number(row.value, [row.low, row.high])
+                        }
+                        _ => SortValue::Text(row.text.clone(), [row.low, row.high]),
+                    },
+                };
+                Ok(rows.iter().map(|row| Place { values: vec![Some(value(row))], rid: row.rid }).collect())
+            }
+        }
+    }
+
+    /// Tokens stand under hashes of their codes: the codes are read in order of their texts, the rows of some codes
+    /// at a time.
+    fn tokens(
+        &mut self,
+        parameter: &'static Parameter,
+        is_highest: bool,
+        is_descending: bool,
+        start: &Start,
+        limit: usize,
+    ) -> Result<Vec<Place>, InteractionError> {
+        let mut places: Vec<Place> = Vec::new();
+        let mut first_text = None;
+        let mut after: Option<(String, i64)> = None;
+        match start {
+            Start::Edge => {}
+            Start::At(value) => first_text = text_of(value).map(|(text, _)| text),
+            Start::After(value, rid) => {
+                if let Some((text, [code, system])) = text_of(value) {
+                    let query =
+                        token_entries(parameter, is_highest, is_descending, &[(code, Some((system, *rid)))], limit);
+                    for row in self.reader.sort_rows(&query)? {
+                        let value = SortValue::Text(text.to_owned(), [row.low, row.high]);
+                        places.push(Place { values: vec![Some(value)], rid: row.rid });
+                    }
+                    after = Some((text.to_owned(), code));
+                }
+            }
+        }
+        let mut count = FIRST_CODES;
+        while places.len() < limit {
+            let last = after.as_ref().map(|(text, code)| (text.as_str(), *code));
+            let texts = self.reader.texts(&token_texts(parameter, is_descending, first_text, last, count))?;
+            let codes: Vec<(i64, Option<(i64, i64)>)> = texts.iter().map(|(_, code)| (*code, None)).collect();
+            if codes.is_empty() {
+                break;
+            }
+            let wanted = limit - places.len();
+            let rows = self.reader.sort_rows(&token_entries(parameter, is_highest, is_descending, &codes, wanted))?;
+            let ranks: HashMap<i64, usize> = codes.iter().enumerate().map(|(rank, (code, _))| (*code, rank)).collect();
+            let rank = |code: i64| ranks.get(&code).copied().unwrap_or(usize::MAX);
+            let mut some: Vec<(usize, Place)> = rows
+                .into_iter()
+                .filter_map(|row| {
+                    let rank = rank(row.low);
+                    let (text, _) = texts.get(rank)?;
+                    let value = SortValue::Text(text.clone(), [row.low, row.high]);
+                    Some((rank, Place { values: vec![Some(value)], rid: row.rid }))
+                })
+                .collect();
+            // The rows of one code come in order, but not the codes.
+            some.sort_by_key(|(rank, _)| *rank);
+            places.extend(some.into_iter().map(|(_, place)| place));
+            after = texts.into_iter().next_back();
+            count = (count * 4).min(MOST_CODES);
+        }
+        places.truncate(limit);
+        Ok(places)
+    }
+}
+
+enum Ended<'a> {
+    /// The page is full.
+    Full(Best<'a>),
+    /// There are no more.
+    AtEnd(Best<'a>),
+    GivenUp,
+}
+
+fn text_of(value: &SortValue) -> Option<(&str, [i64; 2])> {
+    match value {
+        SortValue::Text(text, writing) => Some((text, *writing)),
+        _ => None,
+    }
+}

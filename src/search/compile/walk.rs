@@ -1,0 +1,208 @@
+//! Statements that read the rows of a table in the order of their values, so that a page costs what it holds.
+//!
+//! Columns as of `store::SortRow`.
+//!
+//! Spec: R4 search.html#sort
+
+use crate::fhir::ResourceType;
+use crate::search::compile::write::separated;
+use crate::search::{Parameter, ParameterKind, SortBy, SortKey, SortValue};
+use crate::store::Query;
+
+/// Where the reading of a table begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Start {
+    /// At its end, in the direction of the walk.
+    Edge,
+    /// At this value, and all rows that have it.
+    At(SortValue),
+    /// After the row of this value that belongs to this resource.
+    After(SortValue, i64),
+}
+
+/// A table that is in the order of a key.
+#[derive(Clone, Copy, Debug)]
+pub enum Walk {
+    Parameter(&'static Parameter),
+    /// Of this type, or of all.
+    LastUpdated(Option<ResourceType>),
+}
+
+impl Walk {
+    /// The table for the first key of a search of `resource_type`; `None` when there is none.
+    pub fn of(key: &SortKey, resource_type: Option<ResourceType>) -> Option<Walk> {
+        match &key.by {
+            SortBy::LastUpdated => Some(Walk::LastUpdated(resource_type)),
+            SortBy::Index(parameters) => match parameters.as_slice() {
+                [only] if only.kind != ParameterKind::Reference => Some(Walk::Parameter(only)),
+                _ => None,
+            },
+            SortBy::Id | SortBy::Linked(_) => None,
+        }
+    }
+
+    /// Whether all its rows belong to resources of this type.
+    pub fn is_only_of(self, resource_type: Option<ResourceType>) -> bool {
+        match (self, resource_type) {
+            (_, None) => false,
+            // Parameters of `Resource` share one number.
+            (Walk::Parameter(parameter), Some(only)) => *parameter.definition.base == *only.name(),
+            (Walk::LastUpdated(of), Some(only)) => of == Some(only),
+        }
+    }
+}
+
+/// The next `limit` rows. `is_highest` reads the highest value of each resource instead of the lowest, `is_descending`
+/// from high to low. Of tokens: see [`token_texts`].
+pub fn entries(walk: Walk, is_highest: bool, is_descending: bool, start: &Start, limit: usize) -> Query {
+    let mut query = Query::new();
+    let (order, columns) = match walk {
+        Walk::LastUpdated(resource_type) => last_updated(resource_type, &mut query),
+        Walk::Parameter(parameter) => {
+            let (table, order, columns) = match parameter.kind {
+                ParameterKind::String => (STRINGS, ["i.folded", "i.exact", ""], 2),
+                ParameterKind::Date => (DATES, ["i.lo_us", "i.hi_us", ""], 2),
+                ParameterKind::Number | ParameterKind::Quantity => (QUANTITIES, ["i.value", "i.code", "i.system"], 3),
+                _ => (URIS, ["i.value", "", ""], 1),
+            };
+            query.sql(table).integer(i64::from(parameter.id()));
+            edge(is_highest, &mut query);
+            ([order[0], order[1], order[2], "i.rid"], columns)
+        }
+    };
+    let order: Vec<&'static str> = order[..columns].iter().chain(&order[3..]).copied().collect();
+    let (above, descending) = if is_descending { (" < ", " DESC") } else { (" > ", "") };
+    match start {
+        Start::Edge => {}
+        Start::At(value) => {
+            let above = if is_descending { " <= " } else { " >= " };
+            match value {
+                SortValue::Span(first, end) => {
+                    query.sql(" AND (i.lo_us, i.hi_us)").sql(above);
+                    query.sql("(").integer(*first).sql(", ").integer(*end).sql(")");
+                }
+                _ => {
+                    query.sql(" AND ").sql(order[0]).sql(above);
+                    first(value, &mut query);
+                }
+            }
+        }
+        Start::After(value, rid) => {
+            query.sql(" AND (");
+            columns_of(&order, "", &mut query);
+            query.sql(")").sql(above).sql("(");
+            first(value, &mut query);
+            match value {
+                SortValue::Text(_, writing) if columns == 2 => query.sql(", ").integer(writing[0]),
+                SortValue::Span(_, end) => query.sql(", ").integer(*end),
+                SortValue::Number(_, writing) => query.sql(", ").integer(writing[0]).sql(", ").integer(writing[1]),
+                SortValue::Text(..) | SortValue::Instant(_) => &mut query,
+            };
+            query.sql(", ").integer(*rid).sql(")");
+        }
+    }
+    query.sql(" ORDER BY ");
+    columns_of(&order, descending, &mut query);
+    query.sql(" LIMIT ").integer(limit as i64);
+    query
+}
+
+const STRINGS: &str = "SELECT i.folded, i.exact, CAST(0 AS BIGINT), CAST(0 AS DOUBLE PRECISION), i.rid \
+     FROM index_string i WHERE i.param = ";
+const DATES: &str = "SELECT CAST('' AS TEXT), i.lo_us, i.hi_us, CAST(0 AS DOUBLE PRECISION), i.rid \
+     FROM index_date i WHERE i.param = ";
+const QUANTITIES: &str = "SELECT CAST('' AS TEXT), i.code, i.system, i.value, i.rid \
+     FROM index_quantity i WHERE i.param = ";
+const URIS: &str = "SELECT i.value, CAST(0 AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS DOUBLE PRECISION), i.rid \
+     FROM index_uri i WHERE i.param = ";
+const INSTANTS_OF_TYPE: &str = "SELECT CAST('' AS TEXT), r.updated_us, CAST(0 AS BIGINT), \
+     CAST(0 AS DOUBLE PRECISION), r.rid FROM resource r WHERE r.method <> 2 AND r.rtype = ";
+/// Instants of all types stand in order in the change log only.
+const INSTANTS: &str = "SELECT CAST('' AS TEXT), c.updated_us, CAST(0 AS BIGINT), \
+     CAST(0 AS DOUBLE PRECISION), c.rid FROM change c CROSS JOIN resource r \
+     WHERE r.rid = c.rid AND r.version = c.version AND r.method <> 2";
+
+fn last_updated(resource_type: Option<ResourceType>, query: &mut Query) -> ([&'static str; 4], usize) {
+    match resource_type {
+        Some(only) => {
+            query.sql(INSTANTS_OF_TYPE).integer(i64::from(only.code()));
+            (["r.updated_us", "", "", "r.rid"], 1)
+        }
+        None => {
+            query.sql(INSTANTS);
+            (["c.updated_us", "", "", "c.rid"], 1)
+        }
+    }
+}
+
+/// The row that a resource is sorted by, see `store::Edge`.
+fn edge(is_highest: bool, query: &mut Query) {
+    query.sql(if is_highest { " AND i.edge IN (0, 2)" } else { " AND i.edge IN (0, 1)" });
+}
+
+fn first(value: &SortValue, query: &mut Query) {
+    match value {
+        SortValue::Text(text, _) => query.text(&**text),
+        SortValue::Span(first, _) | SortValue::Instant(first) => query.integer(*first),
+        SortValue::Number(number, _) => query.real(*number),
+    };
+}
+
+/// The columns between commas, with `after` behind each.
+fn columns_of(columns: &[&'static str], after: &'static str, query: &mut Query) {
+    separated(query, columns, ", ", |query, column| {
+        query.sql(column).sql(after);
+    });
+}
+
+/// The next `limit` texts of the tokens of a parameter, with their hashes: `after` one of them, or from the text `at` on.
+pub fn token_texts(
+    parameter: &Parameter,
+    is_descending: bool,
+    at: Option<&str>,
+    after: Option<(&str, i64)>,
+    limit: usize,
+) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT x.text, x.code FROM token_text x WHERE x.param = ").integer(i64::from(parameter.id()));
+    if let Some(at) = at {
+        query.sql(if is_descending { " AND x.text <= " } else { " AND x.text >= " }).text(at);
+    }
+    if let Some((text, code)) = after {
+        query.sql(if is_descending { " AND (x.text, x.code) < (" } else { " AND (x.text, x.code) > (" });
+        query.text(text).sql(", ").integer(code).sql(")");
+    }
+    query.sql(if is_descending {
+        " ORDER BY x.text DESC, x.code DESC LIMIT "
+    } else {
+        " ORDER BY x.text, x.code LIMIT "
+    });
+    query.integer(limit as i64);
+    query
+}
+
+/// For each of `codes` the first `limit` rows of the token, `after` a system and a resource if it goes with the code.
+/// `low` is the code and `high` the system; the text is empty.
+pub fn token_entries(
+    parameter: &Parameter,
+    is_highest: bool,
+    is_descending: bool,
+    codes: &[(i64, Option<(i64, i64)>)],
+    limit: usize,
+) -> Query {
+    let mut query = Query::new();
+    for (place, (code, after)) in codes.iter().enumerate() {
+        query.sql(if place == 0 { "" } else { " UNION ALL " });
+        query.sql("SELECT * FROM (SELECT CAST('' AS TEXT), i.code, i.system, CAST(0 AS DOUBLE PRECISION), i.rid");
+        query.sql(" FROM index_token i WHERE i.param = ").integer(i64::from(parameter.id()));
+        query.sql(" AND i.code = ").integer(*code);
+        edge(is_highest, &mut query);
+        if let Some((system, rid)) = after {
+            query.sql(if is_descending { " AND (i.system, i.rid) < (" } else { " AND (i.system, i.rid) > (" });
+            query.integer(*system).sql(", ").integer(*rid).sql(")");
+        }
+        query.sql(if is_descending { " ORDER BY i.system DESC, i.rid DESC" } else { " ORDER BY i.system, i.rid" });
+        query.sql(" LIMIT ").integer(limit as i64).sql(") AS t");
+    }
+    query
+}

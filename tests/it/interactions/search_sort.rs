@@ -1,0 +1,563 @@
+//! Sorted searches, compared page by page with a sort of all resources in memory, while others write or not.
+//!
+//! Spec: R4 search.html#sort
+
+use std::cmp::Ordering;
+
+use emberwell::config::SortSettings;
+use serde_json::{Value, json};
+
+use crate::search_oracle::random::Random;
+use crate::support::{Database, TestServer, bundle, on_both, patient_called};
+
+on_both!(
+    equal_values_are_read_as_one_whatever_their_spelling,
+    what_has_no_code_is_not_sorted_by_its_system,
+    several_types_are_sorted_by_what_they_share,
+    a_sorted_page_takes_all_that_a_page_takes,
+    a_sort_that_means_nothing_is_refused,
+    a_batch_holds_sorted_searches,
+);
+
+/// Each way to a page, at sizes that a test reaches.
+const WAYS: [SortSettings; 4] = [
+    // All that match are few.
+    SortSettings { few: 5_000, steps: 20_000, chunk: 8_192, changed: 10_000 },
+    // Nothing is few: tables are read in order, by small steps.
+    SortSettings { few: 0, steps: usize::MAX, chunk: 3, changed: 10_000 },
+    // The reading in order is given up early.
+    SortSettings { few: 2, steps: 0, chunk: 5, changed: 10_000 },
+    SortSettings { few: 30, steps: 20, chunk: 64, changed: 10_000 },
+];
+
+/// Makes a test of each way on each database.
+macro_rules! in_each_way {
+    ($($behaviour:ident: $($way:ident = $place:literal),+;)+) => {$(
+        mod $behaviour {
+            use crate::support::Database;
+            $(
+                mod $way {
+                    #[test]
+                    fn sqlite() {
+                        super::super::run(super::Database::Sqlite, $place, super::super::$behaviour);
+                    }
+
+                    #[test]
+                    fn postgres() {
+                        super::super::run(super::Database::Postgres, $place, super::super::$behaviour);
+                    }
+                }
+            )+
+        }
+    )+};
+}
+
+in_each_way! {
+    pages_agree_with_a_sort_in_memory: few = 0, steps = 1, given_up = 2, mixed = 3;
+    pages_keep_their_order_while_others_write: few = 0, steps = 1, given_up = 2, mixed = 3;
+}
+
+fn run(database: Database, way: usize, behaviour: impl AsyncFn(&TestServer, u64)) {
+    actix_web::rt::System::new().block_on(async {
+        let change = |settings: &mut emberwell::config::Settings| settings.limits.sort = WAYS[way];
+        let Some(server) = TestServer::start_with(database, change).await else { return };
+        behaviour(&server, way as u64).await;
+        server.stop().await;
+    });
+}
+
+const FAMILIES: [&str; 6] = ["Adler", "Baum", "Clerk", "Dorn", "Adlerauge", "Émile"];
+const DATES: [&str; 6] = ["2020", "2020-01", "2020-01-01", "2020-06-15", "2021-02-03T04:05:06Z", "1999-12-31"];
+const CODES: [&str; 5] = ["alpha", "beta", "gamma", "delta", "8867-4"];
+
+fn a_patient(random: &mut Random) -> Value {
+    let mut patient = json!({ "resourceType": "Patient" });
+    if random.percent(80) {
+        let given: Vec<&str> = (0..random.below(4)).map(|_| random.of(&FAMILIES)).collect();
+        patient["name"] = json!([{ "family": random.of(&FAMILIES) }]);
+        if !given.is_empty() {
+            patient["name"][0]["given"] = json!(given);
+        }
+    }
+    if random.percent(70) {
+        patient["gender"] = json!(random.of(&["male", "female", "other"]));
+    }
+    if random.percent(70) {
+        patient["birthDate"] = json!(random.of(&DATES[..4]));
+    }
+    if random.percent(40) {
+        patient["meta"] = json!({ "source": random.of(&["urn:a", "urn:b", "http://x.example/c"]) });
+    }
+    patient
+}
+
+fn an_observation(random: &mut Random, patients: usize) -> Value {
+    let code = random.of(&CODES);
+    let mut observation = json!({
+        "resourceType": "Observation", "status": random.of(&["final", "amended"]),
+        "code": { "coding": [{ "system": format!("http://{code}.example"), "code": code }] }
+    });
+    if random.percent(80) {
+        observation["effectiveDateTime"] = json!(random.of(&DATES));
+    } else if random.percent(50) {
+        observation["effectivePeriod"] = json!({ "start": random.of(&DATES[..4]) });
+    }
+    if random.percent(60) {
+        observation["valueQuantity"] = json!({ "value": random.below(6) as f64 / 2.0 - 1.0 });
+    }
+    if random.percent(85) {
+        let number = random.below(patients + 2);
+        let reference = match random.below(8) {
+            0 => format!("https://elsewhere.example/fhir/Patient/p{number}"),
+            _ => format!("Patient/p{number}"),
+        };
+        observation["subject"] = json!({ "reference": reference });
+    }
+    observation
+}
+
+/// What is sorted by, as texts that compare as the values do.
+fn values(resource: &Value, key: &str, patients: &[Value]) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>();
+    let folded = |value: &Value| value.as_str().map(|name| name.to_lowercase().replace('é', "e"));
+    match key {
+        "_id" => text(&resource["id"]),
+        "_lastUpdated" => text(&resource["meta"]["lastUpdated"]),
+        "_source" => text(&resource["meta"]["source"]),
+        "family" => folded(&resource["name"][0]["family"]).into_iter().collect(),
+        "given" => resource["name"][0]["given"].as_array().into_iter().flatten().filter_map(folded).collect(),
+        "gender" => text(&resource["gender"]),
+        "birthdate" => resource["birthDate"].as_str().map(span).into_iter().collect(),
+        "date" => {
+            let period = resource["effectivePeriod"]["start"].as_str().map(|start| open(&span(start)));
+            resource["effectiveDateTime"].as_str().map(span).or(period).into_iter().collect()
+        }
+        "status" => text(&resource["status"]),
+        "code" => text(&resource["code"]["coding"][0]["code"]),
+        "value-quantity" => resource["valueQuantity"]["value"]
+            .as_f64()
+            .map(|value| format!("{:08.3}", value + 100.0))
+            .into_iter()
+            .collect(),
+        "subject" => text(&resource["subject"]["reference"]),
+        "patient" => text(&resource["subject"]["reference"]),
+        _ => {
+            let Some(key) = key.strip_prefix("patient.").or(key.strip_prefix("subject:Patient.")) else {
+                panic!("no reading of {key}")
+            };
+            let target = resource["subject"]["reference"].as_str().and_then(|text| text.strip_prefix("Patient/"));
+            let found = patients.iter().find(|patient| target.is_some() && patient["id"].as_str() == target);
+            found.map(|patient| values(patient, key, &[])).unwrap_or_default()
+        }
+    }
+}
+
+/// First moment and the one after, as texts of one length.
+fn span(date: &str) -> String {
+    let (lo, hi) = match date {
+        "2020" => ("2020-01-01", "2021-01-01"),
+        "2020-01" => ("2020-01-01", "2020-02-01"),
+        "2020-01-01" => ("2020-01-01", "2020-01-02"),
+        "2020-06-15" => ("2020-06-15", "2020-06-16"),
+        "2021-02-03T04:05:06Z" => ("2021-02-03T04:05:06", "2021-02-03T04:05:07"),
+        "1999-12-31" => ("1999-12-31", "2000-01-01"),
+        _ => panic!("{date}"),
+    };
+    format!("{lo:<19}|{hi:<19}")
+}
+
+/// The same without an end.
+fn open(span: &str) -> String {
+    format!("{}|9999", &span[..19])
+}
+
+/// `resources` stand in the order of their creation.
+fn sorted<'a>(resources: &'a [Value], sort: &[String], patients: &[Value]) -> Vec<&'a Value> {
+    let mut order: Vec<usize> = (0..resources.len()).collect();
+    let is_reversed = sort[0].starts_with('-');
+    let compare = |left: &usize, right: &usize| {
+        for key in sort {
+            let (is_descending, name) = key.strip_prefix('-').map_or((false, key.as_str()), |name| (true, name));
+            let one = |place: usize| {
+                let values = values(&resources[place], name, patients).into_iter();
+                if is_descending { values.max() } else { values.min() }
+            };
+            let by_key = match (one(*left), one(*right)) {
+                (Some(left), Some(right)) if is_descending => right.cmp(&left),
+                (Some(left), Some(right)) => left.cmp(&right),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => Ordering::Equal,
+            };
+            if by_key.is_ne() {
+                return by_key;
+            }
+        }
+        if is_reversed { right.cmp(left) } else { left.cmp(right) }
+    };
+    order.sort_by(compare);
+    order.into_iter().map(|place| &resources[place]).collect()
+}
+
+/// A filter, and whether a resource meets it.
+type Filter = (&'static str, fn(&Value) -> bool);
+
+const OF_PATIENTS: [Filter; 4] = [
+    ("", |_| true),
+    ("gender=female&", |patient| patient["gender"] == "female"),
+    ("birthdate:missing=false&", |patient| patient["birthDate"].is_string()),
+    ("family:missing=false&gender:not=male&", |patient| patient["name"].is_array() && patient["gender"] != "male"),
+];
+
+const OF_OBSERVATIONS: [Filter; 5] = [
+    ("", |_| true),
+    ("code=alpha&", |observation| observation["code"]["coding"][0]["code"] == "alpha"),
+    ("status=final&code=beta,gamma&", |observation| {
+        let code = observation["code"]["coding"][0]["code"].as_str();
+        observation["status"] == "final" && matches!(code, Some("beta" | "gamma"))
+    }),
+    ("patient=Patient/p1,Patient/p2,Patient/p3&", |observation| {
+        let patient = observation["subject"]["reference"].as_str();
+        matches!(patient, Some("Patient/p1" | "Patient/p2" | "Patient/p3"))
+    }),
+    ("value-quantity=gt0&", |observation| {
+        observation["valueQuantity"]["value"].as_f64().is_some_and(|value| value > 0.0)
+    }),
+];
+
+const PATIENT_KEYS: [&str; 7] = ["family", "given", "gender", "birthdate", "_lastUpdated", "_id", "_source"];
+const OBSERVATION_KEYS: [&str; 9] = [
+    "date",
+    "code",
+    "status",
+    "value-quantity",
+    "subject",
+    "patient.family",
+    "subject:Patient.birthdate",
+    "_lastUpdated",
+    "patient.gender",
+];
+
+struct Search {
+    type_name: &'static str,
+    filter: Filter,
+    sort: Vec<String>,
+    count: usize,
+}
+
+impl Search {
+    fn random(random: &mut Random) -> Search {
+        let is_patient = random.percent(50);
+        let filter = if is_patient { *random.pick(&OF_PATIENTS) } else { *random.pick(&OF_OBSERVATIONS) };
+        let keys: &[&str] = if is_patient { &PATIENT_KEYS } else { &OBSERVATION_KEYS };
+        let sort = (0..1 + random.below(3))
+            .map(|_| format!("{}{}", if random.percent(50) { "-" } else { "" }, random.of(keys)))
+            .collect();
+        let type_name = if is_patient { "Patient" } else { "Observation" };
+        Search { type_name, filter, sort, count: 1 + random.below(9) }
+    }
+
+    fn url(&self) -> String {
+        format!("{}?{}_sort={}&_count={}", self.type_name, self.filter.0, self.sort.join(","), self.count)
+    }
+}
+
+fn id(resource: &Value) -> String {
+    resource["id"].as_str().unwrap().to_owned()
+}
+
+/// All resources of a type in the order of their creation.
+async fn all(server: &TestServer, type_name: &str) -> Vec<Value> {
+    server.get(&format!("{type_name}?_count=1000")).await.expect(200).resources()
+}
+
+const PATIENTS: usize = 30;
+const OBSERVATIONS: usize = 70;
+
+async fn fill(server: &TestServer, random: &mut Random) {
+    let mut entries = Vec::new();
+    for number in 0..PATIENTS {
+        let mut patient = a_patient(random);
+        patient["id"] = json!(format!("p{number}"));
+        entries
+            .push(json!({ "resource": patient, "request": { "method": "PUT", "url": format!("Patient/p{number}") } }));
+    }
+    for _ in 0..OBSERVATIONS {
+        let observation = an_observation(random, PATIENTS);
+        entries.push(json!({ "resource": observation, "request": { "method": "POST", "url": "Observation" } }));
+    }
+    // Some at a time, so that they differ in when they were written.
+    for some in entries.chunks(25) {
+        server.post("", &bundle("transaction", some)).await.expect(200);
+    }
+}
+
+async fn pages_agree_with_a_sort_in_memory(server: &TestServer, seed: u64) {
+    let mut random = Random::new(seed);
+    fill(server, &mut random).await;
+    let (patients, observations) = (all(server, "Patient").await, all(server, "Observation").await);
+    for _ in 0..40 {
+        let search = Search::random(&mut random);
+        let url = search.url();
+        let resources = if search.type_name == "Patient" { &patients } else { &observations };
+        let matches = sorted(resources, &search.sort, &patients);
+        let expected: Vec<String> = matches.into_iter().filter(|found| (search.filter.1)(found)).map(id).collect();
+
+        let mut pages = Vec::new();
+        let mut page = server.get(&url).await.expect(200);
+        loop {
+            pages.push(page.matches());
+            let Some(next) = page.link("next") else { break };
+            page = server.get(&next).await.expect(200);
+        }
+        assert_eq!(pages.concat(), expected, "{url}");
+        let mut place = pages.len() - 1;
+        while let Some(previous) = page.link("previous") {
+            page = server.get(&previous).await.expect(200);
+            place -= 1;
+            assert_eq!(page.matches(), pages[place], "{url}: page {place} on the way back");
+        }
+        assert_eq!(place, 0, "{url}");
+    }
+}
+
+/// Changes, deletes or creates a resource.
+async fn write(server: &TestServer, random: &mut Random, known: &[String], gone: &mut Vec<String>) {
+    for _ in 0..random.below(4) {
+        let name = known[random.below(known.len())].clone();
+        let (type_name, own) = name.split_once('/').unwrap();
+        let mut resource = match type_name {
+            "Patient" => a_patient(random),
+            _ => an_observation(random, PATIENTS),
+        };
+        match random.below(5) {
+            0 => {
+                server.create(&resource).await;
+            }
+            1 => {
+                server.delete(&name).await.expect(204);
+                gone.push(name);
+            }
+            _ => {
+                resource["id"] = json!(own);
+                let answer = server.put(&name, &resource).await;
+                assert!(matches!(answer.status, 200 | 201), "{}", answer.text());
+            }
+        }
+    }
+}
+
+async fn pages_keep_their_order_while_others_write(server: &TestServer, seed: u64) {
+    let mut random = Random::new(100 + seed);
+    fill(server, &mut random).await;
+    let (mut updated, mut deleted) = (0, 0);
+    for _ in 0..15 {
+        let search = Search::random(&mut random);
+        let url = search.url();
+        let (patients, observations) = (all(server, "Patient").await, all(server, "Observation").await);
+        let names = patients.iter().chain(&observations);
+        let known: Vec<String> =
+            names.map(|known| format!("{}/{}", known["resourceType"].as_str().unwrap(), id(known))).collect();
+        let resources = if search.type_name == "Patient" { &patients } else { &observations };
+        // The order is that of now, whatever is written later.
+        let order: Vec<String> = sorted(resources, &search.sort, &patients).into_iter().map(id).collect();
+        let mut gone = Vec::new();
+        let mut place = 0;
+        let mut seen = Vec::new();
+        let mut page = server.get(&url).await.expect(200);
+        let mut steps = 0;
+        loop {
+            let standing = all(server, search.type_name).await;
+            let is_match = |id: &&String| {
+                standing.iter().any(|resource| resource["id"].as_str() == Some(id) && (search.filter.1)(resource))
+            };
+            let expected: Vec<&String> = order[place..].iter().filter(is_match).take(search.count).collect();
+            let found = page.matches();
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{url}, page {steps}, after {gone:?}");
+            seen.extend(found.iter().cloned());
+            if let Some(last) = found.last() {
+                place = order.iter().position(|id| id == last).unwrap() + 1;
+            }
+            let Some(next) = page.link("next") else { break };
+            write(server, &mut random, &known, &mut gone).await;
+            page = server.get(&next).await.expect(200);
+            steps += 1;
+        }
+        updated += all(server, search.type_name).await.iter().filter(|now| !resources.contains(now)).count();
+        deleted += gone.len();
+        let distinct: std::collections::BTreeSet<&String> = seen.iter().collect();
+        assert_eq!(distinct.len(), seen.len(), "{url}: a match came twice");
+        // And back, to the page before what the last one began with.
+        if let (Some(previous), Some(first)) = (page.link("previous"), page.matches().first()) {
+            write(server, &mut random, &known, &mut gone).await;
+            let standing = all(server, search.type_name).await;
+            let before = order.iter().position(|id| id == first).unwrap();
+            let is_match = |id: &&String| {
+                standing.iter().any(|resource| resource["id"].as_str() == Some(id) && (search.filter.1)(resource))
+            };
+            let mut expected: Vec<&String> = order[..before].iter().rev().filter(is_match).take(search.count).collect();
+            expected.reverse();
+            let found = server.get(&previous).await.expect(200).matches();
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{url}, back from page {steps}");
+        }
+    }
+    assert!(updated > 20 && deleted > 5, "{updated} {deleted}");
+}
+
+async fn equal_values_are_read_as_one_whatever_their_spelling(server: &TestServer) {
+    let mut ids = Vec::new();
+    for (family, given) in [("MÜLLER", "C"), ("Muller", "A"), ("müller", "B"), ("Abel", "Z"), ("Muller", "D")] {
+        let mut patient = patient_called(family);
+        patient["name"][0]["given"] = json!([given]);
+        ids.push(server.create(&patient).await);
+    }
+
+    let by_two = server.found("Patient?_sort=family,given").await;
+    assert_eq!(by_two, [&ids[3], &ids[1], &ids[2], &ids[0], &ids[4]].map(String::clone));
+    let by_one = server.found("Patient?_sort=-family").await;
+    assert_eq!(by_one[4], ids[3]);
+    // Those that are written alike stand together, the newest first.
+    let places: Vec<usize> = ids.iter().map(|id| by_one.iter().position(|found| found == id).unwrap()).collect();
+    assert_eq!(places[4] + 1, places[1]);
+}
+
+async fn what_has_no_code_is_not_sorted_by_its_system(server: &TestServer) {
+    let code =
+        |coding: Value| json!({ "resourceType": "Observation", "status": "final", "code": { "coding": coding } });
+    let none = server.create(&code(json!([{ "system": "http://a.example", "display": "A" }]))).await;
+    let both = server
+        .create(&code(json!([{ "system": "http://a.example" }, { "system": "http://b.example", "code": "x" }])))
+        .await;
+    let upper = server.create(&code(json!([{ "system": "http://b.example", "code": "W" }]))).await;
+
+    assert_eq!(server.found("Observation?_sort=code").await, [&*upper, &*both, &*none]);
+    assert_eq!(server.found("Observation?_sort=-code").await, [&*both, &*upper, &*none]);
+}
+
+async fn several_types_are_sorted_by_what_they_share(server: &TestServer) {
+    let named = |type_name: &str, family: &str| json!({ "resourceType": type_name, "name": [{ "family": family }] });
+    let b = server.create(&named("Patient", "Baum")).await;
+    let a = server.create(&named("Practitioner", "Adler")).await;
+    let mut tagged = named("Patient", "Clerk");
+    tagged["meta"] = json!({ "tag": [{ "code": "t" }] });
+    let c = server.create(&tagged).await;
+    let mut other = json!({ "resourceType": "Basic", "code": { "text": "x" } });
+    other["meta"] = json!({ "tag": [{ "code": "s" }] });
+    let basic = server.create(&other).await;
+
+    assert_eq!(server.found("?_type=Patient,Practitioner&_sort=family").await, [&*a, &*b, &*c]);
+    assert_eq!(server.found("?_sort=-_lastUpdated&_count=3").await, [&*basic, &*c, &*a]);
+    assert_eq!(server.found("?_type=Patient&_sort=-_lastUpdated").await, [&*c, &*b]);
+    assert_eq!(server.found("?_sort=_tag").await, [&*basic, &*c, &*b, &*a]);
+    assert_eq!(server.found("Patient?_sort=_tag").await, [&*c, &*b]);
+    assert_eq!(server.found("?_sort=-_id").await.len(), 4);
+    let mut seen = Vec::new();
+    let mut page = server.get("?_sort=_lastUpdated&_count=1").await.expect(200);
+    while let Some(next) = page.link("next") {
+        seen.extend(page.matches());
+        server
+            .put(&format!("Patient/{b}"), &{
+                let mut changed = named("Patient", &format!("Baum{}", seen.len()));
+                changed["id"] = json!(b);
+                changed
+            })
+            .await
+            .expect(200);
+        page = server.get(&next).await.expect(200);
+    }
+    seen.extend(page.matches());
+    assert_eq!(seen, [&*b, &*a, &*c, &*basic]);
+}
+
+async fn a_sorted_page_takes_all_that_a_page_takes(server: &TestServer) {
+    let patient = server.create(&patient_called("Baum")).await;
+    for day in [3, 1, 2] {
+        let observation = json!({
+            "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+            "subject": { "reference": format!("Patient/{patient}") },
+            "effectiveDateTime": format!("2020-01-0{day}")
+        });
+        server.create(&observation).await;
+    }
+
+    let url = "Observation?_sort=-date&_count=2&_total=accurate&_include=Observation:subject&_elements=effective";
+    let page = server.get(url).await.expect(200);
+    let dates = |answer: &crate::support::Answer| {
+        answer
+            .resources()
+            .iter()
+            .filter_map(|found| found["effectiveDateTime"].as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(dates(&page), ["2020-01-03", "2020-01-02"]);
+    assert_eq!(page.json()["total"], 3);
+    assert!(page.entries().iter().any(|entry| entry["search"]["mode"] == "include"));
+    let next = server.get(&page.link("next").unwrap()).await.expect(200);
+    assert_eq!(dates(&next), ["2020-01-01"]);
+    assert_eq!(
+        server.get(&format!("Patient/{patient}/Observation?_sort=date&_count=1")).await.expect(200).matches().len(),
+        1
+    );
+    let count = server.get("Observation?_sort=date&_summary=count").await.expect(200).json();
+    assert_eq!(count["total"], 3);
+    // A cursor belongs to its sort.
+    let foreign = page.link("next").unwrap().replace("-date", "date");
+    server.get(&foreign).await.refused(400);
+}
+
+async fn a_sort_that_means_nothing_is_refused(server: &TestServer) {
+    for query in [
+        "_sort=nothing",
+        "_sort=",
+        "_sort=-",
+        "_sort=date,",
+        "_sort=date&_sort=code",
+        "_sort=code-value-quantity",
+        "_sort=_text",
+        "_sort=_content",
+        "_sort=date:asc",
+        "_sort=subject.nothing",
+        "_sort=subject:Device",
+        "_sort=code.family",
+        "_sort=_id,_id,_id,_id,_id,_id,_id,nothing",
+    ] {
+        let issue = server.get(&format!("Observation?{query}")).await.refused(400);
+        assert!(issue.to_string().contains("_sort"), "{query}: {issue}");
+    }
+}
+
+async fn a_batch_holds_sorted_searches(server: &TestServer) {
+    let ids = [server.create(&patient_called("Baum")).await, server.create(&patient_called("Adler")).await];
+    let entry = json!({ "request": { "method": "GET", "url": "Patient?_sort=family" } });
+    let answer = server.post("", &bundle("batch", &[entry])).await.expect(200).json();
+
+    let inner = &answer["entry"][0]["resource"]["entry"];
+    assert_eq!([&inner[0]["resource"]["id"], &inner[1]["resource"]["id"]], [&json!(ids[1]), &json!(ids[0])]);
+}
+
+#[test]
+fn pages_end_when_too_much_was_updated() {
+    actix_web::rt::System::new().block_on(async {
+        let change = |settings: &mut emberwell::config::Settings| {
+            settings.limits.sort = SortSettings { few: 0, changed: 1, ..SortSettings::default() };
+        };
+        let Some(server) = TestServer::start_with(Database::Sqlite, change).await else { return };
+        let mut patients = Vec::new();
+        for number in 0..4 {
+            let mut patient = patient_called(&format!("Oak{number}"));
+            patient["id"] = json!(format!("p{number}"));
+            server.put(&format!("Patient/p{number}"), &patient).await.expect(201);
+            patients.push(patient);
+        }
+        let next = server.get("Patient?_sort=family&_count=2").await.expect(200).link("next").unwrap();
+        for (number, patient) in patients.iter_mut().enumerate().take(2) {
+            assert_eq!(server.get(&next).await.expect(200).matches(), ["p2", "p3"]);
+            patient["active"] = json!(true);
+            server.put(&format!("Patient/p{number}"), patient).await.expect(200);
+        }
+
+        let issue = server.get(&next).await.refused(410);
+        assert!(issue.to_string().contains("search again"), "{issue}");
+        server.stop().await;
+    });
+}
