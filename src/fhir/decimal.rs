@@ -12,6 +12,7 @@ pub struct Decimal {
     low: f64,
     /// Half a unit of the last written digit above `value`.
     high: f64,
+    last_place: i32,
 }
 
 /// The text is no decimal.
@@ -40,12 +41,21 @@ impl Decimal {
                 (value - half_step, value + half_step)
             }
         };
-        if low.is_finite() && high.is_finite() { Ok(Decimal { value, low, high }) } else { Err(NotADecimal) }
+        if low.is_finite() && high.is_finite() {
+            Ok(Decimal { value, low, high, last_place })
+        } else {
+            Err(NotADecimal)
+        }
     }
 
     /// The nearest double.
     pub fn value(&self) -> f64 {
         self.value
+    }
+
+    /// The power of ten that the last written digit stands for: -2 for `5.40`.
+    pub fn last_place(&self) -> i32 {
+        self.last_place
     }
 
     /// The span of values that the written precision stands for, lower bound included, upper excluded.
@@ -158,6 +168,7 @@ mod tests {
 
             assert_eq!(decimal.value(), value, "{text}");
             assert_eq!(decimal.implicit_range(), (low, high), "{text}");
+            assert_eq!((high - low).log10().round() as i32, decimal.last_place(), "{text}");
         }
     }
 

@@ -9,6 +9,7 @@ pub mod json;
 mod reference;
 mod resource;
 mod resource_type;
+pub mod ucum;
 
 pub use date::{DateError, Interval, PartialDate, Precision, format_instant, is_time};
 pub use decimal::{Decimal, NotADecimal};

@@ -26,7 +26,7 @@ pub(super) fn equal(left: &Node<'_>, right: &Node<'_>) -> Option<bool> {
         (Item::Type(namespace, name), Item::Type(other, other_name)) => Some(namespace == other && name == other_name),
         (Item::Value(Scalar::Quantity(..)), _) | (_, Item::Value(Scalar::Quantity(..))) => {
             match (left.quantity(), right.quantity()) {
-                (Some(left), Some(right)) => compare_quantities(&left, &right).map(Ordering::is_eq),
+                (Some(left), Some(right)) => units::compare(&left, &right).map(Ordering::is_eq),
                 _ => Some(false),
             }
         }
@@ -106,7 +106,7 @@ fn scalars_equal(left: &Scalar<'_>, right: &Scalar<'_>) -> Option<bool> {
         }
         _ => match (left.number(), right.number(), as_quantity(left), as_quantity(right)) {
             (Some(left), Some(right), ..) => Some(left == right),
-            (_, _, Some(left), Some(right)) => compare_quantities(&left, &right).map(Ordering::is_eq),
+            (_, _, Some(left), Some(right)) => units::compare(&left, &right).map(Ordering::is_eq),
             _ => Some(false),
         },
     }
@@ -123,15 +123,10 @@ fn as_quantity(scalar: &Scalar<'_>) -> Option<(Decimal, Unit)> {
     }
 }
 
-fn compare_quantities(left: &(Decimal, Unit), right: &(Decimal, Unit)) -> Option<Ordering> {
-    let (left, right) = units::aligned(left, right)?;
-    Some(left.cmp(&right))
-}
-
 /// `<` and its kin: `Err` when the types have no common order, `Ok(None)` where precision or units leave it open.
 pub(super) fn order(left: &Node<'_>, right: &Node<'_>) -> Result<Option<Ordering>, ()> {
     if let (Some(left), Some(right)) = (left.quantity(), right.quantity()) {
-        return Ok(compare_quantities(&left, &right));
+        return Ok(units::compare(&left, &right));
     }
     match (left.scalar(), right.scalar()) {
         (Some(Scalar::Text(left)), Some(Scalar::Text(right))) => Ok(Some(left.cmp(&right))),
@@ -141,7 +136,7 @@ pub(super) fn order(left: &Node<'_>, right: &Node<'_>) -> Result<Option<Ordering
         (Some(left), Some(right)) => match (left.number(), right.number()) {
             (Some(left), Some(right)) => Ok(Some(left.cmp(&right))),
             _ => match (as_quantity(&left), as_quantity(&right)) {
-                (Some(left), Some(right)) => Ok(compare_quantities(&left, &right)),
+                (Some(left), Some(right)) => Ok(units::compare(&left, &right)),
                 _ => Err(()),
             },
         },

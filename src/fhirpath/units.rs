@@ -2,10 +2,12 @@
 //!
 //! Spec: FHIRPath N1 #quantity, #time-valued-quantities
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::decimal::Decimal;
 use super::temporal::CalendarUnit;
+use crate::fhir::ucum::{self, Exact};
 
 /// What a quantity counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,21 +93,8 @@ impl Unit {
     }
 }
 
-/// A unit in terms of base units: a factor, kept as a fraction so that nothing is rounded, and the powers of metre,
-/// second, gram, kelvin, coulomb, candela, radian and mole.
-#[derive(Clone, Copy)]
-struct Measure {
-    over: Decimal,
-    under: Decimal,
-    powers: [i8; 8],
-}
-
-const ONE: Measure = Measure { over: Decimal::integer(1), under: Decimal::integer(1), powers: [0; 8] };
-
-/// How deep brackets of a unit may nest, and how many parts it may have.
-const MAX_PARTS: usize = 16;
-
-/// The values of both in one unit; `None` when the units measure different things or are not known.
+/// The values of both in one unit; `None` when the units measure different things, are not known, or count from zeros of
+/// their own (degrees Celsius and kelvin), so that none is a multiple of the other.
 pub(super) fn aligned(left: &(Decimal, Unit), right: &(Decimal, Unit)) -> Option<(Decimal, Decimal)> {
     if left.1 == right.1 {
         return Some((left.0, right.0));
@@ -114,12 +103,25 @@ pub(super) fn aligned(left: &(Decimal, Unit), right: &(Decimal, Unit)) -> Option
     if code == other {
         return Some((left.0, right.0));
     }
-    let (measure, other) = (measure(code)?, measure(other)?);
-    if measure.powers != other.powers {
+    let (over, under) = ucum::canonical(code)?.ratio_to(&ucum::canonical(other)?)?;
+    Some((left.0.multiply(Decimal::new(over, 0))?, right.0.multiply(Decimal::new(under, 0))?))
+}
+
+/// Which amount is larger; `None` when the units measure different things or are not known.
+pub(super) fn compare(left: &(Decimal, Unit), right: &(Decimal, Unit)) -> Option<Ordering> {
+    if left.1 == right.1 {
+        return Some(left.0.cmp(&right.0));
+    }
+    let (code, other) = (left.1.code()?, right.1.code()?);
+    if code == other {
+        return Some(left.0.cmp(&right.0));
+    }
+    let (conversion, other) = (ucum::canonical(code)?, ucum::canonical(other)?);
+    if conversion.unit() != other.unit() {
         return None;
     }
-    let left = left.0.multiply(measure.over)?.multiply(other.under)?;
-    Some((left, right.0.multiply(other.over)?.multiply(measure.under)?))
+    let exact = |value: Decimal| Exact::parse(&value.to_string());
+    Some(conversion.exact(&exact(left.0)?).cmp(&other.exact(&exact(right.0)?)))
 }
 
 /// Whether both are the same when the more precise one is rounded to the precision of the other, in that one's unit.
@@ -153,179 +155,6 @@ pub(super) fn combined(left: &Unit, right: &Unit, is_quotient: bool) -> Option<U
     (code.len() <= 200).then(|| Unit::Code(code.into()))
 }
 
-fn measure(code: &str) -> Option<Measure> {
-    let mut parts = 0;
-    let (measure, rest) = product(code, &mut parts)?;
-    rest.is_empty().then_some(measure)
-}
-
-/// Terms joined by `.` and `/`, up to a closing bracket or the end.
-fn product<'t>(text: &'t str, parts: &mut usize) -> Option<(Measure, &'t str)> {
-    let mut result = ONE;
-    let (mut rest, mut is_divided) = match text.strip_prefix('/') {
-        Some(rest) => (rest, true),
-        None => (text, false),
-    };
-    loop {
-        *parts += 1;
-        if *parts > MAX_PARTS {
-            return None;
-        }
-        let term;
-        (term, rest) = match rest.strip_prefix('(') {
-            Some(inner) => {
-                let (measure, after) = product(inner, parts)?;
-                (measure, after.strip_prefix(')')?)
-            }
-            None => {
-                let length = rest.find(['.', '/', ')', '(']).unwrap_or(rest.len());
-                (component(&rest[..length])?, &rest[length..])
-            }
-        };
-        let (over, under) = if is_divided { (term.under, term.over) } else { (term.over, term.under) };
-        (result.over, result.under) = (result.over.multiply(over)?, result.under.multiply(under)?);
-        for (power, change) in result.powers.iter_mut().zip(term.powers) {
-            *power = if is_divided { power.checked_sub(change)? } else { power.checked_add(change)? };
-        }
-        (rest, is_divided) = match rest.as_bytes().first() {
-            Some(b'.') => (&rest[1..], false),
-            Some(b'/') => (&rest[1..], true),
-            _ => return Some((result, rest)),
-        };
-    }
-}
-
-/// An atom with or without prefix and exponent, such as `cm`, `m2`, `10*3`.
-fn component(text: &str) -> Option<Measure> {
-    // An annotation in braces counts nothing.
-    let text = match text.split_once('{') {
-        Some(("", _)) => "1",
-        Some((unit, _)) => unit,
-        None => text,
-    };
-    if let Some(power) = text.strip_prefix("10*").or_else(|| text.strip_prefix("10^")) {
-        let factor = Decimal::parse(&format!("1e{}", power.parse::<i8>().ok()?))?;
-        return Some(Measure { over: factor, ..ONE });
-    }
-    if let Ok(factor) = text.parse::<u32>() {
-        return Some(Measure { over: Decimal::integer(i64::from(factor)), ..ONE });
-    }
-    let name = text.trim_end_matches(|last: char| last.is_ascii_digit());
-    let exponent = &text[name.len()..];
-    let (name, is_negative) = match name.strip_suffix(['-', '+']) {
-        Some(shorter) => (shorter, name.ends_with('-')),
-        None => (name, false),
-    };
-    let exponent: i8 = if exponent.is_empty() { 1 } else { exponent.parse().ok().filter(|power| *power <= 9)? };
-    let base = atom(name).or_else(|| prefixed(name))?;
-    let (mut over, mut under) = (Decimal::integer(1), Decimal::integer(1));
-    for _ in 0..exponent {
-        (over, under) = (over.multiply(base.over)?, under.multiply(base.under)?);
-    }
-    if is_negative {
-        std::mem::swap(&mut over, &mut under);
-    }
-    let mut powers = [0; 8];
-    for (power, one) in powers.iter_mut().zip(base.powers) {
-        *power = one.checked_mul(if is_negative { -exponent } else { exponent })?;
-    }
-    Some(Measure { over, under, powers })
-}
-
-fn prefixed(name: &str) -> Option<Measure> {
-    let (prefix, rest) = if let Some(rest) = name.strip_prefix("da") {
-        ("1e1", rest)
-    } else {
-        let mut letters = name.chars();
-        let factor = match letters.next()? {
-            'T' => "1e12",
-            'G' => "1e9",
-            'M' => "1e6",
-            'k' => "1e3",
-            'h' => "1e2",
-            'd' => "1e-1",
-            'c' => "1e-2",
-            'm' => "1e-3",
-            'u' => "1e-6",
-            'n' => "1e-9",
-            'p' => "1e-12",
-            'f' => "1e-15",
-            _ => return None,
-        };
-        (factor, letters.as_str())
-    };
-    if !matches!(
-        rest,
-        "m" | "s"
-            | "g"
-            | "K"
-            | "C"
-            | "L"
-            | "l"
-            | "mol"
-            | "eq"
-            | "Pa"
-            | "N"
-            | "J"
-            | "W"
-            | "Hz"
-            | "m[Hg]"
-            | "kat"
-            | "cal"
-            | "bar"
-            | "t"
-            | "V"
-            | "A"
-            | "cd"
-    ) {
-        return None;
-    }
-    let base = atom(rest)?;
-    Some(Measure { over: Decimal::parse(prefix)?.multiply(base.over)?, ..base })
-}
-
-/// The units that health data uses, as factor and powers of base units.
-fn atom(name: &str) -> Option<Measure> {
-    let (factor, powers) = match name {
-        "m" => ("1", [1, 0, 0, 0, 0, 0, 0, 0]),
-        "[in_i]" => ("0.0254", [1, 0, 0, 0, 0, 0, 0, 0]),
-        "[ft_i]" => ("0.3048", [1, 0, 0, 0, 0, 0, 0, 0]),
-        "[mi_i]" => ("1609.344", [1, 0, 0, 0, 0, 0, 0, 0]),
-        "L" | "l" => ("0.001", [3, 0, 0, 0, 0, 0, 0, 0]),
-        "s" => ("1", [0, 1, 0, 0, 0, 0, 0, 0]),
-        "min" => ("60", [0, 1, 0, 0, 0, 0, 0, 0]),
-        "h" => ("3600", [0, 1, 0, 0, 0, 0, 0, 0]),
-        "d" => ("86400", [0, 1, 0, 0, 0, 0, 0, 0]),
-        "wk" => ("604800", [0, 1, 0, 0, 0, 0, 0, 0]),
-        "mo" => ("2629800", [0, 1, 0, 0, 0, 0, 0, 0]),
-        "a" => ("31557600", [0, 1, 0, 0, 0, 0, 0, 0]),
-        "Hz" => ("1", [0, -1, 0, 0, 0, 0, 0, 0]),
-        "g" => ("1", [0, 0, 1, 0, 0, 0, 0, 0]),
-        "t" => ("1000000", [0, 0, 1, 0, 0, 0, 0, 0]),
-        "[lb_av]" => ("453.59237", [0, 0, 1, 0, 0, 0, 0, 0]),
-        "[oz_av]" => ("28.349523125", [0, 0, 1, 0, 0, 0, 0, 0]),
-        "K" => ("1", [0, 0, 0, 1, 0, 0, 0, 0]),
-        "C" => ("1", [0, 0, 0, 0, 1, 0, 0, 0]),
-        "A" => ("1", [0, -1, 0, 0, 1, 0, 0, 0]),
-        "V" => ("1000", [2, -2, 1, 0, -1, 0, 0, 0]),
-        "cd" => ("1", [0, 0, 0, 0, 0, 1, 0, 0]),
-        "rad" => ("1", [0, 0, 0, 0, 0, 0, 1, 0]),
-        "mol" | "eq" => ("1", [0, 0, 0, 0, 0, 0, 0, 1]),
-        "kat" => ("1", [0, -1, 0, 0, 0, 0, 0, 1]),
-        "N" => ("1000", [1, -2, 1, 0, 0, 0, 0, 0]),
-        "Pa" => ("1000", [-1, -2, 1, 0, 0, 0, 0, 0]),
-        "bar" => ("100000000", [-1, -2, 1, 0, 0, 0, 0, 0]),
-        "m[Hg]" => ("133322000", [-1, -2, 1, 0, 0, 0, 0, 0]),
-        "J" => ("1000", [2, -2, 1, 0, 0, 0, 0, 0]),
-        "cal" => ("4184", [2, -2, 1, 0, 0, 0, 0, 0]),
-        "W" => ("1000", [2, -3, 1, 0, 0, 0, 0, 0]),
-        "%" => ("0.01", [0; 8]),
-        "1" => ("1", [0; 8]),
-        _ => return None,
-    };
-    Some(Measure { over: Decimal::parse(factor)?, powers, ..ONE })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,6 +177,8 @@ mod tests {
         for ((value, code), (other, other_code), are_equal) in cases {
             let aligned = aligned(&quantity(value, code), &quantity(other, other_code)).unwrap();
             assert_eq!(aligned.0 == aligned.1, are_equal, "{value} {code} and {other} {other_code}");
+            let order = compare(&quantity(value, code), &quantity(other, other_code));
+            assert_eq!(order == Some(Ordering::Equal), are_equal, "{value} {code} and {other} {other_code}");
         }
     }
 
@@ -358,5 +189,16 @@ mod tests {
         {
             assert!(aligned(&quantity("1", code), &quantity("1", other)).is_none(), "{code} and {other}");
         }
+    }
+
+    #[test]
+    fn degrees_are_compared_though_they_are_no_multiples() {
+        let (body, fever) = (quantity("37.0", "Cel"), quantity("102.2", "[degF]"));
+
+        assert_eq!(compare(&body, &quantity("98.6", "[degF]")), Some(Ordering::Equal));
+        assert_eq!(compare(&body, &fever), Some(Ordering::Less));
+        assert_eq!(compare(&body, &quantity("310", "K")), Some(Ordering::Greater));
+        assert_eq!(compare(&body, &quantity("310", "g")), None);
+        assert!(aligned(&body, &fever).is_none());
     }
 }

@@ -41,8 +41,8 @@ pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
-    Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position, Prefix, QuantityValue,
-    ReferenceValue, SearchRequest, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
+    CanonicalQuantity, Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position,
+    Prefix, QuantityValue, ReferenceValue, SearchRequest, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
 };
 pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

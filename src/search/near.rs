@@ -8,6 +8,7 @@
 use serde_json::Value;
 
 use crate::fhir::Resource;
+use crate::fhir::ucum::{self, Exact};
 use crate::search::query_text::{split, unescape};
 use crate::store::{PositionRow, Query};
 
@@ -30,8 +31,7 @@ const SLACK: f64 = 4.0 / STEPS;
 const FORM: &str = "give latitude|longitude|distance|units with degrees from -90 to 90 and from -180 to 180, a distance \
      of 0 or more, and units of UCUM; distance and units may be left out";
 
-const UNITS: &str = "the units are those of UCUM: km (when left out), m, cm, [mi_i], [mi_us], [nmi_i], [ft_i], [ft_us] or \
-     [yd_i]";
+const UNITS: &str = "the units are lengths of UCUM, such as km (when left out), m, [mi_i], [nmi_i] or [ft_i]";
 
 /// The points around `center` that are at most so far away.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,18 +77,8 @@ fn circle(part: &str) -> Result<Circle, String> {
 
 /// How many metres a unit has.
 fn metres(unit: &str) -> Option<f64> {
-    Some(match unit {
-        "" | "km" => 1_000.0,
-        "m" => 1.0,
-        "cm" => 0.01,
-        "[mi_i]" => 1_609.344,
-        "[mi_us]" => 6_336_000.0 / 3_937.0,
-        "[nmi_i]" => 1_852.0,
-        "[ft_i]" => 0.3048,
-        "[ft_us]" => 1_200.0 / 3_937.0,
-        "[yd_i]" => 0.9144,
-        _ => return None,
-    })
+    let conversion = ucum::canonical(if unit.is_empty() { "km" } else { unit })?;
+    (conversion.unit() == "m").then(|| conversion.apply(&Exact::one()))
 }
 
 /// The point at so many degrees; `None` when the Earth has no such place.

@@ -271,6 +271,23 @@ pub struct QuantityValue {
     pub system: Option<String>,
     /// `None` admits any.
     pub code: Option<String>,
+    /// The same in the unit of the index, when the code is one of UCUM that is understood.
+    pub canonical: Option<CanonicalQuantity>,
+}
+
+/// A number in the unit in which the index compares all of its dimension.
+///
+/// Spec: R4 search.html#quantity, "a server .. MAY choose to perform a search based on canonical units"
+#[derive(Clone, Debug, PartialEq)]
+pub struct CanonicalQuantity {
+    /// As [`crate::fhir::ucum::usual`] gives it.
+    pub unit: String,
+    pub value: f64,
+    /// The bounds of the written precision, each converted.
+    pub implicit: (f64, f64),
+    /// A tenth of the number below and above, taken before it is converted: ten percent of 37 degrees Celsius are not
+    /// those of 310 kelvin.
+    pub near: (f64, f64),
 }
 
 impl SearchRequest {

@@ -37,7 +37,7 @@ pub(super) fn call<'a>(
             let other = single(&other, name)?.and_then(Node::quantity);
             let (Some((_, unit)), Some((_, other))) = (node.quantity(), other) else { return Ok(Items::Empty) };
             let one = Decimal::integer(1);
-            return Ok(units::aligned(&(one, unit), &(one, other)).is_some().into());
+            return Ok(units::compare(&(one, unit), &(one, other)).is_some().into());
         }
         Function::Abs => {
             if let Some((value, unit)) = node.quantity() {

@@ -54,20 +54,28 @@ pub(super) struct ValueRange {
 /// The ranges in which a number for `value` may lie; one of them is enough.
 ///
 /// Only `eq`, `ne` and `ap` take the written precision into account; "if a comparison prefix .. is provided, the
-/// implicit precision of the number is ignored".
-pub(super) fn value_ranges(value: &QuantityValue) -> Vec<ValueRange> {
-    let (low, high) = value.implicit;
+/// implicit precision of the number is ignored". They are ranges of the unit of the index, if the code has one.
+///
+/// Rows and bounds are exact numbers, each rounded once to the nearest double. That keeps their order, so that an amount
+/// on a bound is on it in whatever unit; only what differs by less than a double can tell counts as the same.
+pub(super) fn value_ranges(quantity: &QuantityValue) -> Vec<ValueRange> {
+    let (value, (low, high), (near_low, near_high)) = match &quantity.canonical {
+        Some(canonical) => (canonical.value, canonical.implicit, canonical.near),
+        None => {
+            let slack = quantity.value.abs() / 10.0;
+            (quantity.value, quantity.implicit, (quantity.value - slack, quantity.value + slack))
+        }
+    };
     let range = |from, to| ValueRange { from, to };
-    match value.prefix {
+    // More digits than a double has leave no room between the two: the value itself is always within.
+    let high = high.max(value.next_up());
+    match quantity.prefix {
         Prefix::Eq => vec![range(Some(low), Some(high))],
         Prefix::Ne => vec![range(None, Some(low)), range(Some(high), None)],
-        Prefix::Gt | Prefix::Sa => vec![range(Some(value.value.next_up()), None)],
-        Prefix::Lt | Prefix::Eb => vec![range(None, Some(value.value))],
-        Prefix::Ge => vec![range(Some(value.value), None)],
-        Prefix::Le => vec![range(None, Some(value.value.next_up()))],
-        Prefix::Ap => {
-            let slack = value.value.abs() / 10.0;
-            vec![range(Some(low.min(value.value - slack)), Some(high.max((value.value + slack).next_up())))]
-        }
+        Prefix::Gt | Prefix::Sa => vec![range(Some(value.next_up()), None)],
+        Prefix::Lt | Prefix::Eb => vec![range(None, Some(value))],
+        Prefix::Ge => vec![range(Some(value), None)],
+        Prefix::Le => vec![range(None, Some(value.next_up()))],
+        Prefix::Ap => vec![range(Some(low.min(near_low)), Some(high.max(near_high.next_up())))],
     }
 }

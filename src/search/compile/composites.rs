@@ -3,8 +3,9 @@
 //! Spec: R4 search.html#composite
 
 use crate::search::compile::CompileContext;
-use crate::search::compile::boxes::value_ranges;
-use crate::search::compile::rows::{boxes_of, hash_system, hashes_of, range_of_prefix};
+use crate::search::compile::rows::{
+    AmountColumns, among_amounts, amounts_of, boxes_of, hash_system, hashes_of, range_of_prefix,
+};
 use crate::search::compile::write::{And, one_of, separated};
 use crate::search::fold::{fold, fold_code};
 use crate::search::{Parameter, Values};
@@ -56,26 +57,9 @@ fn component(query: &mut Query, place: usize, values: &Values, context: &Compile
             query.sql(" AND i.high > ").integer(bounds.hi_from).sql(" AND i.high <= ").integer(bounds.hi_to);
         }),
         Values::Quantities(amounts) => {
-            let column = if place == 2 { ("i.upper >= ", "i.upper < ") } else { ("i.value >= ", "i.value < ") };
-            let ranges: Vec<_> = amounts
-                .iter()
-                .flat_map(|amount| value_ranges(amount).into_iter().map(move |range| (amount, range)))
-                .collect();
-            separated(query, &ranges, " OR ", |query, (amount, range)| {
-                let mut and = And::default();
-                if let Some(from) = range.from {
-                    query.sql(and.next()).sql(column.0).real(from);
-                }
-                if let Some(to) = range.to {
-                    query.sql(and.next()).sql(column.1).real(to);
-                }
-                if let Some(code) = &amount.code {
-                    query.sql(" AND i.low = ").integer(context.hasher.text(code));
-                }
-                if let Some(system) = &amount.system {
-                    query.sql(" AND i.high = ").integer(context.hasher.text(system));
-                }
-            });
+            let value = if place == 2 { "i.upper" } else { "i.value" };
+            let at = AmountColumns { value, code: "i.low", system: "i.high" };
+            among_amounts(query, &amounts_of(amounts, context), &at, context);
         }
         // No component is of another kind: the parser has refused it.
         _ => {

@@ -253,8 +253,16 @@ mod tests {
             ("ValueSet", "url=http://a/b", rows("uri", "i.value = ?'http://a/b'")),
             ("ValueSet", "url:below=http://a/", rows("uri", "i.value >= ?'http://a/' AND i.value < ?'http://a0'")),
             ("ValueSet", "url:above=http://a/b", rows("uri", "i.value IN (?'http://a/b', ?'http://a', ?'http://a/')")),
-            ("Observation", "value-quantity=5.4", rows("quantity", "(i.value >= ?r AND i.value < ?r)")),
-            ("Observation", "value-quantity=gt5.4||mg", rows("quantity", "(i.value >= ?r AND i.code = ?)")),
+            (
+                "Observation",
+                "value-quantity=5.4",
+                rows("quantity", "(i.value >= ?r AND i.value < ?r AND i.system <> ?)"),
+            ),
+            (
+                "Observation",
+                "value-quantity=gt5.4||mg",
+                rows("quantity", "(i.value >= ?r AND i.code = ? AND i.system <> ?)"),
+            ),
             (
                 "Observation",
                 "value-quantity=ne5.4|s|mg",

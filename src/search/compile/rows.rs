@@ -3,6 +3,7 @@
 use crate::search::compile::boxes::{DateBox, ValueRange, date_boxes, value_ranges};
 use crate::search::compile::write::{And, Or, one_of, separated};
 use crate::search::compile::{CompileContext, coded, composites};
+use crate::search::extract::CANONICAL_SYSTEM;
 use crate::search::facet::{Facet, type_of_identifier};
 use crate::search::fold::{end_of_prefix, fold, fold_code};
 use crate::search::{
@@ -397,11 +398,58 @@ fn dates_among(query: &mut Query, parameter: &Parameter, dates: &[DateValue], co
     query.sql(")");
 }
 
-/// A range of values with the unit they must have; 0 admits any.
-struct Amount {
+/// A range of values with the unit they must have.
+pub(super) struct Amount {
     range: ValueRange,
+    /// 0 admits any.
     code: i64,
-    system: i64,
+    /// One of these; 0 admits any that a record can have.
+    systems: [i64; 2],
+}
+
+/// Where a table has amounts.
+pub(super) struct AmountColumns {
+    pub value: &'static str,
+    pub code: &'static str,
+    pub system: &'static str,
+}
+
+pub(super) fn amounts_of(quantities: &[QuantityValue], context: &CompileContext<'_>) -> Vec<Amount> {
+    let hash = |text: Option<&str>| text.map_or(0, |text| context.hasher.text(text));
+    let mut amounts = Vec::with_capacity(quantities.len());
+    for quantity in quantities {
+        let system = hash(quantity.system.as_deref());
+        let (code, systems) = match &quantity.canonical {
+            // What is written in the unit of the index has no other row.
+            Some(canonical) => (hash(Some(&canonical.unit)), [system, hash(Some(CANONICAL_SYSTEM))]),
+            None => (hash(quantity.code.as_deref()), [system, system]),
+        };
+        amounts.extend(value_ranges(quantity).into_iter().map(|range| Amount { range, code, systems }));
+    }
+    amounts
+}
+
+/// Writes that a row is of one of the amounts.
+pub(super) fn among_amounts(query: &mut Query, amounts: &[Amount], at: &AmountColumns, context: &CompileContext<'_>) {
+    separated(query, amounts, " OR ", |query, amount| {
+        let mut and = And::default();
+        if let Some(from) = amount.range.from {
+            query.sql(and.next()).sql(at.value).sql(" >= ").real(from);
+        }
+        if let Some(to) = amount.range.to {
+            query.sql(and.next()).sql(at.value).sql(" < ").real(to);
+        }
+        if amount.code != 0 {
+            query.sql(and.next()).sql(at.code).sql(" = ").integer(amount.code);
+        }
+        query.sql(and.next()).sql(at.system);
+        match amount.systems {
+            // Whoever names no system means the numbers as they are written.
+            [0, _] => query.sql(" <> ").integer(context.hasher.text(CANONICAL_SYSTEM)),
+            [only, other] if only == other => query.sql(" = ").integer(only),
+            [written, canonical] => query.sql(" IN (").integer(written).sql(", ").integer(canonical).sql(")"),
+        };
+    });
 }
 
 fn quantities_among(
@@ -410,40 +458,24 @@ fn quantities_among(
     quantities: &[QuantityValue],
     context: &CompileContext<'_>,
 ) {
-    let hash = |text: &Option<String>| text.as_ref().map_or(0, |text| context.hasher.text(text));
-    let amounts: Vec<Amount> = quantities
-        .iter()
-        .flat_map(|quantity| {
-            let (code, system) = (hash(&quantity.code), hash(&quantity.system));
-            value_ranges(quantity).into_iter().map(move |range| Amount { range, code, system })
-        })
-        .collect();
+    let amounts = amounts_of(quantities, context);
     if amounts.len() > MAX_OR {
         from_values(query, parameter, &amounts, |query, amount| {
             query.real(amount.range.from.unwrap_or(f64::NEG_INFINITY)).sql(", ");
-            query.real(amount.range.to.unwrap_or(f64::INFINITY)).sql(", ");
-            query.integer(amount.code).sql(", ").integer(amount.system);
+            // The last one within, so that an open end of a Range, which is infinite, is within what has no end.
+            query.real(amount.range.to.map_or(f64::INFINITY, f64::next_down)).sql(", ");
+            let [system, other] = amount.systems;
+            query.integer(amount.code).sql(", ").integer(system).sql(", ").integer(other);
         });
-        query.sql(" AND i.value >= v.column1 AND i.value < v.column2");
-        query.sql(" AND (v.column3 = 0 OR i.code = v.column3) AND (v.column4 = 0 OR i.system = v.column4)");
+        query.sql(" AND i.value >= v.column1 AND i.value <= v.column2");
+        query.sql(" AND (v.column3 = 0 OR i.code = v.column3)");
+        query.sql(" AND (i.system = v.column4 OR i.system = v.column5 OR v.column4 = 0 AND i.system <> ");
+        query.integer(context.hasher.text(CANONICAL_SYSTEM)).sql(")");
         return;
     }
     from(query, parameter);
     query.sql(" AND (");
-    separated(query, &amounts, " OR ", |query, amount| {
-        let mut and = And::default();
-        if let Some(from) = amount.range.from {
-            query.sql(and.next()).sql("i.value >= ").real(from);
-        }
-        if let Some(to) = amount.range.to {
-            query.sql(and.next()).sql("i.value < ").real(to);
-        }
-        if amount.code != 0 {
-            query.sql(and.next()).sql("i.code = ").integer(amount.code);
-        }
-        if amount.system != 0 {
-            query.sql(and.next()).sql("i.system = ").integer(amount.system);
-        }
-    });
+    let at = AmountColumns { value: "i.value", code: "i.code", system: "i.system" };
+    among_amounts(query, &amounts, &at, context);
     query.sql(")");
 }

@@ -15,6 +15,7 @@ mod texts;
 mod tokens;
 mod words;
 
+pub(super) use quantities::CANONICAL_SYSTEM;
 pub(super) use references::NO_TARGET;
 
 use std::fmt::Debug;
@@ -468,6 +469,35 @@ mod tests {
 
         let uris: Vec<(&str, Edge)> = rows.uris.iter().map(|row| (row.value.as_str(), row.edge)).collect();
         assert_eq!(uris, [("http://p/x", Edge::Lowest), ("http://p/x|2", Edge::Highest)]);
+    }
+
+    /// Value, code, system and edge, by value.
+    fn amounts(resource: Value) -> Vec<(f64, i64, i64, Edge)> {
+        let rows = rows(resource);
+        let of = rows.quantities.iter().filter(|row| row.param == id("Observation", "value-quantity"));
+        let mut amounts: Vec<_> = of.map(|row| (row.value, row.code, row.system, row.edge)).collect();
+        amounts.sort_by(|left, right| left.0.total_cmp(&right.0));
+        amounts
+    }
+
+    #[test]
+    fn an_amount_has_a_row_in_the_usual_unit_unless_it_is_written_in_it() {
+        let observation = |value: Value| json!({ "resourceType": "Observation", "valueQuantity": value });
+        let ucum = "http://unitsofmeasure.org";
+        let row = |value, code, system, edge| (value, hash(code), hash(system), edge);
+
+        assert_eq!(
+            amounts(observation(json!({ "value": 1.1, "code": "g/dL", "system": ucum }))),
+            [row(1.1, "g/dL", ucum, Edge::Both), row(1100.0, "mg/dL", CANONICAL_SYSTEM, Edge::Neither)]
+        );
+        assert_eq!(
+            amounts(observation(json!({ "value": 110, "code": "mg/dL", "system": ucum }))),
+            [row(110.0, "mg/dL", ucum, Edge::Both)]
+        );
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "lbs", "system": ucum }))).len(), 1);
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "g/dL", "system": "urn:x" }))).len(), 1);
+        assert_eq!(amounts(observation(json!({ "value": 5, "code": "g/dL" }))).len(), 1);
+        assert!(amounts(observation(json!({ "code": "g/dL", "system": ucum }))).is_empty());
     }
 
     #[test]

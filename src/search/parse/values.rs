@@ -2,14 +2,15 @@
 //!
 //! Spec: R4 search.html#ptypes
 
+use crate::fhir::ucum::{self, Exact};
 use crate::fhir::{Decimal, Id, PartialDate, Reference, ResourceKey, ResourceType};
 use crate::search::fold::fold;
 use crate::search::near;
 use crate::search::parse::ParseContext;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
-    CodeQuery, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, Subject,
-    TokenValue, TypedIdentifier, Values, words,
+    CanonicalQuantity, CodeQuery, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue,
+    Subject, TokenValue, TypedIdentifier, Values, words,
 };
 
 const ESCAPES: &str = "a backslash stands only before ',', '|', '$' or another backslash";
@@ -241,22 +242,42 @@ fn date(part: &str) -> Result<DateValue, String> {
 
 fn number(part: &str) -> Result<QuantityValue, String> {
     let (prefix, rest) = prefix(part);
-    let decimal = Decimal::parse(rest).map_err(|error| with_prefixes(&error.to_string()))?;
-    Ok(QuantityValue { prefix, value: decimal.value(), implicit: decimal.implicit_range(), system: None, code: None })
+    let decimal = decimal(rest)?;
+    let (value, implicit) = (decimal.value(), decimal.implicit_range());
+    Ok(QuantityValue { prefix, value, implicit, system: None, code: None, canonical: None })
+}
+
+fn decimal(text: &str) -> Result<Decimal, String> {
+    Decimal::parse(text).map_err(|error| with_prefixes(&error.to_string()))
 }
 
 fn quantity(part: &str) -> Result<QuantityValue, String> {
     let mut pieces = split(part, '|');
-    let mut value = number(pieces.next().unwrap_or_default())?;
+    let first = pieces.next().unwrap_or_default();
+    let mut value = number(first)?;
     match (pieces.next(), pieces.next(), pieces.next()) {
         (None, ..) => {}
         (Some(system), Some(code), None) => {
             value.system = filled(system)?;
             value.code = filled(code)?;
+            if value.system.as_deref() == Some(ucum::SYSTEM)
+                && let Some(code) = &value.code
+            {
+                value.canonical = canonical(prefix(first).1, code)?;
+            }
         }
         _ => return Err("give number, number|system|code or number||code".to_owned()),
     }
     Ok(value)
+}
+
+/// The number in the unit that the index has it in; `None` when the code is not understood.
+fn canonical(number: &str, code: &str) -> Result<Option<CanonicalQuantity>, String> {
+    let Some((conversion, value)) = ucum::usual(code).zip(Exact::parse(number)) else { return Ok(None) };
+    let around = |distance: &Exact| (conversion.apply(&value.minus(distance)), conversion.apply(&value.plus(distance)));
+    let implicit = around(&Exact::half_step(decimal(number)?.last_place()));
+    let near = around(&value.tenth());
+    Ok(Some(CanonicalQuantity { unit: conversion.unit().to_owned(), value: conversion.apply(&value), implicit, near }))
 }
 
 fn with_prefixes(form: &str) -> String {

@@ -14,6 +14,7 @@ mod search_near;
 mod search_pages;
 mod search_sort;
 mod search_terms;
+mod search_units;
 mod search_words;
 mod single;
 mod transaction;

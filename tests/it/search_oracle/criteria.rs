@@ -6,6 +6,7 @@ use crate::search_oracle::date_table::PREFIXES;
 use crate::search_oracle::oracle::{Criterion, World, elements, steps};
 use crate::search_oracle::parameters::{COMMON, Parameter, Shape, own};
 use crate::search_oracle::random::Random;
+use crate::search_oracle::units;
 use crate::search_oracle::values::{escaped, fold, readings, texts, tokens};
 
 fn criterion(parameter: &Parameter, modifier: &str, values: Vec<String>) -> Criterion {
@@ -236,7 +237,11 @@ pub fn one_value(random: &mut Random, world: &World, (shape, element): (Shape, &
             let number = numbered(random, &element.get("value")?.to_string());
             let part = |name: &str| element[name].as_str();
             match (random.below(4), part("system"), part("code"), part("unit")) {
-                (0, Some(system), Some(code), _) => format!("{number}|{system}|{code}"),
+                (0, Some(system), Some(code), _) => {
+                    let alike = units::alike(code);
+                    let code = if alike.is_empty() { code } else { random.of(&alike) };
+                    format!("{number}|{system}|{code}")
+                }
                 (1, _, Some(code), _) => format!("{number}||{code}"),
                 (2, _, _, Some(unit)) => format!("{number}||{unit}"),
                 _ => number,

@@ -20,8 +20,18 @@ impl Decimal {
         Some(if is_lone { Decimal { digits: digits * 10, place: place - 1 } } else { Decimal { digits, place } })
     }
 
+    /// The power of ten of its last digit.
+    pub fn place(self) -> i32 {
+        self.place
+    }
+
+    /// Half a unit of its last digit, in units of `10^place`, which must be finer.
+    pub fn half_at(self, place: i32) -> i128 {
+        5 * 10_i128.pow(u32::try_from(self.place - 1 - place).expect("a finer place"))
+    }
+
     /// In units of `10^place`, which must not be coarser than the number's own.
-    fn at(self, place: i32) -> i128 {
+    pub fn at(self, place: i32) -> i128 {
         self.digits * 10_i128.pow(u32::try_from(self.place - place).expect("a finer place"))
     }
 
@@ -31,7 +41,7 @@ impl Decimal {
         // One place more for the half units, and one for the tenths of `ap`.
         let place = self.place.min(stored.place) - 2;
         let (sought, stored) = (self.at(place), stored.at(place));
-        let half = 5 * 10_i128.pow(u32::try_from(self.place - 1 - place).expect("a finer place"));
+        let half = self.half_at(place);
         let is_near = sought - half <= stored && stored < sought + half;
         match prefix {
             "" | "eq" => is_near,

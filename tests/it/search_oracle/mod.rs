@@ -19,6 +19,8 @@ pub mod random;
 mod resources;
 mod shrink;
 mod spans;
+mod unit_table;
+mod units;
 pub mod values;
 
 use serde_json::{Value, json};

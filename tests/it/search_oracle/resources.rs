@@ -51,11 +51,15 @@ const TIMES: &[&str] = &[
     "1969-12-31T23:59:59Z",
 ];
 const NUMBERS: &[&str] = &["0", "-0.5", "5", "5.4", "5.40", "5.35", "5.45", "100", "99.5", "1e2", "0.001", "12.34"];
-/// None of these can be turned into another: system, code, unit.
+/// System, code, unit.
 const UNITS: &[(&str, &str, &str)] = &[
     ("http://unitsofmeasure.org", "/min", "/min"),
     ("http://unitsofmeasure.org", "mm[Hg]", "mmHg"),
+    ("http://unitsofmeasure.org", "kPa", "kPa"),
     ("http://unitsofmeasure.org", "Cel", "°C"),
+    ("http://unitsofmeasure.org", "[degF]", "°F"),
+    ("http://unitsofmeasure.org", "kg", "kg"),
+    ("http://unitsofmeasure.org", "[lb_av]", "lb"),
     ("urn:x:units", "tab", "tablets"),
 ];
 const URLS: &[&str] = &[

@@ -9,6 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 use crate::search_oracle::decimals::{Decimal, split_prefix};
 use crate::search_oracle::parameters::Shape;
 use crate::search_oracle::spans::Span;
+use crate::search_oracle::units;
 
 /// System (outside: not told; inside: none) and code of a stored token.
 type Token = (Option<String>, Option<String>);
@@ -136,6 +137,12 @@ pub fn quantity_meets(element: &Value, value: &str) -> bool {
     let number = parts.next().flatten().unwrap();
     let (system, code) = (parts.next().flatten(), parts.next().flatten());
     let has = |name: &str, wanted: &str| element[name] == wanted;
+    if let (Some(system @ "http://unitsofmeasure.org"), Some(code)) = (system, code) {
+        let (prefix, number) = split_prefix(number);
+        let (Some(of), Some(stored)) = (element["code"].as_str(), element.get("value")) else { return false };
+        let stored = Decimal::read(&stored.to_string()).unwrap();
+        return has("system", system) && units::admits(prefix, (Decimal::read(number).unwrap(), code), (stored, of));
+    }
     let has_unit = match (system, code) {
         (Some(system), Some(code)) => has("system", system) && has("code", code),
         (None, Some(code)) => has("code", code) || has("unit", code),
