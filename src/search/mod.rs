@@ -22,6 +22,7 @@ mod query_text;
 mod registry;
 mod request;
 mod sort;
+mod words;
 
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
@@ -44,3 +45,4 @@ pub use request::{
     Prefix, QuantityValue, ReferenceValue, SearchRequest, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
 };
 pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
+pub use words::Words;

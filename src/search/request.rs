@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort};
+use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort, Words};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -150,6 +150,10 @@ pub enum Subject {
     LastUpdated,
     /// `near` of Location.
     Near,
+    /// `_text`: the words of the narrative.
+    Text,
+    /// `_content`: all words of the resource.
+    Content,
     /// A parameter with rows in the index.
     Index(&'static Parameter),
 }
@@ -193,6 +197,7 @@ pub enum Values {
     Quantities(Vec<QuantityValue>),
     Uris(Vec<String>),
     Near(Vec<Circle>),
+    Words(Words),
     /// Each has a value for each component, in their order.
     Composites(Vec<Vec<Values>>),
     /// System and code of the type, and the value.

@@ -47,8 +47,8 @@ pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
 pub use renew::Renewal;
 pub use rows::{
-    CompositeRow, DateRow, Edge, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow, StringRow,
-    TokenRow, TokenText, UriRow,
+    CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow,
+    StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;

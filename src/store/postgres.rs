@@ -169,6 +169,8 @@ struct RowColumns {
     compartment: (Vec<i64>, Vec<i16>, Vec<i64>),
     /// z, x, y, rid
     position: (Vec<f64>, Vec<f64>, Vec<f64>, Vec<i64>),
+    /// rid, narrative, rest
+    words: (Vec<i64>, Vec<String>, Vec<String>),
 }
 
 impl Columns {
@@ -292,6 +294,11 @@ impl RowColumns {
             self.position.2.push(row.y);
             self.position.3.push(rid);
         }
+        if rows.words.count > 0 {
+            self.words.0.push(rid);
+            self.words.1.push(rows.word_texts.narrative.clone());
+            self.words.2.push(rows.word_texts.rest.clone());
+        }
     }
 }
 
@@ -339,6 +346,7 @@ impl QueryFragment<Pg> for Apply {
             );
         }
         index_deletes(&mut out, &columns.gone)?;
+        words(&mut out, &columns.gone, &columns.added)?;
         index_marks(&mut out, &columns.marked)?;
         index_inserts(&mut out, &columns.added)?;
         text_inserts(&mut out, &columns.texts)?;
@@ -384,6 +392,7 @@ impl QueryFragment<Pg> for Renew {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH ");
         index_deletes(&mut out, &self.gone)?;
+        words(&mut out, &self.gone, &self.added)?;
         index_inserts(&mut out, &self.added)?;
         text_inserts(&mut out, &self.texts)?;
         // So that a comma follows each of the parts above.
@@ -553,6 +562,25 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql("d9 AS (DELETE FROM index_position i USING unnest(");
         position(out, rows)?;
         out.push_sql(") AS g (z, x, y, rid) WHERE i.z = g.z AND i.x = g.x AND i.y = g.y AND i.rid = g.rid), ");
+    }
+    Ok(())
+}
+
+/// The words of a resource are one row, which other words replace.
+fn words<'b>(out: &mut AstPass<'_, 'b, Pg>, gone: &'b RowColumns, added: &'b RowColumns) -> QueryResult<()> {
+    if !gone.words.0.is_empty() {
+        out.push_sql("d10 AS (DELETE FROM index_words WHERE rid = ANY (");
+        out.push_bind_param::<Array<BigInt>, _>(&gone.words.0)?;
+        out.push_sql(") AND rid <> ALL (");
+        out.push_bind_param::<Array<BigInt>, _>(&added.words.0)?;
+        out.push_sql(")), ");
+    }
+    if !added.words.0.is_empty() {
+        out.push_sql("a10 AS (INSERT INTO index_words (rid, narrative, rest) SELECT * FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&added.words.0)?;
+        array::<Text, _>(out, &added.words.1)?;
+        array::<Text, _>(out, &added.words.2)?;
+        out.push_sql(") ON CONFLICT (rid) DO UPDATE SET narrative = excluded.narrative, rest = excluded.rest), ");
     }
     Ok(())
 }

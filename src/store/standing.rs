@@ -36,7 +36,7 @@ pub struct Standing {
 #[derive(Clone, Debug)]
 pub enum StandingContent {
     /// It has not changed since: these are its rows in the index.
-    Rows(IndexRows),
+    Rows(Box<IndexRows>),
     /// It has changed since: this is the version of then.
     Version(ResourceRow),
 }
@@ -131,7 +131,7 @@ impl Reader<'_> {
             } else if method != Method::Delete as i16 {
                 let rows = IndexRows::decode(&index_rows);
                 let rows = rows.ok_or_else(|| StoreError::Damaged(format!("index rows of resource {rid}")))?;
-                let content = StandingContent::Rows(rows);
+                let content = StandingContent::Rows(Box::new(rows));
                 standing.push(Standing { rid, key: key_of(rid, rtype, &id)?, updated_us, content });
             }
         }

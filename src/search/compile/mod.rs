@@ -20,6 +20,7 @@ mod order;
 mod rows;
 mod sorted;
 mod walk;
+mod words;
 mod write;
 
 pub use definitions::defined;
