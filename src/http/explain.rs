@@ -109,6 +109,8 @@ fn form_of_criterion(criterion: &Criterion) -> String {
         Subject::Id => "_id",
         Subject::LastUpdated => "_lastUpdated",
         Subject::Near => "near",
+        Subject::Text => "_text",
+        Subject::Content => "_content",
         Subject::Index(parameter) => parameter.code(),
     };
     let modifier = match criterion.modifier {
