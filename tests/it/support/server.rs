@@ -41,7 +41,7 @@ impl TestServer {
     pub async fn start_with(database: Database, change: impl FnOnce(&mut Settings)) -> Option<TestServer> {
         let home = Home::make(database)?;
         let address = home.address.clone();
-        Some(TestServer { home: Some(home), ..TestServer::over(address, |_| {}).await })
+        Some(TestServer { home: Some(home), ..TestServer::over(address, change).await })
     }
 
     /// Starts another server over the same database, with the settings that `change` changes. Stop it first.
