@@ -1,6 +1,7 @@
 //! Settings: one struct per concern, read once when the program starts.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How the FHIR interactions behave where the specification leaves a choice.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct LimitSettings {
     pub bundle_bytes: usize,
     /// Most entries of a batch or transaction.
     pub bundle_entries: usize,
+    /// How long a search, or another request that reads, may keep the database busy; `None` is any time.
+    pub search_time: Option<Duration>,
     pub sort: SortSettings,
 }
 
@@ -47,6 +50,7 @@ impl Default for LimitSettings {
             resource_bytes: 4 << 20,
             bundle_bytes: 32 << 20,
             bundle_entries: 5000,
+            search_time: Some(Duration::from_secs(10)),
             sort: SortSettings::default(),
         }
     }
@@ -86,6 +90,8 @@ pub struct ServerSettings {
     pub open: bool,
     /// An empty database is filled with a made-up family.
     pub demo: bool,
+    /// Searches with `_explain=true` tell how they were done.
+    pub explain: bool,
 }
 
 impl Default for ServerSettings {
@@ -97,6 +103,7 @@ impl Default for ServerSettings {
             base_url: None,
             open: false,
             demo: false,
+            explain: false,
         }
     }
 }

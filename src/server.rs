@@ -66,7 +66,8 @@ impl Running {
 /// Opens the database, which migrates it, with connections for `threads` that read at once.
 pub fn open_engine(settings: &Settings, base_url: &str, workers: usize) -> Result<Engine, StoreError> {
     let threads = workers * (blocking_threads(&settings.server.database) + 1);
-    let store = Store::open(&settings.server.database, u32::try_from(threads).unwrap_or(u32::MAX))?;
+    let connections = u32::try_from(threads).unwrap_or(u32::MAX);
+    let store = Store::open(&settings.server.database, connections, settings.limits.search_time)?;
     let fhir = FhirSettings { base_url: base_url.to_owned(), ..settings.fhir.clone() };
     Engine::new(store, fhir, settings.limits.clone(), bases(base_url))
 }
@@ -80,6 +81,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let is_open = settings.server.open;
     let is_demo = settings.server.demo;
+    let explains = settings.server.explain;
     let threads = blocking_threads(&settings.server.database);
     // The database may be slow to open, and the runtime is not ours alone.
     let opened = web::block(move || -> Result<Engine, StartError> {
@@ -93,7 +95,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         Ok(engine)
     });
     let engine = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
-    let app = web::Data::new(App::new(Arc::new(engine), is_open)?);
+    let app = web::Data::new(App::new(Arc::new(engine), is_open, explains)?);
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(app.clone())

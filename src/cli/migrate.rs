@@ -6,7 +6,7 @@ use crate::store::Store;
 
 /// Brings the database to the form that this release writes; opening does it.
 pub(super) fn migrate(settings: &Settings) -> Result<(), Failure> {
-    Store::open(&settings.server.database, 1).map_err(Failure::failed)?;
+    Store::open(&settings.server.database, 1, None).map_err(Failure::failed)?;
     eprintln!("emberwell: the database is up to date");
     Ok(())
 }

@@ -21,7 +21,7 @@ use load::LoadArgs;
 use settings::SettingArgs;
 use verify::VerifyArgs;
 
-use crate::config::Settings;
+use crate::config::{LimitSettings, Settings};
 use crate::interactions::Engine;
 use crate::server;
 
@@ -101,7 +101,9 @@ fn open(settings: &Settings) -> Result<Engine, Failure> {
         Some(url) => url.clone(),
         None => format!("http://{}/fhir", settings.server.listen),
     };
-    server::open_engine(settings, &base_url, 1).map_err(Failure::failed)
+    // Whoever waits for a command decides how long.
+    let limits = LimitSettings { search_time: None, ..settings.limits.clone() };
+    server::open_engine(&Settings { limits, ..settings.clone() }, &base_url, 1).map_err(Failure::failed)
 }
 
 /// Prints what a program reads.
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_switch_does_not_swallow_the_command_behind_it() {
-        for switch in ["--open", "--demo", "--open=true"] {
+        for switch in ["--open", "--demo", "--explain", "--open=true"] {
             let cli = Cli::try_parse_from(["emberwell", switch, "serve"]).unwrap();
 
             assert!(matches!(cli.command, Some(Command::Serve)), "{switch}");

@@ -1,6 +1,7 @@
 //! Settings from flags, variables and `emberwell.toml`, in this order of weight.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
@@ -35,6 +36,9 @@ pub(super) struct SettingArgs {
     /// Need no sign-in at /fhir; only on loopback
     #[arg(long, global = true, env = "EMBERWELL_OPEN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     open: Option<bool>,
+    /// Let searches with _explain=true tell how they were done [default: as --demo]
+    #[arg(long, global = true, env = "EMBERWELL_EXPLAIN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    explain: Option<bool>,
     /// Write the log as JSON
     #[arg(long, global = true, env = "EMBERWELL_LOG_JSON")]
     pub(super) log_json: bool,
@@ -50,6 +54,7 @@ struct File {
     base_url: Option<String>,
     demo: Option<bool>,
     open: Option<bool>,
+    explain: Option<bool>,
     fhir: FhirSection,
     limits: LimitSection,
 }
@@ -69,6 +74,7 @@ struct LimitSection {
     resource_bytes: Option<usize>,
     bundle_bytes: Option<usize>,
     bundle_entries: Option<usize>,
+    search_seconds: Option<u32>,
 }
 
 /// The settings that hold for this run.
@@ -110,6 +116,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             // There is nothing to sign in to yet, so that a closed demo could show nothing.
             open: args.open.or(file.open).unwrap_or(demo),
             demo,
+            explain: args.explain.or(file.explain).unwrap_or(demo),
         },
         fhir: FhirSettings {
             update_creates: file.fhir.update_creates.unwrap_or(fhir.update_creates),
@@ -122,6 +129,11 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             resource_bytes: file.limits.resource_bytes.unwrap_or(limits.resource_bytes),
             bundle_bytes: file.limits.bundle_bytes.unwrap_or(limits.bundle_bytes),
             bundle_entries: file.limits.bundle_entries.unwrap_or(limits.bundle_entries),
+            search_time: match file.limits.search_seconds {
+                Some(0) => None,
+                Some(seconds) => Some(Duration::from_secs(u64::from(seconds))),
+                None => limits.search_time,
+            },
             sort: SortSettings::default(),
         },
     })
@@ -153,6 +165,24 @@ mod tests {
     fn a_demo_is_open_unless_it_is_closed_on_purpose() {
         assert!(settled(&SettingArgs::default(), parsed("demo = true")).unwrap().server.open);
         assert!(!settled(&SettingArgs::default(), parsed("demo = true\nopen = false")).unwrap().server.open);
+    }
+
+    #[test]
+    fn searches_have_ten_seconds_or_what_the_file_says() {
+        let time = |text: &str| settled(&SettingArgs::default(), parsed(text)).unwrap().limits.search_time;
+
+        assert_eq!(time(""), Some(Duration::from_secs(10)));
+        assert_eq!(time("[limits]\nsearch-seconds = 5"), Some(Duration::from_secs(5)));
+        assert_eq!(time("[limits]\nsearch-seconds = 0"), None);
+    }
+
+    #[test]
+    fn a_demo_explains_its_searches_unless_told_otherwise() {
+        let explains = |text: &str| settled(&SettingArgs::default(), parsed(text)).unwrap().server.explain;
+
+        assert!(!explains("open = true"));
+        assert!(explains("demo = true") && explains("explain = true"));
+        assert!(!explains("demo = true\nexplain = false"));
     }
 
     #[test]

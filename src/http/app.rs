@@ -17,6 +17,8 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// No sign-in is needed at `/fhir`.
     pub is_open: bool,
+    /// Searches may be explained.
+    pub explains: bool,
     /// Pieces of work that wait for a blocking thread or run on one.
     pub(super) under_way: Arc<AtomicUsize>,
     /// How much memory large bodies may take together, in KiB.
@@ -32,12 +34,13 @@ const BODY_MEMORY_BYTES: usize = 64 << 20;
 
 impl App {
     /// A server over `engine`, that is not busy yet but with what it was at when it was stopped.
-    pub fn new(engine: Arc<Engine>, is_open: bool) -> Result<App, StoreError> {
+    pub fn new(engine: Arc<Engine>, is_open: bool, explains: bool) -> Result<App, StoreError> {
         let memory_bytes = body_memory_bytes(&engine.limits);
         Ok(App {
             reindexer: Reindexer::new(Arc::clone(&engine))?,
             engine,
             is_open,
+            explains,
             under_way: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: Mutex::default(),
@@ -64,7 +67,7 @@ impl App {
         {
             return Ok(bytes.clone());
         }
-        let bytes: Bytes = capabilities::statement(&self.engine).into();
+        let bytes: Bytes = capabilities::statement(&self.engine, self.explains).into();
         *kept = Some((generation, bytes.clone()));
         Ok(bytes)
     }

@@ -12,8 +12,8 @@ use crate::fhir::{self, ResourceType, format_instant};
 use crate::interactions::Engine;
 use crate::search::{CENTERS, Handling, Parameter, ParseContext, Registry, parse};
 
-/// The statement of a server that runs `engine`, as compact JSON.
-pub fn statement(engine: &Engine) -> Vec<u8> {
+/// The statement of a server that runs `engine`, and explains its searches if `explains`, as compact JSON.
+pub fn statement(engine: &Engine, explains: bool) -> Vec<u8> {
     let mut now = Vec::new();
     format_instant(clock::now_us(), &mut now);
     let registry = engine.registry();
@@ -22,7 +22,7 @@ pub fn statement(engine: &Engine) -> Vec<u8> {
         ResourceType::all().map(|resource_type| resource(engine, &registry, resource_type, &referring)).collect();
     let compartments =
         CENTERS.map(|name| format!("http://hl7.org/fhir/CompartmentDefinition/{}", name.to_ascii_lowercase()));
-    let statement = json!({
+    let mut statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": String::from_utf8_lossy(&now),
@@ -41,6 +41,11 @@ pub fn statement(engine: &Engine) -> Vec<u8> {
             "operation": [reindex()],
         }],
     });
+    if explains {
+        statement["rest"][0]["documentation"] = json!(
+            "A search with `_explain=true` is answered with how it was done: a Parameters of its statements and plans."
+        );
+    }
     let mut text = Vec::with_capacity(512 * 1024);
     fhir::json::write(&statement, &mut text);
     text

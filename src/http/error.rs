@@ -60,6 +60,8 @@ pub enum HttpError {
     HeadTooLong { limit_bytes: usize },
     #[error("this server needs a sign-in, and this release has none yet: start it with --open on loopback to try it")]
     SignInNeeded,
+    #[error("this server does not explain its searches: start it with --explain, or leave _explain out")]
+    ExplainOff,
     #[error("too many requests are under way")]
     Overloaded,
     #[error("there is no such job: it was cancelled, or ended long ago")]

@@ -39,7 +39,18 @@ impl Format {
         for (name, value) in query {
             match name.as_str() {
                 "_format" => self.media = named(value)?,
-                "_pretty" => self.is_pretty = value == "true",
+                "_pretty" => {
+                    self.is_pretty = match value.as_str() {
+                        "true" => true,
+                        "false" => false,
+                        _ => {
+                            return Err(HttpError::Parameter {
+                                name: "_pretty",
+                                problem: "give true or false".to_owned(),
+                            });
+                        }
+                    }
+                }
                 _ => {}
             }
         }

@@ -45,7 +45,7 @@ impl App {
         prepare: impl Fn(&Engine) -> Result<W, InteractionError> + Send + 'static,
     ) -> Result<W::Answer, HttpError> {
         if self.engine.store.dialect() != Dialect::Sqlite || body_bytes >= SMALL_BODY_BYTES {
-            return self.block(move |engine| engine.write(prepare)).await;
+            return self.write_conditional(prepare).await;
         }
         for _ in 0..PREPARATIONS {
             let mut write = match guarded(|| prepare(&self.engine)) {
@@ -72,6 +72,14 @@ impl App {
             }
         }
         Err(InteractionError::Contended.into())
+    }
+
+    /// Does a write whose condition is looked up while it is prepared, which may take long.
+    pub(super) async fn write_conditional<W: Write>(
+        &self,
+        prepare: impl Fn(&Engine) -> Result<W, InteractionError> + Send + 'static,
+    ) -> Result<W::Answer, HttpError> {
+        self.block(move |engine| engine.write(prepare)).await
     }
 
     /// Does anything that may take long, on a blocking thread.

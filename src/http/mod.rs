@@ -12,6 +12,7 @@ mod capabilities;
 mod conditions;
 mod edge;
 mod error;
+mod explain;
 mod format;
 mod handlers;
 mod hop;

@@ -101,6 +101,7 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::AddressTooLong { .. } => Refusal::new(StatusCode::URI_TOO_LONG, IssueCode::TooLong, text()),
         E::SignInNeeded => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+        E::ExplainOff => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text()),
         E::Overloaded => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Transient, text())
             .with(header::RETRY_AFTER, RETRY_AFTER),
         E::UnknownJob => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotFound, text()),
@@ -144,6 +145,10 @@ pub fn interaction(error: &InteractionError) -> Refusal {
             Refusal::new(StatusCode::BAD_REQUEST, code, text())
         }
         E::Patch(error) => patch(error),
+        // No Retry-After: what was too much stays too much, and a client that repeats it by itself would only add to it.
+        E::CostlySearch(_) | E::CostlyBatch { .. } => {
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Timeout, text())
+        }
         E::PagesOutdated { .. } => Refusal::new(StatusCode::GONE, IssueCode::Processing, text()),
         E::TooManyEntries { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::TooCostly, text()),
         E::Entry { index, error } => {
@@ -273,6 +278,7 @@ mod tests {
             (E::Patch(PatchError::TooLarge { operation: 0, max_bytes: 1 }), 413, "too-long"),
             (E::Patch(PatchError::TooCostly { operation: 0 }), 422, "too-costly"),
             (E::Patch(PatchError::IdentityChanged("id")), 422, "business-rule"),
+            (E::CostlyBatch { limit: std::time::Duration::from_secs(60) }, 503, "timeout"),
             (E::PagesOutdated { most: 1 }, 410, "processing"),
             (E::TooManyEntries { entries: 2, most: 1 }, 400, "too-costly"),
             (E::Stale, 409, "transient"),
@@ -319,6 +325,7 @@ mod tests {
             (E::AddressTooLong { limit_bytes: 1 }, 414, "too-long"),
             (E::HeadTooLong { limit_bytes: 1 }, 431, "too-long"),
             (E::SignInNeeded, 401, "login"),
+            (E::ExplainOff, 403, "forbidden"),
             (E::Overloaded, 503, "transient"),
             (E::BrokeOff, 500, "exception"),
         ];

@@ -5,6 +5,7 @@
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::codes::resolved;
 use crate::interactions::search::check_rules;
+use crate::interactions::search_cost::{SearchPart, ended};
 use crate::interactions::{Engine, InteractionError, Precondition};
 use crate::search::{CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string};
 use crate::store::{Locked, Reader, ResourceRow, Tx};
@@ -53,6 +54,12 @@ impl Criteria {
         self.request.canonical()
     }
 
+    /// The first `most` matches, found without a lock: so that a condition that takes too long ends here, where it holds
+    /// up no other write.
+    pub(super) fn look_up(&self, engine: &Engine, most: u32) -> Result<Vec<ResourceRow>, InteractionError> {
+        engine.read(|reader| self.find(reader, most))
+    }
+
     /// Keeps equal conditions of other transactions waiting until this one ends, then finds what matches now.
     pub(super) fn find_locked(&self, tx: &mut Tx<'_>, most: u32) -> Result<Vec<ResourceRow>, InteractionError> {
         tx.lock_text(&self.request.canonical())?;
@@ -69,8 +76,9 @@ impl Criteria {
             now_us: crate::clock::now_us(),
             zone_minutes: self.zone_minutes,
         };
-        let request = resolved(reader, &self.request)?;
-        Ok(reader.rows(&matches(&request, &context, most))?)
+        let request = resolved(reader, &self.request).map_err(ended(&self.request, SearchPart::Matches))?;
+        let found = reader.rows(&matches(&request, &context, most));
+        found.map_err(ended(&self.request, SearchPart::Matches))
     }
 
     /// The one match, or none.

@@ -27,6 +27,9 @@ impl Create {
     ) -> Result<Create, InteractionError> {
         same_type(resource_type, &resource)?;
         let unless = if_none_exist.map(|text| Criteria::parse(engine, resource_type, text)).transpose()?;
+        if let Some(criteria) = &unless {
+            criteria.look_up(engine, 2)?;
+        }
         let id = Id::random();
         resource.set_id(id.clone());
         let prepared = Prepared::new(engine, &resource)?;

@@ -80,12 +80,19 @@ impl ConditionalDelete {
         precondition: Precondition,
     ) -> Result<ConditionalDelete, InteractionError> {
         let criteria = Criteria::parse(engine, resource_type, criteria)?;
-        Ok(ConditionalDelete { criteria, precondition, may_delete_several: engine.fhir.delete_multiple })
+        let delete = ConditionalDelete { criteria, precondition, may_delete_several: engine.fhir.delete_multiple };
+        delete.criteria.look_up(engine, delete.most())?;
+        Ok(delete)
+    }
+
+    /// So many matches are too many.
+    fn most(&self) -> u32 {
+        if self.may_delete_several { MOST_DELETED + 1 } else { 2 }
     }
 
     /// What the criteria match, in one order for all transactions.
     pub(super) fn targets(&self, tx: &mut Tx<'_>) -> Result<Vec<ResourceKey>, InteractionError> {
-        let most = if self.may_delete_several { MOST_DELETED + 1 } else { 2 };
+        let most = self.most();
         let rows = self.criteria.find_locked(tx, most)?;
         if rows.len() >= most as usize {
             return Err(InteractionError::MultipleMatches(self.criteria.resource_type));

@@ -19,11 +19,13 @@ mod prepared;
 mod read;
 pub mod reindex;
 mod search;
+mod search_cost;
 mod update;
 pub mod verify;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -38,6 +40,7 @@ pub use history::{HistoryPage, history};
 pub use patch_resource::{Patch, PatchDocument};
 pub use read::{read, vread};
 pub use search::{SearchPage, SearchSettings, search};
+pub use search_cost::{CostlySearch, TracedSearch, search_in_time, search_traced};
 pub use update::{ConditionalUpdate, Precondition, Update};
 
 /// What every interaction works with.
@@ -239,6 +242,14 @@ pub enum InteractionError {
     Search(#[from] crate::search::SearchError),
     #[error(transparent)]
     Patch(#[from] patch::PatchError),
+    #[error(transparent)]
+    CostlySearch(#[from] CostlySearch),
+    /// The searches of a batch have used up the time of all of them.
+    #[error(
+        "the searches of the Bundle took longer than the {limit:?} that they may together: send this entry again, with \
+         fewer others"
+    )]
+    CostlyBatch { limit: Duration },
     /// A later page of a sorted search, after more was updated than can be put in its old place.
     #[error("more than {most} resources were updated since the first page was read: search again")]
     PagesOutdated { most: usize },

@@ -55,7 +55,7 @@ impl Patch {
         precondition: Precondition,
     ) -> Result<Patch, InteractionError> {
         let criteria = Criteria::parse(engine, resource_type, criteria)?;
-        let found = engine.store.read(|reader| criteria.find(reader, 2))?;
+        let found = criteria.look_up(engine, 2)?;
         let row = criteria.single(found)?.ok_or(InteractionError::NoMatch(resource_type))?;
         Patch::of(engine, row, document, precondition, Some(criteria))
     }

@@ -107,6 +107,7 @@ impl ConditionalUpdate {
     ) -> Result<ConditionalUpdate, InteractionError> {
         same_type(resource_type, &resource)?;
         let criteria = Criteria::parse(engine, resource_type, criteria)?;
+        criteria.look_up(engine, 2)?;
         let prepared = Prepared::new(engine, &resource)?;
         let may_create = engine.fhir.update_creates;
         Ok(ConditionalUpdate { criteria, id: resource.id, prepared, precondition, may_create })

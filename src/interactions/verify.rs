@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::fhir::{Resource, ResourceKey, ResourceType, json as fhir_json, write_head};
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{ExtractContext, Registry, extract};
-use crate::store::{Fingerprint, IndexRows, Method, Reader, ResourceRow, Span, StoredRow, TABLES, Table};
+use crate::store::{Fingerprint, IndexRows, Method, Reader, ResourceRow, Span, StoredRow, TABLES, Table, WordTexts};
 
 /// So many resources are in memory at once.
 const CHUNK: i64 = 1000;
@@ -157,7 +157,7 @@ impl<'a> Check<'a> {
         counted.versions += stored.version;
         if let Some(rows) = &stored.index_rows {
             let expected = &mut self.expected;
-            rows.each_hash(rtype, rid, |table, hash| expected[table as usize][bucket(rid)].add(hash));
+            rows.each_fingerprint(rtype, rid, |table, rows| expected[table as usize][bucket(rid)].add(rows));
         } else {
             self.report.wrong(format!("{key}: the index rows beside it are damaged"));
         }
@@ -211,8 +211,9 @@ impl<'a> Check<'a> {
         let zone_minutes = engine.fhir.zone_minutes;
         let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &self.registry };
         let mut rows = extract(&resource, &context).map_err(|error| error.to_string())?;
-        // The database keeps the texts of tokens once, not with each resource.
+        // The database keeps the texts of tokens once, and words in the index alone, not with each resource.
         rows.texts.clear();
+        rows.word_texts = WordTexts::default();
         Ok(rows)
     }
 
@@ -265,7 +266,7 @@ impl<'a> Check<'a> {
     fn index(&mut self, reader: &mut Reader<'_>) -> Result<(), InteractionError> {
         for table in TABLES {
             let mut found = vec![Fingerprint::default(); BUCKETS];
-            reader.each_index_row(table, |rid, hash| found[bucket(rid)].add(hash))?;
+            reader.each_index_row(table, |rid, hash| found[bucket(rid)].add(Fingerprint::of(hash)))?;
             self.report.tables.push((table.name(), found.iter().map(|bucket| bucket.count).sum()));
             let expected = &self.expected[table as usize];
             let differing: Vec<usize> = (0..BUCKETS).filter(|index| found[*index] != expected[*index]).collect();
@@ -287,7 +288,7 @@ impl<'a> Check<'a> {
         let mut by_resource: HashMap<i64, (Fingerprint, Fingerprint)> = HashMap::new();
         reader.each_index_row(table, |rid, hash| {
             if close.contains(&bucket(rid)) {
-                by_resource.entry(rid).or_default().0.add(hash);
+                by_resource.entry(rid).or_default().0.add(Fingerprint::of(hash));
             }
         })?;
         let mut names = HashMap::new();
@@ -300,9 +301,9 @@ impl<'a> Check<'a> {
                 let Some(key) = &stored.key else { continue };
                 names.insert(stored.rid, key.to_string());
                 let Some(rows) = &stored.index_rows else { continue };
-                rows.each_hash(key.resource_type.code(), stored.rid, |row_table, hash| {
+                rows.each_fingerprint(key.resource_type.code(), stored.rid, |row_table, rows| {
                     if row_table == table {
-                        by_resource.entry(stored.rid).or_default().1.add(hash);
+                        by_resource.entry(stored.rid).or_default().1.add(rows);
                     }
                 });
             }
@@ -362,6 +363,7 @@ fn differing(left: &IndexRows, right: &IndexRows) -> String {
         ("uris", left.uris != right.uris),
         ("positions", left.positions != right.positions),
         ("patients", left.patients != right.patients),
+        ("words", left.words != right.words),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
     kinds.join(", ")

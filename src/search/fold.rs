@@ -74,6 +74,61 @@ fn is_punctuation(character: char) -> bool {
         || matches!(character, '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
 }
 
+/// Of a longer word, no more characters are compared.
+pub(super) const WORD_CHARS: usize = 64;
+
+/// Appends the words of `text` to `words`, with one space between two: lower case, without accents, split at whatever is
+/// neither letter nor digit. Ideographs and kana, between which no space stands, are words of their own.
+pub(super) fn fold_words(text: &str, words: &mut String) {
+    let mut writer = WordWriter { words, chars: 0 };
+    if text.is_ascii() {
+        for byte in text.bytes() {
+            writer.push(char::from(byte.to_ascii_lowercase()));
+        }
+        return;
+    }
+    for part in text.nfkd().filter(|part| !is_combining_mark(*part)) {
+        for lower in part.to_lowercase().nfkd().filter(|part| !is_combining_mark(*part)) {
+            writer.push(lower);
+        }
+    }
+}
+
+struct WordWriter<'a> {
+    words: &'a mut String,
+    /// Of the word under way; 0 between two.
+    chars: usize,
+}
+
+impl WordWriter<'_> {
+    fn push(&mut self, character: char) {
+        // A soft hyphen and joiners show where a word may break or must not.
+        if matches!(character, '\u{AD}' | '\u{200C}' | '\u{200D}' | '\u{2060}' | '\u{FEFF}') {
+            return;
+        }
+        if !character.is_alphanumeric() {
+            self.chars = 0;
+            return;
+        }
+        let is_word = is_word_by_itself(character);
+        if self.chars == 0 || is_word {
+            if !self.words.is_empty() {
+                self.words.push(' ');
+            }
+            self.chars = 0;
+        }
+        if self.chars < WORD_CHARS {
+            self.words.push(character);
+        }
+        self.chars = if is_word { 0 } else { self.chars + 1 };
+    }
+}
+
+fn is_word_by_itself(character: char) -> bool {
+    matches!(character, '\u{3041}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
+        || matches!(character, '\u{20000}'..='\u{3FFFF}')
+}
+
 /// A code as tokens compare it: in lower case.
 ///
 /// Few code systems tell codes apart by case alone, and the specification prefers finding too much over missing
@@ -137,6 +192,32 @@ mod tests {
         for text in ["Ǆ ÅNGSTRÖM", "ß ſ K", "Ὀδυσσεύς"] {
             assert_eq!(fold(&fold(text)), fold(text));
         }
+    }
+
+    #[test]
+    fn words_are_letters_and_digits_without_case_and_accents() {
+        let cases = [
+            ("Müller, Jürgen-Ångström", "muller jurgen angstrom"),
+            ("  E11.9 (Type 2)\tO'Brien\0x", "e11 9 type 2 o brien x"),
+            ("dia\u{AD}betes ½ ﬁn ＦＵＬＬ", "diabetes 1 2 fin full"),
+            ("東京 Tower タワーx", "東 京 tower タ ワ ー x"),
+            ("- ☃ 🙂 \"", ""),
+        ];
+
+        for (text, expected) in cases {
+            let mut words = String::new();
+            fold_words(text, &mut words);
+            assert_eq!(words, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_appended_and_cut() {
+        let mut words = "a".to_owned();
+
+        fold_words(&format!("{} b", "x".repeat(100)), &mut words);
+
+        assert_eq!(words, format!("a {} b", "x".repeat(WORD_CHARS)));
     }
 
     #[test]

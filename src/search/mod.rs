@@ -22,12 +22,13 @@ mod query_text;
 mod registry;
 mod request;
 mod sort;
+mod words;
 
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, ResourceRange, Start, Walk, called, count, defined, driven, entries, matches, matching, page,
-    referred, referring, rows_of, screened, token_entries, token_texts, updated_since,
+    CompileContext, ResourceRange, Start, Walk, called, count, count_up_to, defined, driven, entries, matches,
+    matching, page, referred, referring, rows_of, screened, token_entries, token_texts, updated_since,
 };
 
 pub use error::SearchError;
@@ -44,3 +45,4 @@ pub use request::{
     Prefix, QuantityValue, ReferenceValue, SearchRequest, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
 };
 pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
+pub use words::Words;

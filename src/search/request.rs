@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
-use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort};
+use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort, Words};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -54,6 +54,8 @@ pub struct Control {
     /// Elements that the client wants; empty means all.
     pub elements: Vec<String>,
     pub sort: Sort,
+    /// How many matches all pages may have together; `None` is all.
+    pub max_results: Option<u32>,
 }
 
 /// How the total is to be found.
@@ -154,6 +156,10 @@ pub enum Subject {
     LastUpdated,
     /// `near` of Location.
     Near,
+    /// `_text`: the words of the narrative.
+    Text,
+    /// `_content`: all words of the resource.
+    Content,
     /// A parameter with rows in the index.
     Index(&'static Parameter),
 }
@@ -209,6 +215,7 @@ pub enum Values {
     Quantities(Vec<QuantityValue>),
     Uris(Vec<String>),
     Near(Vec<Circle>),
+    Words(Words),
     /// Each has a value for each component, in their order.
     Composites(Vec<Vec<Values>>),
     /// System and code of the type, and the value.

@@ -16,10 +16,11 @@ use libsqlite3_sys as ffi;
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::store::codec::Packed;
-use crate::store::rows::{IndexRows, Method};
+use crate::store::reader::Link;
+use crate::store::rows::{IndexRows, Method, WordTexts};
 use crate::store::statement::{Value, fixed};
 use crate::store::tx::{Locked, Numbered, Put};
-use crate::store::{StoreError, migrate, postgres, sqlite};
+use crate::store::{StoreError, migrate, postgres, sqlite, verify};
 
 /// Resources that are there before updates are measured.
 const UPDATED: i64 = 2000;
@@ -56,20 +57,32 @@ pub struct Size {
 
 /// Up to `most` resources of one type from the database at `address`, in the order of their creation from the newest.
 pub fn samples(address: &str, resource_type: ResourceType, most: i64) -> Result<Vec<Sample>, StoreError> {
-    type Sql = (SmallInt, Binary, Binary);
-    type Row = (i16, Vec<u8>, Vec<u8>);
+    type Sql = (BigInt, SmallInt, Binary, Binary);
+    type Row = (i64, i16, Vec<u8>, Vec<u8>);
     let values = [Value::Integer(i64::from(resource_type.code())), Value::Integer(most)];
     let select = fixed!(
         Sql,
-        "SELECT codec, tail, index_rows FROM resource WHERE rtype = ? AND method <> 2 ORDER BY rid DESC LIMIT ?",
+        "SELECT rid, codec, tail, index_rows FROM resource WHERE rtype = ? AND method <> 2 ORDER BY rid DESC LIMIT ?",
         &values,
     );
-    let rows: Vec<Row> = match address.strip_prefix("sqlite:") {
-        Some(path) => select.load(&mut SqliteConnection::establish(path)?)?,
-        None => select.load(&mut PgConnection::establish(address)?)?,
+    let oldest = |rows: &[Row]| rows.last().map_or(i64::MAX, |row| row.0);
+    let (rows, mut words): (Vec<Row>, _) = match address.strip_prefix("sqlite:") {
+        Some(path) => {
+            let mut connection = SqliteConnection::establish(path)?;
+            let rows = select.load(&mut connection)?;
+            let words = verify::words(&mut Link::Sqlite(&mut connection), oldest(&rows))?;
+            (rows, words)
+        }
+        None => {
+            let mut connection = PgConnection::establish(address)?;
+            let rows = select.load(&mut connection)?;
+            let words = verify::words(&mut Link::Postgres(&mut connection), oldest(&rows))?;
+            (rows, words)
+        }
     };
-    let sample = |(codec, bytes, index_rows): Row| {
-        let rows = IndexRows::decode(&index_rows).ok_or_else(|| StoreError::Damaged("index rows".to_owned()))?;
+    let sample = |(rid, codec, bytes, index_rows): Row| {
+        let mut rows = IndexRows::decode(&index_rows).ok_or_else(|| StoreError::Damaged("index rows".to_owned()))?;
+        rows.word_texts = words.remove(&rid).unwrap_or_default();
         Ok(Sample { resource_type, packed: Packed { codec, bytes }, rows })
     };
     rows.into_iter().map(sample).collect()
@@ -382,6 +395,7 @@ struct Statements<'b> {
     uri: Statement<'b>,
     composite: Statement<'b>,
     compartment: Statement<'b>,
+    words: Statement<'b>,
 }
 
 impl<'b> Statements<'b> {
@@ -414,6 +428,7 @@ impl<'b> Statements<'b> {
             uri: statement(c"INSERT INTO index_uri VALUES (?, ?, ?, ?)")?,
             composite: statement(c"INSERT INTO index_composite VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             compartment: statement(c"INSERT INTO compartment VALUES (?, ?, ?)")?,
+            words: statement(c"INSERT INTO index_words (rowid, narrative, rest) VALUES (?, ?, ?)")?,
         })
     }
 
@@ -489,6 +504,10 @@ impl<'b> Statements<'b> {
         for patient in &rows.patients {
             self.compartment.run(&[int(*patient), int(rtype), int(rid)])?;
         }
+        if rows.words.count > 0 {
+            let WordTexts { narrative, rest } = &rows.word_texts;
+            self.words.run(&[int(rid), Value::Text(narrative), Value::Text(rest)])?;
+        }
         Ok(())
     }
 }
@@ -504,7 +523,7 @@ fn commit(statements: &mut Statements<'_>, batch: &[Numbered]) -> Result<(), Sto
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow};
+    use crate::store::rows::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow, WordSum};
 
     fn sample() -> Sample {
         let rows = IndexRows {
@@ -513,6 +532,8 @@ mod tests {
             quantities: vec![QuantityRow { param: 3, value: 1.0, code: 5, system: 6, edge: Edge::Both }],
             references: vec![ReferenceRow { param: 4, target: 7 }],
             patients: vec![7],
+            words: WordSum { count: 3, sum: 8 },
+            word_texts: WordTexts { narrative: "¶ blood".to_owned(), rest: "blood".to_owned() },
             ..IndexRows::default()
         };
         let resource_type = ResourceType::parse("Observation").unwrap();

@@ -1,11 +1,11 @@
 //! History: the versions of one resource, of a type, of everything, newest first.
 
 use crate::fhir::{Interval, ResourceKey, ResourceType};
-use crate::store::StoreError;
 use crate::store::query::Query;
 use crate::store::reader::{Reader, on};
 use crate::store::rows::ResourceRow;
 use crate::store::statement::Built;
+use crate::store::{StoreError, deadline};
 
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
@@ -79,6 +79,7 @@ impl Reader<'_> {
             query.sql(" AND n.updated_us <= ").integer(at.lo_us).sql(")");
         }
         query.sql(" ORDER BY c.seq DESC LIMIT ").integer(request.limit);
+        deadline::check(&mut self.link)?;
         let built = Built::<Sql>::new(&query);
         let rows: Vec<Tuple> = on!(self.link, connection => built.load(*connection))?;
         rows.into_iter()

@@ -5,6 +5,7 @@
 
 pub mod ceiling;
 mod codec;
+mod deadline;
 mod dictionaries;
 mod error;
 mod hasher;
@@ -29,6 +30,7 @@ mod standing;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod tx;
 mod verify;
 mod writer;
@@ -45,12 +47,13 @@ pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
 pub use renew::Renewal;
 pub use rows::{
-    CompositeRow, DateRow, Edge, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow, StringRow,
-    TokenRow, TokenText, UriRow,
+    CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow,
+    StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;
 pub use standing::{SortRow, Standing, StandingContent, Target};
+pub use trace::{Step, StepAnswer};
 pub use tx::{Locked, Put, Tx, Written};
 pub use verify::{Fingerprint, Span, StoredRow, TABLES, Table};
 

@@ -20,7 +20,7 @@ use crate::store::reader::{Link, Reader};
 use crate::store::statement::fixed;
 use crate::store::tx::{Numbers, Tx};
 use crate::store::writer::{Done, Job, Writer, panic_text};
-use crate::store::{Dialect, Hasher, Seal, StoreError, migrate, postgres, sqlite};
+use crate::store::{Dialect, Hasher, Seal, StoreError, deadline, migrate, postgres, sqlite};
 
 /// A request waits so long for a connection before it is turned away.
 const WAIT: Duration = Duration::from_secs(2);
@@ -44,6 +44,7 @@ pub struct Store {
     hasher: Hasher,
     seal: Seal,
     dictionaries: Arc<Dictionaries>,
+    read_limit: Option<Duration>,
     pub(super) database: Database,
 }
 
@@ -64,18 +65,19 @@ pub(super) enum Database {
 impl Store {
     /// Opens and migrates the database at `address`: `sqlite:PATH` or `postgres://..`.
     ///
-    /// `connections` is how many requests may read (on PostgreSQL: read or write) at once.
-    pub fn open(address: &str, connections: u32) -> Result<Store, StoreError> {
+    /// `connections` is how many requests may read (on PostgreSQL: read or write) at once. `read_limit` is how long one
+    /// piece of work that reads may take, all its statements together; `None` is any time. Writes have no limit.
+    pub fn open(address: &str, connections: u32, read_limit: Option<Duration>) -> Result<Store, StoreError> {
         if let Some(path) = address.strip_prefix("sqlite:") {
-            Store::open_sqlite(path, connections)
+            Store::open_sqlite(path, connections, read_limit)
         } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-            Store::open_postgres(address, connections)
+            Store::open_postgres(address, connections, read_limit)
         } else {
             Err(StoreError::Address(address.chars().take(200).collect()))
         }
     }
 
-    fn open_sqlite(path: &str, connections: u32) -> Result<Store, StoreError> {
+    fn open_sqlite(path: &str, connections: u32, read_limit: Option<Duration>) -> Result<Store, StoreError> {
         if let Some(folder) = Path::new(path).parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|error| StoreError::Unreachable(format!("{}: {error}", folder.display())))?;
@@ -86,18 +88,18 @@ impl Store {
         let dictionaries = Arc::new(Dictionaries::load(&address, Link::Sqlite(&mut connection))?);
         let readers = pool(SqliteFile { path: path.to_owned() }, connections)?;
         let writer = Writer::start(connection, hasher, seal, Arc::clone(&dictionaries))?;
-        Ok(Store { hasher, seal, dictionaries, database: Database::Sqlite { readers, writer } })
+        Ok(Store { hasher, seal, dictionaries, read_limit, database: Database::Sqlite { readers, writer } })
     }
 
-    fn open_postgres(address: &str, connections: u32) -> Result<Store, StoreError> {
+    fn open_postgres(address: &str, connections: u32, read_limit: Option<Duration>) -> Result<Store, StoreError> {
         let mut connection = PgConnection::establish(address)?;
         let Keys { hasher, seal } = migrate::postgres(&mut connection)?;
         let dictionaries = Arc::new(Dictionaries::load(address, Link::Postgres(&mut connection))?);
-        let pool = pool(PostgresServer { address: address.to_owned() }, connections)?;
+        let pool = pool(PostgresServer { address: address.to_owned(), read_limit }, connections)?;
         let numbers = Mutex::new(Numbers { next: 0, end: 0 });
         let last_us = AtomicI64::new(postgres::last_us(&mut connection)?);
         let database = Database::Postgres { pool, numbers, last_us, known_texts: KnownTexts::default() };
-        Ok(Store { hasher, seal, dictionaries, database })
+        Ok(Store { hasher, seal, dictionaries, read_limit, database })
     }
 
     /// The hash under which the index keeps texts.
@@ -117,7 +119,7 @@ impl Store {
     }
 
     pub(super) fn reader<'c>(&'c self, link: Link<'c>) -> Reader<'c> {
-        Reader { link, hasher: self.hasher, seal: self.seal, dictionaries: &self.dictionaries }
+        Reader { link, hasher: self.hasher, seal: self.seal, dictionaries: &self.dictionaries, trace: None }
     }
 
     /// Which database this is.
@@ -130,7 +132,17 @@ impl Store {
 
     /// Runs `work` on one snapshot of the database.
     pub fn read<T, E: WorkError>(&self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.read_between(true, work)
+        self.read_between(Snapshot::Transaction { limit: self.read_limit }, work)
+    }
+
+    /// As `read`, for `limit` at most; `StoreError::Timeout` when that is over.
+    pub fn read_within<T, E: WorkError>(
+        &self,
+        limit: Duration,
+        work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let limit = self.read_limit.map_or(limit, |own| own.min(limit));
+        self.read_between(Snapshot::Transaction { limit: Some(limit) }, work)
     }
 
     /// Runs `work` on a snapshot of which holds: whatever is committed later carries a later instant. So that who asks for
@@ -149,16 +161,17 @@ impl Store {
             held.is_broken = true;
             return Err(error.into());
         }
-        self.finish_read(held, work)
+        self.finish_read(held, self.read_limit, work)
     }
 
     /// Runs `work` in the transaction that was begun on PostgreSQL, and ends that.
     fn finish_read<T, E: WorkError>(
         &self,
         held: &mut Held<PgConnection>,
+        limit: Option<Duration>,
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let done = guarded(|| work(&mut self.reader(Link::Postgres(&mut held.connection))));
+        let done = deadline::within(limit, || guarded(|| work(&mut self.reader(Link::Postgres(&mut held.connection)))));
         held.note(&done);
         if let Err(error) = execute(&mut held.connection, "COMMIT") {
             held.is_broken = true;
@@ -169,14 +182,18 @@ impl Store {
 
     /// Runs `work`, which must be a single statement: that is a snapshot by itself, and spares two round trips.
     pub fn read_one<T, E: WorkError>(&self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.read_between(false, work)
+        self.read_between(Snapshot::Statement, work)
     }
 
     fn read_between<T, E: WorkError>(
         &self,
-        is_transaction: bool,
+        snapshot: Snapshot,
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        let (is_transaction, limit) = match snapshot {
+            Snapshot::Statement => (false, self.read_limit),
+            Snapshot::Transaction { limit } => (true, limit),
+        };
         match &self.database {
             Database::Sqlite { readers, .. } => {
                 let mut held = take(readers)?;
@@ -185,7 +202,8 @@ impl Store {
                     held.is_broken = true;
                     return Err(StoreError::from(error).into());
                 }
-                let done = guarded(|| work(&mut self.reader(Link::Sqlite(&mut held.connection))));
+                let work = || guarded(|| work(&mut self.reader(Link::Sqlite(&mut held.connection))));
+                let done = deadline::within(limit, work);
                 held.note(&done);
                 if is_transaction && let Err(error) = fixed!((), "COMMIT", &[]).execute(&mut held.connection) {
                     held.is_broken = true;
@@ -196,15 +214,16 @@ impl Store {
             Database::Postgres { pool, .. } => {
                 let mut held = take(pool)?;
                 let held = &mut *held;
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
                 if is_transaction {
-                    if let Err(error) = execute(&mut held.connection, begin) {
+                    let own = limit.filter(|_| limit != self.read_limit);
+                    if let Err(error) = postgres::begin_read(&mut held.connection, own) {
                         held.is_broken = true;
                         return Err(error.into());
                     }
-                    return self.finish_read(held, work);
+                    return self.finish_read(held, limit, work);
                 }
-                let done = guarded(|| work(&mut self.reader(Link::Postgres(&mut held.connection))));
+                let work = || guarded(|| work(&mut self.reader(Link::Postgres(&mut held.connection))));
+                let done = deadline::within(limit, work);
                 held.note(&done);
                 done
             }
@@ -316,6 +335,15 @@ impl Drop for Store {
     }
 }
 
+/// What a piece of work that reads needs, so that all it reads is of one moment.
+enum Snapshot {
+    /// Nothing: it is a single statement.
+    Statement,
+    Transaction {
+        limit: Option<Duration>,
+    },
+}
+
 /// Takes some of the numbers that are left, all of them when nobody else does.
 fn claim(numbers: &Mutex<Numbers>) -> Numbers {
     let mut shared = numbers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -417,7 +445,7 @@ impl ManageConnection for SqliteFile {
     type Error = StoreError;
 
     fn connect(&self) -> Result<Held<SqliteConnection>, StoreError> {
-        let mut connection = SqliteConnection::establish(&self.path)?;
+        let mut connection = deadline::open_sqlite(&self.path)?;
         sqlite::prepare_reader(&mut connection)?;
         Ok(Held { connection, is_broken: false })
     }
@@ -433,6 +461,7 @@ impl ManageConnection for SqliteFile {
 
 pub(super) struct PostgresServer {
     address: String,
+    read_limit: Option<Duration>,
 }
 
 impl ManageConnection for PostgresServer {
@@ -440,7 +469,12 @@ impl ManageConnection for PostgresServer {
     type Error = StoreError;
 
     fn connect(&self) -> Result<Held<PgConnection>, StoreError> {
-        Ok(Held { connection: PgConnection::establish(&self.address)?, is_broken: false })
+        let mut connection = PgConnection::establish(&self.address)?;
+        if let Some(limit) = self.read_limit {
+            // Once for all reads of the connection; writes take it away for themselves.
+            execute(&mut connection, &format!("SET {}", deadline::statement_timeout(limit)))?;
+        }
+        Ok(Held { connection, is_broken: false })
     }
 
     fn is_valid(&self, held: &mut Held<PgConnection>) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! What only PostgreSQL does: locks, blocks of numbers, and writing a whole set of versions in one round trip.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
@@ -10,6 +11,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Double, Nullable, SmallInt, Text}
 use diesel::{PgConnection, QueryResult, RunQueryDsl};
 
 use crate::store::StoreError;
+use crate::store::deadline::statement_timeout;
 use crate::store::renew::Renewed;
 use crate::store::rows::{IndexRows, TokenText};
 use crate::store::statement::{Value, fixed};
@@ -24,8 +26,20 @@ const WRITERS: &str = "4919131822";
 
 /// Begins a transaction that writes.
 pub(super) fn begin_write(connection: &mut PgConnection) -> Result<(), StoreError> {
-    // One text, one round trip.
-    Ok(connection.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock_shared({WRITERS})"))?)
+    // One text, one round trip. The limit of the connection is one for reads.
+    Ok(connection.batch_execute(&format!(
+        "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock_shared({WRITERS})"
+    ))?)
+}
+
+/// Begins a snapshot, whose statements have the limit of the connection if they have none of their own.
+pub(super) fn begin_read(connection: &mut PgConnection, limit: Option<Duration>) -> Result<(), StoreError> {
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    let begin = match limit {
+        None => BEGIN.to_owned(),
+        Some(limit) => format!("{BEGIN}; SET LOCAL {}", statement_timeout(limit)),
+    };
+    Ok(connection.batch_execute(&begin)?)
 }
 
 /// Begins a snapshot at a moment when no transaction that writes is under way.
@@ -155,6 +169,8 @@ struct RowColumns {
     compartment: (Vec<i64>, Vec<i16>, Vec<i64>),
     /// z, x, y, rid
     position: (Vec<f64>, Vec<f64>, Vec<f64>, Vec<i64>),
+    /// rid, narrative, rest
+    words: (Vec<i64>, Vec<String>, Vec<String>),
 }
 
 impl Columns {
@@ -278,6 +294,11 @@ impl RowColumns {
             self.position.2.push(row.y);
             self.position.3.push(rid);
         }
+        if rows.words.count > 0 {
+            self.words.0.push(rid);
+            self.words.1.push(rows.word_texts.narrative.clone());
+            self.words.2.push(rows.word_texts.rest.clone());
+        }
     }
 }
 
@@ -325,6 +346,7 @@ impl QueryFragment<Pg> for Apply {
             );
         }
         index_deletes(&mut out, &columns.gone)?;
+        words(&mut out, &columns.gone, &columns.added)?;
         index_marks(&mut out, &columns.marked)?;
         index_inserts(&mut out, &columns.added)?;
         text_inserts(&mut out, &columns.texts)?;
@@ -370,6 +392,7 @@ impl QueryFragment<Pg> for Renew {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH ");
         index_deletes(&mut out, &self.gone)?;
+        words(&mut out, &self.gone, &self.added)?;
         index_inserts(&mut out, &self.added)?;
         text_inserts(&mut out, &self.texts)?;
         // So that a comma follows each of the parts above.
@@ -539,6 +562,25 @@ fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Que
         out.push_sql("d9 AS (DELETE FROM index_position i USING unnest(");
         position(out, rows)?;
         out.push_sql(") AS g (z, x, y, rid) WHERE i.z = g.z AND i.x = g.x AND i.y = g.y AND i.rid = g.rid), ");
+    }
+    Ok(())
+}
+
+/// The words of a resource are one row, which other words replace.
+fn words<'b>(out: &mut AstPass<'_, 'b, Pg>, gone: &'b RowColumns, added: &'b RowColumns) -> QueryResult<()> {
+    if !gone.words.0.is_empty() {
+        out.push_sql("d10 AS (DELETE FROM index_words WHERE rid = ANY (");
+        out.push_bind_param::<Array<BigInt>, _>(&gone.words.0)?;
+        out.push_sql(") AND rid <> ALL (");
+        out.push_bind_param::<Array<BigInt>, _>(&added.words.0)?;
+        out.push_sql(")), ");
+    }
+    if !added.words.0.is_empty() {
+        out.push_sql("a10 AS (INSERT INTO index_words (rid, narrative, rest) SELECT * FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&added.words.0)?;
+        array::<Text, _>(out, &added.words.1)?;
+        array::<Text, _>(out, &added.words.2)?;
+        out.push_sql(") ON CONFLICT (rid) DO UPDATE SET narrative = excluded.narrative, rest = excluded.rest), ");
     }
     Ok(())
 }

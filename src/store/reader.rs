@@ -9,6 +9,7 @@ use crate::store::dictionaries::Dictionaries;
 use crate::store::query::Query;
 use crate::store::rows::{Method, ResourceRow, key_from};
 use crate::store::statement::{Built, Fixed, Statement, Value, fixed};
+use crate::store::trace::{StepAnswer, Trace};
 use crate::store::{Dialect, Hasher, Seal, StoreError};
 
 /// A connection of either kind, borrowed for one piece of work.
@@ -34,6 +35,8 @@ pub struct Reader<'c> {
     pub(super) hasher: Hasher,
     pub(super) seal: Seal,
     pub(super) dictionaries: &'c Dictionaries,
+    /// What was run so far, if that is recorded.
+    pub(super) trace: Option<Trace>,
 }
 
 pub(super) type RowSql = (BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>);
@@ -102,15 +105,21 @@ impl Reader<'_> {
 
     /// The rows of a statement that selects `rid, rtype, id, version, updated_us, method, codec, tail`.
     pub fn rows(&mut self, query: &Query) -> Result<Vec<ResourceRow>, StoreError> {
-        let built = Built::<RowSql>::new(query);
-        let rows: Vec<RowTuple> = on!(self.link, connection => built.load(*connection))?;
-        rows.into_iter().map(|row| self.row_from(row)).collect()
+        let run = |reader: &mut Self| {
+            let built = Built::<RowSql>::new(query);
+            let rows: Vec<RowTuple> = on!(reader.link, connection => built.load(*connection))?;
+            rows.into_iter().map(|row| reader.row_from(row)).collect::<Result<Vec<_>, _>>()
+        };
+        self.traced(query, run, |rows| StepAnswer::Rows(rows.len()))
     }
 
     /// The one number that a statement selects.
     pub fn number(&mut self, query: &Query) -> Result<i64, StoreError> {
-        let built = Built::<BigInt>::new(query);
-        Ok(on!(self.link, connection => built.get_result(*connection))?)
+        let run = |reader: &mut Self| {
+            let built = Built::<BigInt>::new(query);
+            Ok(on!(reader.link, connection => built.get_result(*connection))?)
+        };
+        self.traced(query, run, |number| StepAnswer::Number(*number))
     }
 
     /// How many resources of each type there are, and how many versions; types without any are left out.

@@ -9,6 +9,7 @@ use std::hash::Hash;
 use crate::store::LAST_OWN_NUMBER;
 use crate::store::rows::{
     CompositeRow, DateRow, Edge, IndexRows, PositionRow, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
+    WordSum, WordTexts,
 };
 
 impl IndexRows {
@@ -101,6 +102,10 @@ impl IndexRows {
         for patient in &self.patients {
             number(*patient, &mut out);
         }
+        count(self.words.count as usize, &mut out);
+        if self.words.count > 0 {
+            number(self.words.sum as i64, &mut out);
+        }
         // The end, for all but Locations.
         for row in &self.positions {
             for part in [row.x, row.y, row.z] {
@@ -153,7 +158,13 @@ impl IndexRows {
             texts: Vec::new(),
             patients: input.list(|row| row.number())?,
             positions: Vec::new(),
+            words: WordSum::default(),
+            word_texts: WordTexts::default(),
         };
+        rows.words.count = u32::try_from(input.count()?).ok()?;
+        if rows.words.count > 0 {
+            rows.words.sum = input.number()? as u64;
+        }
         while !input.0.is_empty() {
             rows.positions.push(PositionRow { x: input.real()?, y: input.real()?, z: input.real()? });
         }
@@ -162,6 +173,8 @@ impl IndexRows {
 
     /// The rows of `self` that `other` lacks; both normalized.
     pub(super) fn without(&self, other: &IndexRows) -> IndexRows {
+        // The words of a resource are one row.
+        let has_other_words = self.words != other.words;
         IndexRows {
             tokens: difference(&self.tokens, &other.tokens),
             strings: difference(&self.strings, &other.strings),
@@ -173,6 +186,8 @@ impl IndexRows {
             texts: self.texts.clone(),
             patients: difference(&self.patients, &other.patients),
             positions: self.positions.iter().filter(|row| !other.positions.contains(row)).copied().collect(),
+            words: if has_other_words { self.words } else { WordSum::default() },
+            word_texts: if has_other_words { self.word_texts.clone() } else { WordTexts::default() },
         }
     }
 }
@@ -337,6 +352,8 @@ mod tests {
             texts: Vec::new(),
             patients: vec![11, -12],
             positions: Vec::new(),
+            words: WordSum { count: 300, sum: u64::MAX - 6 },
+            word_texts: WordTexts::default(),
         };
         rows.normalize();
         rows
@@ -380,6 +397,7 @@ mod tests {
         let mut new = sample();
         new.tokens.push(TokenRow { param: 8, code: 1, system: 1, edge: Edge::Both });
         new.quantities.clear();
+        new.words.sum = 1;
         new.normalize();
 
         let added = new.without(&old);
@@ -389,10 +407,11 @@ mod tests {
             added,
             IndexRows {
                 tokens: vec![TokenRow { param: 8, code: 1, system: 1, edge: Edge::Both }],
+                words: new.words,
                 ..IndexRows::default()
             }
         );
-        assert_eq!(gone, IndexRows { quantities: old.quantities.clone(), ..IndexRows::default() });
+        assert_eq!(gone, IndexRows { quantities: old.quantities.clone(), words: old.words, ..IndexRows::default() });
     }
 
     #[test]

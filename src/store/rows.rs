@@ -1,6 +1,7 @@
 //! The rows that the database holds: resources, and what the index knows of them.
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::store::Hasher;
 
 /// Which interaction made a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,10 @@ pub struct IndexRows {
     pub patients: Vec<i64>,
     /// Where a Location is: none or one.
     pub positions: Vec<PositionRow>,
+    /// What the words come to.
+    pub words: WordSum,
+    /// The words. Not part of the rows that are kept and compared: `words` tells whether they changed.
+    pub word_texts: WordTexts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +146,53 @@ pub struct TokenText {
     pub param: i16,
     pub code: i64,
     pub text: String,
+}
+
+/// The words of a resource: folded, without repeats left out, one space between two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WordTexts {
+    /// Those of the narrative, [`HAS_NARRATIVE`] first if there are any.
+    pub narrative: String,
+    /// All others.
+    pub rest: String,
+}
+
+/// Stands before the words of a narrative. No word of a text is like it, for it has neither letter nor digit.
+pub const HAS_NARRATIVE: &str = "¶";
+
+/// What the words of a resource come to: equal words at equal places have equal sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WordSum {
+    pub count: u32,
+    /// Made of keyed hashes, so that nobody can prepare two texts of equal sum.
+    pub sum: u64,
+}
+
+impl WordTexts {
+    /// What the words come to.
+    pub fn sum(&self, hasher: &Hasher) -> WordSum {
+        let mut sum = WordSum::default();
+        self.each(|column, place, word| {
+            sum.count += 1;
+            sum.sum = sum.sum.wrapping_add(word_hash(hasher.text(word), column, place));
+        });
+        sum
+    }
+
+    /// Hands each word to `each`: 0 for the narrative or 1, its place among the words there, and itself.
+    pub(super) fn each(&self, mut each: impl FnMut(u8, i64, &str)) {
+        for (column, text) in [(0, &self.narrative), (1, &self.rest)] {
+            for (place, word) in (0..).zip(text.split(' ').filter(|word| !word.is_empty())) {
+                each(column, place, word);
+            }
+        }
+    }
+}
+
+/// What a word at its place adds to the sum. An odd factor loses nothing of the hash.
+pub(super) fn word_hash(hash: i64, column: u8, place: i64) -> u64 {
+    let place = (place as u64) << 1 | u64::from(column);
+    (hash as u64).wrapping_mul(place << 1 | 1)
 }
 
 /// Whether a row holds the lowest or the highest value that its resource has for the parameter: ascending sorts read the

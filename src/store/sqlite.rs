@@ -6,7 +6,7 @@ use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
 
 use crate::store::StoreError;
 use crate::store::renew::Renewed;
-use crate::store::rows::{Edge, IndexRows};
+use crate::store::rows::{Edge, IndexRows, WordTexts};
 use crate::store::statement::{Fixed, Statement, Value, fixed};
 use crate::store::tx::Numbered;
 
@@ -175,6 +175,8 @@ row_statements! {
         AND upper = ? AND low = ? AND high = ? AND rid = ?";
     Position: "INSERT INTO index_position (z, x, y, rid) VALUES (?, ?, ?, ?)",
         "DELETE FROM index_position WHERE z = ? AND x = ? AND y = ? AND rid = ?";
+    Words: "INSERT INTO index_words (rowid, narrative, rest) VALUES (?, ?, ?)",
+        "DELETE FROM index_words WHERE rowid = ?";
     Compartment: "INSERT INTO compartment (patient, rtype, rid) VALUES (?, ?, ?)",
         "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ?";
 }
@@ -242,6 +244,11 @@ fn each_row<const ADD: bool>(
     for row in &rows.positions {
         let values = [Value::Real(row.z), Value::Real(row.x), Value::Real(row.y), rid()];
         Fixed::<Position<ADD>>::new(&values).execute(connection)?;
+    }
+    if rows.words.count > 0 {
+        let WordTexts { narrative, rest } = &rows.word_texts;
+        let values = [rid(), Value::Text(narrative), Value::Text(rest)];
+        Fixed::<Words<ADD>>::new(if ADD { &values } else { &values[..1] }).execute(connection)?;
     }
     for patient in &rows.patients {
         let values = [Value::Integer(*patient), Value::Integer(rtype), rid()];

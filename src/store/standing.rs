@@ -11,6 +11,7 @@ use crate::store::query::Query;
 use crate::store::reader::{Reader, on};
 use crate::store::rows::{IndexRows, Method, ResourceRow, key_from};
 use crate::store::statement::Built;
+use crate::store::trace::StepAnswer;
 
 /// A row of an index table, or of another that has an order; what it does not use is 0 or empty.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +36,7 @@ pub struct Standing {
 #[derive(Clone, Debug)]
 pub enum StandingContent {
     /// It has not changed since: these are its rows in the index.
-    Rows(IndexRows),
+    Rows(Box<IndexRows>),
     /// It has changed since: this is the version of then.
     Version(ResourceRow),
 }
@@ -54,21 +55,31 @@ type StandingTuple = (i64, i16, String, i64, i16, i64, Vec<u8>);
 impl Reader<'_> {
     /// The whole numbers that a statement selects, one a row.
     pub fn numbers(&mut self, query: &Query) -> Result<Vec<i64>, StoreError> {
-        let built = Built::<BigInt>::new(query);
-        Ok(on!(self.link, connection => built.load(*connection))?)
+        let run = |reader: &mut Self| {
+            let built = Built::<BigInt>::new(query);
+            Ok(on!(reader.link, connection => built.load(*connection))?)
+        };
+        self.traced(query, run, |numbers: &Vec<i64>| StepAnswer::Rows(numbers.len()))
     }
 
     /// The rows of a statement that selects the columns of [`SortRow`].
     pub fn sort_rows(&mut self, query: &Query) -> Result<Vec<SortRow>, StoreError> {
-        let built = Built::<(Text, BigInt, BigInt, Double, BigInt)>::new(query);
-        let rows: Vec<(String, i64, i64, f64, i64)> = on!(self.link, connection => built.load(*connection))?;
+        let run = |reader: &mut Self| {
+            let built = Built::<(Text, BigInt, BigInt, Double, BigInt)>::new(query);
+            Ok(on!(reader.link, connection => built.load(*connection))?)
+        };
+        let rows: Vec<(String, i64, i64, f64, i64)> =
+            self.traced(query, run, |rows: &Vec<_>| StepAnswer::Rows(rows.len()))?;
         Ok(rows.into_iter().map(|(text, low, high, value, rid)| SortRow { text, low, high, value, rid }).collect())
     }
 
     /// The texts that a statement selects, with the hashes that they belong to.
     pub fn texts(&mut self, query: &Query) -> Result<Vec<(String, i64)>, StoreError> {
-        let built = Built::<(Text, BigInt)>::new(query);
-        Ok(on!(self.link, connection => built.load(*connection))?)
+        let run = |reader: &mut Self| {
+            let built = Built::<(Text, BigInt)>::new(query);
+            Ok(on!(reader.link, connection => built.load(*connection))?)
+        };
+        self.traced(query, run, |texts: &Vec<_>| StepAnswer::Rows(texts.len()))
     }
 
     /// What the hashes `codes` stand for among the tokens of the parameter `param`.
@@ -83,8 +94,12 @@ impl Reader<'_> {
     pub fn targets(&mut self, hashes: &[i64]) -> Result<Vec<Target>, StoreError> {
         let mut query = Query::new();
         query.sql("SELECT r.key, r.rid, r.rtype, r.id FROM resource r WHERE r.key").among(self.dialect(), hashes);
-        let built = Built::<(BigInt, BigInt, SmallInt, Text)>::new(&query);
-        let rows: Vec<(i64, i64, i16, String)> = on!(self.link, connection => built.load(*connection))?;
+        let run = |reader: &mut Self| {
+            let built = Built::<(BigInt, BigInt, SmallInt, Text)>::new(&query);
+            Ok(on!(reader.link, connection => built.load(*connection))?)
+        };
+        let rows: Vec<(i64, i64, i16, String)> =
+            self.traced(&query, run, |rows: &Vec<_>| StepAnswer::Rows(rows.len()))?;
         rows.into_iter().map(|(hash, rid, rtype, id)| Ok(Target { hash, rid, key: key_of(rid, rtype, &id)? })).collect()
     }
 
@@ -103,8 +118,11 @@ impl Reader<'_> {
             }
         };
         query.sql(" AS BIGINT), r.index_rows FROM resource r WHERE r.rid").among(dialect, rids);
-        let built = Built::<StandingSql>::new(&query);
-        let rows: Vec<StandingTuple> = on!(self.link, connection => built.load(*connection))?;
+        let run = |reader: &mut Self| {
+            let built = Built::<StandingSql>::new(&query);
+            Ok(on!(reader.link, connection => built.load(*connection))?)
+        };
+        let rows: Vec<StandingTuple> = self.traced(&query, run, |rows: &Vec<_>| StepAnswer::Rows(rows.len()))?;
         let mut standing = Vec::with_capacity(rows.len());
         let mut changed = Vec::new();
         for (rid, rtype, id, updated_us, method, is_changed, index_rows) in rows {
@@ -113,7 +131,7 @@ impl Reader<'_> {
             } else if method != Method::Delete as i16 {
                 let rows = IndexRows::decode(&index_rows);
                 let rows = rows.ok_or_else(|| StoreError::Damaged(format!("index rows of resource {rid}")))?;
-                let content = StandingContent::Rows(rows);
+                let content = StandingContent::Rows(Box::new(rows));
                 standing.push(Standing { rid, key: key_of(rid, rtype, &id)?, updated_us, content });
             }
         }

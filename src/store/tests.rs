@@ -42,7 +42,7 @@ impl Home {
     }
 
     fn open(&self) -> Store {
-        Store::open(&self.address, 4).unwrap()
+        Store::open(&self.address, 4, None).unwrap()
     }
 }
 

@@ -5,13 +5,14 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::sql_types::{BigInt, Binary, Double, Nullable, SmallInt, Text};
 use siphasher::sip::SipHasher13;
+use std::collections::HashMap;
 use std::hash::Hasher as _;
 
 use crate::fhir::ResourceKey;
 use crate::store::StoreError;
 use crate::store::codec;
 use crate::store::reader::{Link, Reader, on};
-use crate::store::rows::{CompositeRow, IndexRows, ResourceRow, key_from};
+use crate::store::rows::{CompositeRow, IndexRows, ResourceRow, WordSum, WordTexts, key_from, word_hash};
 use crate::store::statement::{Fixed, Statement, Value, fixed};
 
 /// A resource with all that stands beside it.
@@ -49,10 +50,12 @@ pub enum Table {
     Composite,
     Compartment,
     Position,
+    /// A row of it is a word at its place.
+    Words,
 }
 
 /// All tables of the index.
-pub const TABLES: [Table; 9] = [
+pub const TABLES: [Table; 10] = [
     Table::Token,
     Table::String,
     Table::Date,
@@ -62,6 +65,7 @@ pub const TABLES: [Table; 9] = [
     Table::Composite,
     Table::Compartment,
     Table::Position,
+    Table::Words,
 ];
 
 impl Table {
@@ -77,6 +81,7 @@ impl Table {
             Table::Composite => "index_composite",
             Table::Compartment => "compartment",
             Table::Position => "index_position",
+            Table::Words => "index_words",
         }
     }
 }
@@ -89,10 +94,15 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Takes one more row in, given by its hash.
-    pub fn add(&mut self, hash: u64) {
-        self.count += 1;
-        self.sum = self.sum.wrapping_add(hash);
+    /// Of one row, given by its hash.
+    pub fn of(hash: u64) -> Fingerprint {
+        Fingerprint { count: 1, sum: hash }
+    }
+
+    /// Takes more rows in.
+    pub fn add(&mut self, rows: Fingerprint) {
+        self.count += rows.count;
+        self.sum = self.sum.wrapping_add(rows.sum);
     }
 }
 
@@ -201,6 +211,7 @@ impl Reader<'_> {
 
     /// Hands each row of an index table to `each`: number of the resource, and hash of the row.
     pub fn each_index_row(&mut self, table: Table, mut each: impl FnMut(i64, u64)) -> Result<(), StoreError> {
+        let hasher = self.hasher;
         match table {
             Table::Token => stream!(
                 self,
@@ -280,14 +291,64 @@ impl Reader<'_> {
                 &[],
                 |(z, x, y, rid)| each(rid, numbers(&[bits(z), bits(x), bits(y), rid]))
             ),
+            Table::Words => each_word(&mut self.link, |rid, column, place, word| {
+                each(rid, of_resource(word_hash(hasher.text(word), column, place), rid));
+            })?,
         }
         Ok(())
     }
 }
 
+/// Hands each word in the index to `each`: number of the resource, 0 for its narrative or 1, place, and word.
+fn each_word(link: &mut Link<'_>, mut each: impl FnMut(i64, u8, i64, &str)) -> Result<(), StoreError> {
+    match link {
+        Link::Sqlite(connection) => {
+            type Sql = (Text, BigInt, Text, BigInt);
+            let select = fixed!(Sql, "SELECT term, doc, col, \"offset\" FROM index_words_read", &[]);
+            for row in select.load_iter::<(String, i64, String, i64), DefaultLoadingMode>(*connection)? {
+                let (word, rid, column, place) = row?;
+                each(rid, u8::from(column == "rest"), place, &word);
+            }
+        }
+        Link::Postgres(connection) => {
+            let select = fixed!((BigInt, Text, Text), "SELECT rid, narrative, rest FROM index_words", &[]);
+            for row in select.load_iter::<(i64, String, String), PgRowByRowLoadingMode>(*connection)? {
+                let (rid, narrative, rest) = row?;
+                WordTexts { narrative, rest }.each(|column, place, word| each(rid, column, place, word));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The words of all resources from the number `first` on, put together again.
+pub(super) fn words(link: &mut Link<'_>, first: i64) -> Result<HashMap<i64, WordTexts>, StoreError> {
+    let mut placed = Vec::new();
+    each_word(link, |rid, column, place, word| {
+        if rid >= first {
+            placed.push((rid, column, place, word.to_owned()));
+        }
+    })?;
+    placed.sort_unstable();
+    let mut words: HashMap<i64, WordTexts> = HashMap::new();
+    for (rid, column, _, word) in placed {
+        let texts = words.entry(rid).or_default();
+        let text = if column == 0 { &mut texts.narrative } else { &mut texts.rest };
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&word);
+    }
+    Ok(words)
+}
+
 impl IndexRows {
-    /// Hands the hash of each row that the resource `rid`, whose type has the number `rtype`, has in the index.
-    pub fn each_hash(&self, rtype: i16, rid: i64, mut each: impl FnMut(Table, u64)) {
+    /// Hands what the rows that the resource `rid`, whose type has the number `rtype`, has in each table of the index
+    /// come to, piece by piece.
+    pub fn each_fingerprint(&self, rtype: i16, rid: i64, mut add: impl FnMut(Table, Fingerprint)) {
+        let WordSum { count, sum } = self.words;
+        add(Table::Words, Fingerprint { count: u64::from(count), sum: of_resource(sum, rid) });
+        let mut each = |table, hash| add(table, Fingerprint::of(hash));
         for row in &self.tokens {
             each(Table::Token, token(row.param, row.code, row.system, rid, row.edge as i16));
         }
@@ -316,6 +377,12 @@ impl IndexRows {
             each(Table::Position, numbers(&[bits(row.z), bits(row.x), bits(row.y), rid]));
         }
     }
+}
+
+/// A word's hash, or a sum of them, as that of the resource `rid`. The factor is odd, so that nothing of it is lost, and the
+/// same for all words of a resource, so that it does not matter when it comes in.
+fn of_resource(words: u64, rid: i64) -> u64 {
+    words.wrapping_mul((rid as u64) << 1 | 1)
 }
 
 /// Of a token or a date: both are two numbers.

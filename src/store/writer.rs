@@ -234,7 +234,8 @@ impl Attempt<'_> {
     fn must_be_undone(&mut self, place: usize, numbers: &mut Numbers) -> Result<bool, StoreError> {
         let job = &mut self.batch[place];
         let link = Link::Sqlite(&mut *self.connection);
-        let reader = Reader { link, hasher: self.hasher, seal: self.seal, dictionaries: self.dictionaries };
+        let reader =
+            Reader { link, hasher: self.hasher, seal: self.seal, dictionaries: self.dictionaries, trace: None };
         let (now_us, known_texts) = (self.now_us, self.known_texts);
         let mut tx = Tx { reader, now_us, numbers, has_written: false, known_texts, told_texts: Vec::new() };
         let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))).unwrap_or_else(|panic| {

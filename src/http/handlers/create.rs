@@ -11,7 +11,7 @@ use crate::http::paths::TypePath;
 use crate::http::response::FhirResponse;
 use crate::http::wanted::Wanted;
 use crate::http::{App, HttpError};
-use crate::interactions::Create;
+use crate::interactions::{Create, Engine};
 
 /// Creates a resource, unless `If-None-Exist` finds one.
 pub async fn create(
@@ -23,9 +23,14 @@ pub async fn create(
 ) -> Result<FhirResponse, HttpError> {
     let bytes = body.fhir_json()?;
     let if_none_exist = conditions.if_none_exist;
-    let work = app.write(bytes.len(), move |engine| {
+    let (size_bytes, is_conditional) = (bytes.len(), if_none_exist.is_some());
+    let prepare = move |engine: &Engine| {
         let resource = parse_resource(&bytes, resource_type.name())?;
         Create::prepare(engine, &caller, resource_type, resource, if_none_exist.as_deref())
-    });
-    Ok(FhirResponse::written(app.base(), &work.await?, &wanted))
+    };
+    let answer = match is_conditional {
+        true => app.write_conditional(prepare).await?,
+        false => app.write(size_bytes, prepare).await?,
+    };
+    Ok(FhirResponse::written(app.base(), &answer, &wanted))
 }

@@ -35,7 +35,7 @@ pub async fn conditional_delete(
 ) -> Result<FhirResponse, HttpError> {
     let precondition = conditions.precondition()?;
     let criteria = wanted.criteria.clone();
-    let work = app.write(0, move |engine| {
+    let work = app.write_conditional(move |engine| {
         ConditionalDelete::prepare(engine, &caller, resource_type, &criteria, precondition.clone())
     });
     Ok(FhirResponse::deleted(&work.await?, &wanted))

@@ -40,7 +40,7 @@ pub async fn conditional_patch(
     let document = document(&body)?;
     let precondition = conditions.precondition()?;
     let criteria = wanted.criteria.clone();
-    let work = app.write(body.bytes.len(), move |engine| {
+    let work = app.write_conditional(move |engine| {
         Patch::prepare_conditional(engine, &caller, resource_type, &criteria, &document, precondition.clone())
     });
     Ok(FhirResponse::written(app.base(), &work.await?, &wanted))

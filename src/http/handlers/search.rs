@@ -2,6 +2,8 @@
 //!
 //! Spec: R4 http.html#search
 
+use std::time::Instant;
+
 use actix_web::web::Data;
 
 use crate::access::Caller;
@@ -11,10 +13,9 @@ use crate::http::bundle_writer;
 use crate::http::paths::{CompartmentPath, TypePath};
 use crate::http::response::FhirResponse;
 use crate::http::wanted::{Wanted, WantedWithForm};
-use crate::http::{App, HttpError};
+use crate::http::{App, HttpError, explain};
 use crate::interactions::{self, InteractionError};
 use crate::search::{Compartment, ParseContext, parse};
-use crate::store::Reader;
 
 /// Searches one type.
 pub async fn by_type(
@@ -82,9 +83,14 @@ async fn search(
     caller: Caller,
     app: &App,
 ) -> Result<FhirResponse, HttpError> {
-    let Wanted { format, prefer, query, .. } = wanted;
+    let Wanted { format, prefer, mut query, .. } = wanted;
+    let is_explained = explain::is_asked(&mut query)?;
+    if is_explained && !app.explains {
+        return Err(HttpError::ExplainOff);
+    }
     let work = app.block(move |engine| {
-        let once = || {
+        let begun = Instant::now();
+        let understood = || {
             let mut request = engine.understood(|registry| {
                 let context = ParseContext { handling: prefer.handling, bases: &engine.bases, registry };
                 parse(resource_type, &query, &context)
@@ -92,10 +98,18 @@ async fn search(
             if let Some(compartment) = &compartment {
                 request.bound_by(compartment.clone());
             }
-            let settings = engine.search_settings();
-            let search = |reader: &mut Reader<'_>| interactions::search(reader, &caller, &request, &settings);
-            let page =
-                if request.is_one_statement() { engine.store.read_one(search) } else { engine.store.read(search) }?;
+            Ok::<_, InteractionError>(request)
+        };
+        if is_explained {
+            let once = || {
+                let request = understood()?;
+                explain::explain(engine, &caller, &request, begun.elapsed())
+            };
+            return Ok(engine.by_present_rules(once, InteractionError::is_stale)?);
+        }
+        let once = || {
+            let request = understood()?;
+            let page = interactions::search_in_time(engine, &caller, &request)?;
             Ok((request, page))
         };
         let (request, page) = engine.by_present_rules(once, InteractionError::is_stale)?;

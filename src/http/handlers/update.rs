@@ -41,7 +41,7 @@ pub async fn conditional_update(
     let bytes = body.fhir_json()?;
     let precondition = conditions.precondition()?;
     let criteria = wanted.criteria.clone();
-    let work = app.write(bytes.len(), move |engine| {
+    let work = app.write_conditional(move |engine| {
         let resource = parse_resource(&bytes, resource_type.name())?;
         ConditionalUpdate::prepare(engine, &caller, resource_type, &criteria, resource, precondition.clone())
     });

@@ -5,6 +5,7 @@
 //! Spec: R4 http.html#brules
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::access::Caller;
 use crate::interactions::bundle::get::Get;
@@ -19,6 +20,9 @@ use crate::store::{StoreError, Tx};
 /// So many entries share a transaction: enough to spare flushes, few enough not to hold up other writers.
 const ENTRIES_PER_COMMIT: usize = 100;
 
+/// All searches of a batch together may take so many times as long as one alone.
+const SEARCHES_IN_FULL: u32 = 6;
+
 /// Does the entries; writes first, then reads.
 pub(super) fn run(
     engine: &Engine,
@@ -27,12 +31,15 @@ pub(super) fn run(
     rider: &Rider,
 ) -> Result<Vec<EntryAnswer>, InteractionError> {
     let mut answers: Vec<Option<EntryAnswer>> = entries.iter().map(|_| None).collect();
+    let mut searches = SearchTime::of(engine);
     let writes: Vec<usize> =
         (0..entries.len()).filter(|index| !matches!(entries[*index].action, Action::Get { .. })).collect();
     for (number, group) in writes.chunks(ENTRIES_PER_COMMIT).enumerate() {
         let mut ready = Vec::with_capacity(group.len());
         for &index in group {
-            match AnyWrite::prepare(engine, caller, &entries[index]) {
+            let once = || AnyWrite::prepare(engine, caller, &entries[index]);
+            let prepare = || engine.by_present_rules(once, InteractionError::is_stale);
+            match if searches_first(&entries[index].action) { searches.spend(prepare) } else { prepare() } {
                 Ok(write) => ready.push((index, write)),
                 Err(error) => answers[index] = Some(EntryAnswer::Failed(error)),
             }
@@ -68,14 +75,53 @@ pub(super) fn run(
         if let Action::Get { target, url, conditions } = &entry.action {
             let once = || {
                 let get = Get::prepare(engine, caller, target, url, conditions)?;
-                engine.store.read(|reader| get.run(reader))
+                engine.read(|reader| get.run(reader))
             };
-            let read = engine.by_present_rules(once, InteractionError::is_stale);
+            let read = searches.spend(|| engine.by_present_rules(once, InteractionError::is_stale));
             *answer = Some(read.unwrap_or_else(EntryAnswer::Failed));
         }
     }
     let missing = || EntryAnswer::Failed(StoreError::Panicked.into());
     Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
+}
+
+/// What the searches of a batch may take and have taken.
+struct SearchTime {
+    limit: Option<Duration>,
+    taken: Duration,
+}
+
+impl SearchTime {
+    fn of(engine: &Engine) -> SearchTime {
+        let limit = engine.limits.search_time.map(|limit| limit.saturating_mul(SEARCHES_IN_FULL));
+        SearchTime { limit, taken: Duration::ZERO }
+    }
+
+    /// Runs `work` unless the time is used up.
+    fn spend<T>(&mut self, work: impl FnOnce() -> Result<T, InteractionError>) -> Result<T, InteractionError> {
+        if let Some(limit) = self.limit
+            && self.taken >= limit
+        {
+            return Err(InteractionError::CostlyBatch { limit });
+        }
+        let begun = Instant::now();
+        let done = work();
+        self.taken += begun.elapsed();
+        done
+    }
+}
+
+/// Whether a write looks up a condition while it is prepared.
+fn searches_first(action: &Action) -> bool {
+    match action {
+        Action::Create { if_none_exist, .. } => if_none_exist.is_some(),
+        Action::ConditionalUpdate { .. } | Action::ConditionalPatch { .. } | Action::ConditionalDelete { .. } => true,
+        Action::Update { .. }
+        | Action::Patch { .. }
+        | Action::Delete { .. }
+        | Action::Refused(_)
+        | Action::Get { .. } => false,
+    }
 }
 
 /// The failure of a group, for each of its entries.

@@ -120,7 +120,7 @@ enum Resolved {
 impl Transaction {
     fn prepare(engine: &Engine, caller: &Caller, entries: &[Entry]) -> Result<Transaction, InteractionError> {
         let mut links = Links::default();
-        let looked_up = engine.store.read(|reader| {
+        let looked_up = engine.read(|reader| {
             let looked_up = look_up(engine, caller, reader, entries)?;
             find_conditional_references(engine, reader, entries, &mut links)?;
             Ok::<_, InteractionError>(looked_up)
@@ -358,7 +358,9 @@ fn look_up(
     for (index, entry) in entries.iter().enumerate() {
         let found = match &entry.action {
             Action::Delete { .. } | Action::ConditionalDelete { .. } => continue,
-            Action::Get { .. } => Ok((Resolved::Get, None)),
+            Action::Get { target, url, conditions } => Get::prepare(engine, caller, target, url, conditions)
+                .and_then(|get| get.try_out(reader))
+                .map(|()| (Resolved::Get, None)),
             Action::Refused(issue) => Err(InteractionError::Invalid(vec![issue.clone()])),
             Action::Update { key, .. } => Ok((Resolved::Update(key.clone()), None)),
             Action::Patch { key, .. } => read(reader, caller, key).map(|row| (Resolved::Patch(row), None)),

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::interactions::search::allowance::Allowance;
 use crate::search::{SearchError, SearchRequest};
 use crate::store::Seal;
 
@@ -15,6 +16,8 @@ pub(super) struct Cursor {
     pub rid: i64,
     /// Whether the page ends before that match instead of beginning after it.
     pub is_backward: bool,
+    /// How many matches may come from that place on.
+    pub allowance: Allowance,
     /// The snapshot of the first page, see `Reader::mark`.
     pub mark: String,
 }
@@ -24,6 +27,10 @@ impl Cursor {
     pub fn to_text(&self, request: &SearchRequest, seal: &Seal) -> String {
         let mut content = vec![u8::from(self.is_backward)];
         content.extend_from_slice(&self.rid.to_le_bytes());
+        // Only where there is one to keep; the search itself tells, and the seal binds the cursor to it.
+        if let Some(left) = self.allowance.0 {
+            content.extend_from_slice(&left.to_le_bytes());
+        }
         content.extend_from_slice(self.mark.as_bytes());
         URL_SAFE_NO_PAD.encode(seal.close(&purpose(request), &content))
     }
@@ -33,9 +40,14 @@ impl Cursor {
         let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| foreign())?;
         let content = seal.open(&purpose(request), &sealed).ok_or_else(foreign)?;
         let (direction, rest) = content.split_first().ok_or_else(foreign)?;
-        let (rid, mark) = rest.split_first_chunk().ok_or_else(foreign)?;
+        let (rid, mut mark) = rest.split_first_chunk().ok_or_else(foreign)?;
+        let mut allowance = Allowance(None);
+        if request.control.max_results.is_some() {
+            let (left, rest) = mark.split_first_chunk().ok_or_else(foreign)?;
+            (allowance, mark) = (Allowance(Some(u32::from_le_bytes(*left))), rest);
+        }
         let mark = String::from_utf8(mark.to_vec()).map_err(|_| foreign())?;
-        Ok(Cursor { rid: i64::from_le_bytes(*rid), is_backward: *direction == 1, mark })
+        Ok(Cursor { rid: i64::from_le_bytes(*rid), is_backward: *direction == 1, allowance, mark })
     }
 }
 

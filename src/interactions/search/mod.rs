@@ -2,6 +2,7 @@
 //!
 //! Spec: R4 http.html#search, search.html
 
+mod allowance;
 mod cursor;
 mod sorted;
 
@@ -12,7 +13,9 @@ use crate::fhir::Issue;
 use crate::interactions::InteractionError;
 use crate::interactions::codes::resolved;
 use crate::interactions::include::{Included, included};
+use crate::interactions::search::allowance::Allowance;
 use crate::interactions::search::cursor::{Cursor, foreign};
+use crate::interactions::search_cost::{SearchPart, ended};
 use crate::search::{CompileContext, Position, SearchRequest, Total, count, page};
 use crate::store::{Reader, ResourceRow};
 
@@ -28,7 +31,7 @@ pub struct SearchPage {
     pub next: Option<String>,
     /// Cursor of the page before; `None` on the first one.
     pub previous: Option<String>,
-    /// Number of all matches, when asked for or known for free.
+    /// Number of all matches, `_maxresults` at most, when asked for or known for free.
     pub total: Option<i64>,
 }
 
@@ -50,34 +53,44 @@ pub fn search(
     settings: &SearchSettings,
 ) -> Result<SearchPage, InteractionError> {
     check_rules(reader, request)?;
-    let request = &resolved(reader, request)?;
+    reader.about("codes");
+    let request = &resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
     let hasher = reader.hasher();
     let zone_minutes = settings.zone_minutes;
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
-        let total = reader.number(&count(request, &context))?;
+        reader.about("count");
+        let total = reader.number(&count(request, &context)).map_err(ended(request, SearchPart::Total))?;
         let (included, remarks) = (Vec::new(), Vec::new());
         return Ok(SearchPage { rows: Vec::new(), included, remarks, next: None, previous: None, total: Some(total) });
     }
     let seal = reader.seal();
     let at = request.control.cursor.as_ref().map(|text| Cursor::parse(text, request, &seal)).transpose()?;
-    let wanted = request.control.count;
+    let allowance = at.as_ref().map_or(Allowance(request.control.max_results), |at| at.allowance);
+    let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
+    let wanted = if is_backward { request.control.count } else { allowance.page(request.control.count) };
+    reader.about("page");
     let mut rows = if request.control.sort.is_by_creation_or_id() {
         let position = at.as_ref().map(|at| position(reader, at)).transpose()?;
-        reader.rows(&page(request, &context, position.as_ref(), wanted + 1))?
+        let found = reader.rows(&page(request, &context, position.as_ref(), wanted + 1));
+        found.map_err(ended(request, SearchPart::Matches))?
     } else {
-        sorted::rows(reader, request, &context, settings, at.as_ref(), wanted as usize + 1)?
+        let found = sorted::rows(reader, request, &context, settings, at.as_ref(), wanted as usize + 1);
+        found.map_err(ended(request, SearchPart::Matches))?
     };
     let has_more = rows.len() > wanted as usize;
     rows.truncate(wanted as usize);
-    let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
     if is_backward {
         rows.reverse();
     }
+    let (allowed, allowed_behind) = match is_backward {
+        true => (allowance.before(rows.len()), allowance),
+        false => (allowance, allowance.behind(rows.len())),
+    };
     let (has_next, has_previous) = match &at {
-        None => (has_more, false),
+        None => (has_more && !allowed_behind.is_used_up(), false),
         Some(at) if at.is_backward => (true, has_more),
-        Some(_) => (has_more, true),
+        Some(_) => (has_more && !allowed_behind.is_used_up(), true),
     };
     let (mut next, mut previous) = (None, None);
     if let (Some(first), Some(last)) = (rows.first(), rows.last())
@@ -89,20 +102,25 @@ pub fn search(
             // then be shown, once.
             None => reader.mark()?,
         };
-        let link = |row: &ResourceRow, is_backward| {
-            Cursor { rid: row.rid, is_backward, mark: mark.clone() }.to_text(request, &seal)
+        let link = |row: &ResourceRow, is_backward, allowance| {
+            Cursor { rid: row.rid, is_backward, allowance, mark: mark.clone() }.to_text(request, &seal)
         };
-        next = has_next.then(|| link(last, false));
-        previous = has_previous.then(|| link(first, true));
+        next = has_next.then(|| link(last, false, allowed_behind));
+        previous = has_previous.then(|| link(first, true, allowed));
     }
     let total = match request.control.total {
         Some(Total::None) => None,
-        Some(Total::Accurate | Total::Estimate) => Some(reader.number(&count(request, &context))?),
+        Some(Total::Accurate | Total::Estimate) => {
+            reader.about("count");
+            Some(reader.number(&count(request, &context)).map_err(ended(request, SearchPart::Total))?)
+        }
         // One page that holds everything has counted already.
-        None if at.is_none() && !has_more => Some(rows.len() as i64),
+        None if at.is_none() && !has_next => Some(rows.len() as i64),
         None => None,
     };
-    let Included { rows: included, remark } = included(reader, &request.registry, &request.includes, &rows)?;
+    reader.about("include");
+    let brought = included(reader, &request.registry, &request.includes, &rows);
+    let Included { rows: included, remark } = brought.map_err(ended(request, SearchPart::Includes))?;
     Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
 }
 
@@ -117,7 +135,7 @@ pub(super) fn check_rules(reader: &mut Reader<'_>, request: &SearchRequest) -> R
 
 /// Where the match of the cursor stands in an order that never changes.
 fn position(reader: &mut Reader<'_>, cursor: &Cursor) -> Result<Position, InteractionError> {
-    let Cursor { rid, is_backward, mark } = cursor.clone();
+    let Cursor { rid, is_backward, mark, .. } = cursor.clone();
     let id = reader.stood(rid, &mark)?.ok_or_else(foreign)?;
     Ok(Position { rid, id, is_backward, mark })
 }

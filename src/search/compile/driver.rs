@@ -15,7 +15,7 @@ pub(super) enum Driver {
     Id,
     /// The criterion at `place`; a stream when it names one key of its table, whose resources come in order.
     Criterion { place: usize, parameter: &'static Parameter, is_stream: bool },
-    /// The chain, `_has`, `_list` or alternatives at `place`, which leave few.
+    /// The chain, `_has`, `_list`, the words or alternatives at `place`, which leave few.
     Linked { place: usize },
     /// The only Patient of the compartments at `place`.
     Compartment { place: usize, resource_type: ResourceType },
@@ -44,7 +44,9 @@ impl Driver {
             return Driver::Id;
         }
         let criteria = demands.enumerate().filter_map(|(place, condition)| {
-            if !matches!(condition, Condition::Criterion(_)) {
+            if !matches!(condition, Condition::Criterion(_))
+                || matches!(condition, Condition::Criterion(Criterion { values: Values::Words(_), .. }))
+            {
                 return leaves_few(condition).then_some((RANK_OF_LINKS, Driver::Linked { place }));
             }
             let Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) = condition
@@ -78,6 +80,7 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
         Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) => {
             rank(criterion, parameter).is_some_and(|rank| rank <= RANK_OF_FEW)
         }
+        Condition::Criterion(Criterion { values: Values::Words(words), .. }) => !words.is_negated,
         Condition::Criterion(_) => false,
         Condition::Chain(chain) => chain.targets.iter().all(|(_, condition)| leaves_few(condition)),
         Condition::Has(has) => leaves_few(&has.condition),
@@ -96,7 +99,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
         return None;
     }
     Some(match &criterion.values {
-        Values::Missing(true) | Values::Ids(_) | Values::Near(_) => return None,
+        Values::Missing(true) | Values::Ids(_) | Values::Near(_) | Values::Words(_) => return None,
         Values::Missing(false) => 9,
         Values::Tokens(_) if criterion.modifier == Some(Modifier::Identifier) => 1,
         Values::Tokens(_) | Values::Strings(_) if criterion.modifier == Some(Modifier::Unequal) => 9,

@@ -4,8 +4,10 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
-use crate::search::compile::{CompileContext, linked};
-use crate::search::{Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, dialect, near};
+use crate::search::compile::{CompileContext, linked, words};
+use crate::search::{
+    Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
+};
 use crate::store::Query;
 
 /// How many keys `_id` may stand for in a search over several types before ids are compared alone.
@@ -194,6 +196,7 @@ fn criterion(
         Subject::Id => return ids(row, &criterion.values, is_not, context, query),
         Subject::LastUpdated => return last_updated(row, criterion, context, query),
         Subject::Near => return located(row, &criterion.values, context, query),
+        Subject::Text | Subject::Content => return worded(row, criterion, context, query),
         Subject::Index(parameter) => parameter,
     };
     let is_absent = criterion.values == Values::Missing(true);
@@ -271,6 +274,35 @@ fn located(row: Row<'_>, values: &Values, context: &CompileContext<'_>, query: &
     } else {
         query.sql(row.alias()).sql(if is_absent { ".rid NOT IN (SELECT i.rid" } else { ".rid IN (SELECT i.rid" });
         near::rows(query, circles);
+        query.sql(")");
+    }
+}
+
+/// `_text` and `_content`: what has the words, or all but that.
+fn worded(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_>, query: &mut Query) {
+    let presence;
+    let wanted = match (&criterion.values, criterion.subject) {
+        (Values::Words(wanted), _) => wanted,
+        (Values::Missing(is_missing), Subject::Text) => {
+            presence = Words::narrative(!is_missing);
+            &presence
+        }
+        // Every resource has content.
+        (Values::Missing(false), _) => return,
+        _ => {
+            query.sql(" AND 1 = 0");
+            return;
+        }
+    };
+    query.sql(" AND ");
+    if wanted.is_negated && !dialect::fills_sets_to_leave_out(context.dialect) {
+        query.sql("NOT EXISTS (SELECT 1");
+        words::among(query, criterion.subject, &wanted.tree, context.dialect);
+        query.sql(" AND ").sql(words::number(context.dialect)).sql(" = ").sql(row.alias()).sql(".rid)");
+    } else {
+        query.sql(row.alias()).sql(if wanted.is_negated { ".rid NOT IN (SELECT " } else { ".rid IN (SELECT " });
+        query.sql(words::number(context.dialect));
+        words::among(query, criterion.subject, &wanted.tree, context.dialect);
         query.sql(")");
     }
 }

@@ -20,6 +20,7 @@ mod order;
 mod rows;
 mod sorted;
 mod walk;
+mod words;
 mod write;
 
 pub use definitions::defined;
@@ -57,11 +58,23 @@ pub fn page(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, at: Opti
     query
 }
 
-/// The number of matches; one column, one row.
+/// The number of matches, `_maxresults` at most; one column, one row.
 pub fn count(request: &ResolvedSearch<'_>, context: &CompileContext<'_>) -> Query {
+    if let Some(most) = request.control.max_results {
+        return count_up_to(request, context, most);
+    }
     let mut query = Query::new();
     query.sql("SELECT COUNT(*)");
     conditions(request, context, &mut query);
+    query
+}
+
+/// The number of matches, but no more than `most`: ends when so many are found. One column, one row.
+pub fn count_up_to(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, most: u32) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT COUNT(*) FROM (SELECT r.rid");
+    conditions(request, context, &mut query);
+    query.sql(" LIMIT ").integer(i64::from(most)).sql(") AS m");
     query
 }
 

@@ -21,7 +21,7 @@ const MAX_PROBES: usize = 8;
 /// Writes ` FROM .. i WHERE ..`: the rows of `parameter` that `criterion` admits, whatever its negation.
 pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parameter, context: &CompileContext<'_>) {
     match &criterion.values {
-        Values::Missing(_) | Values::Ids(_) | Values::Near(_) => from(query, parameter),
+        Values::Missing(_) | Values::Ids(_) | Values::Near(_) | Values::Words(_) => from(query, parameter),
         Values::Tokens(tokens) if criterion.modifier == Some(Modifier::Identifier) => {
             identifiers_among(query, parameter, tokens, context);
         }

@@ -13,6 +13,7 @@ mod quantities;
 mod references;
 mod texts;
 mod tokens;
+mod words;
 
 pub(super) use quantities::CANONICAL_SYSTEM;
 pub(super) use references::NO_TARGET;
@@ -108,6 +109,8 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
     // No two rows differ by their marks alone, so that they stay in order.
     edges::mark(&mut rows);
+    rows.word_texts = words::texts(resource);
+    rows.words = rows.word_texts.sum(context.hasher);
     Ok(rows)
 }
 
@@ -135,8 +138,7 @@ pub fn reference_texts(resource: &Resource, param: i16, context: &ExtractContext
 }
 
 fn row_count(rows: &IndexRows) -> usize {
-    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, texts: _, patients, positions } =
-        rows;
+    let IndexRows { tokens, strings, dates, quantities, references, uris, composites, patients, positions, .. } = rows;
     let exact = tokens.len() + quantities.len() + dates.len() + references.len() + patients.len();
     exact + strings.len() + uris.len() + composites.len() + positions.len()
 }

@@ -54,7 +54,10 @@ fn of_sort(by: &SortBy, used: &mut Vec<&'static Parameter>) {
 fn of_condition(condition: &Condition, used: &mut Vec<&'static Parameter>) {
     match condition {
         Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. }) => used.push(parameter),
-        Condition::Criterion(Criterion { subject: Subject::Id | Subject::LastUpdated | Subject::Near, .. })
+        Condition::Criterion(Criterion {
+            subject: Subject::Id | Subject::LastUpdated | Subject::Near | Subject::Text | Subject::Content,
+            ..
+        })
         | Condition::Listed(_) => {}
         Condition::Chain(chain) => {
             used.push(chain.by);

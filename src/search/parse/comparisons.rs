@@ -40,7 +40,7 @@ pub(super) fn criterion(
     let kind = match subject {
         Subject::Id => ParameterKind::Token,
         Subject::LastUpdated => ParameterKind::Date,
-        Subject::Near => ParameterKind::Special,
+        Subject::Near | Subject::Text | Subject::Content => ParameterKind::Special,
         Subject::Index(parameter) => parameter.kind,
     };
     let (modifier, prefix) = match (kind, operator) {

@@ -223,7 +223,7 @@ pub(super) fn cut(name: &str) -> String {
 /// Whether a parameter means the same for all types.
 pub(super) fn is_common(name: &str, registry: &Registry) -> bool {
     let code = name.split([':', '.']).next().unwrap_or(name);
-    matches!(code, "_id" | "_lastUpdated" | "_list") || registry.common_parameter(code).is_some()
+    matches!(code, "_id" | "_lastUpdated" | "_list" | "_text") || registry.common_parameter(code).is_some()
 }
 
 /// The reference parameter `code`, through which a chain or `_has` goes.
@@ -273,11 +273,12 @@ pub(super) fn subject(
     match code {
         "_id" => return Ok(Subject::Id),
         "_lastUpdated" => return Ok(Subject::LastUpdated),
+        "_text" => return Ok(Subject::Text),
+        "_content" => return Ok(Subject::Content),
         _ => {}
     }
     let unsupported = |what| Err(SearchError::Unsupported { parameter: code.chars().take(80).collect(), what });
     match code {
-        "_text" | "_content" => return unsupported("full text search"),
         "_filter" => {
             return Err(SearchError::BadName {
                 parameter: code.to_owned(),

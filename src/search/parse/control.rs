@@ -30,6 +30,7 @@ pub(super) fn is_control(name: &str) -> bool {
             | "_containedType"
             | "_format"
             | "_pretty"
+            | "_maxresults"
     )
 }
 
@@ -78,6 +79,13 @@ pub(super) fn read<'a>(
             // More digits than a number holds is still a number above the limit.
             control.count = value.parse().unwrap_or(MAX_COUNT).min(MAX_COUNT);
             used = control.count.to_string();
+        }
+        "_maxresults" => {
+            if !value.bytes().all(|byte| byte.is_ascii_digit()) || value.bytes().all(|byte| byte == b'0') {
+                return Err(bad("give a whole number from 1"));
+            }
+            // No search has as many matches as what does not fit.
+            control.max_results = Some(value.parse().unwrap_or(u32::MAX));
         }
         "_cursor" => {
             control.cursor = Some(value.to_owned());

@@ -5,6 +5,7 @@
 mod comparisons;
 mod conditions;
 mod control;
+mod elements;
 mod filter;
 mod filtered;
 mod modifiers;
@@ -66,6 +67,7 @@ pub fn parse(
             summary: Summary::False,
             elements: Vec::new(),
             sort: Sort::default(),
+            max_results: None,
         },
         used: Vec::with_capacity(query.len()),
         ignored: Vec::new(),
@@ -97,6 +99,14 @@ pub fn parse(
                 Err(error) => return Err(error),
             }
         }
+    }
+    let brings_others = |(name, _): &(String, String)| name.starts_with("_include") || name.starts_with("_revinclude");
+    let types = if query.iter().any(brings_others) { &[] } else { scope.as_slice() };
+    if elements::unknown(&request.control.elements, types).is_some() {
+        return Err(SearchError::BadValue {
+            parameter: "_elements".to_owned(),
+            problem: "one of the names is no element of what is searched; give those of the first level".to_owned(),
+        });
     }
     if let Some((_, value)) = query.iter().find(|(name, _)| name == "_sort") {
         request.control.sort = sort::read(&scope, value, context.registry)?;
@@ -333,7 +343,8 @@ mod tests {
             ("Patient", "identifier:of-type=a|b", "give system|code|value"),
             ("Observation", "code-value-quantity=a", "give a value for each of its components, as code$value-quantity"),
             ("Observation", "code-value-quantity=a$b", "'value-quantity' in it: a number is written"),
-            ("Patient", "_text=x", "is not supported by this server yet"),
+            ("Patient", "_text=(x", "a value of '_text' is not valid: at character 1: this '(' is not closed"),
+            ("", "_content:exact=x", "'_content' does not take the modifier ':exact'; it takes ':missing' only"),
             ("Patient", "_count=-1", "give a whole number from 0"),
             ("Patient", "_count=1&_count=2", "'_count' may be given only once"),
             ("Patient", "_summary=yes", "give true, false, text, data or count"),

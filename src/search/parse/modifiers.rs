@@ -14,7 +14,7 @@ pub(super) fn read_modifier(subject: Subject, code: &str, modifier: &str) -> Res
     let named = || format!("{code}:{}", modifier.chars().take(80).collect::<String>());
     let unsupported = |what| Err(SearchError::Unsupported { parameter: named(), what });
     let allowed = match subject {
-        Subject::LastUpdated | Subject::Near => "':missing' only".to_owned(),
+        Subject::LastUpdated | Subject::Near | Subject::Text | Subject::Content => "':missing' only".to_owned(),
         Subject::Id => match modifier {
             "not" => return Ok(Modifier::Not),
             _ => "':missing' or ':not'".to_owned(),

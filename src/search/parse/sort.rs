@@ -43,8 +43,8 @@ fn sort_by(scope: &[ResourceType], name: &str, depth: usize, registry: &Registry
             "takes no modifier here; ':' and a resource type stand before '.' only, as in subject:Patient.family";
         return Err(bad(format!("'{}' {problem}", cut(code))));
     }
-    if matches!(name, "_text" | "_content" | "_filter" | "_query" | "_list" | "_has" | "_score") {
-        return Err(bad(format!("'{name}' has no values that resources could be sorted by")));
+    if matches!(name, "_filter" | "_query" | "_list" | "_has" | "_score") {
+        return Err(bad(no_values(name)));
     }
     let mut parameters: Vec<&'static Parameter> = Vec::new();
     for subject in subjects(scope, name, registry)? {
@@ -52,6 +52,7 @@ fn sort_by(scope: &[ResourceType], name: &str, depth: usize, registry: &Registry
             Subject::Id => return Ok(SortBy::Id),
             Subject::LastUpdated => return Ok(SortBy::LastUpdated),
             Subject::Near => return Err(bad("'near' has no order of its own; the distance depends on the search")),
+            Subject::Text | Subject::Content => return Err(bad(no_values(name))),
             Subject::Index(parameter) => parameters.push(parameter),
         }
     }
@@ -67,6 +68,10 @@ fn sort_by(scope: &[ResourceType], name: &str, depth: usize, registry: &Registry
         }
         _ => Ok(SortBy::Index(parameters)),
     }
+}
+
+fn no_values(name: &str) -> String {
+    format!("'{name}' has no values that resources could be sorted by")
 }
 
 /// `reference.rest` or `reference:Type.rest`

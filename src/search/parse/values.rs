@@ -10,7 +10,7 @@ use crate::search::parse::ParseContext;
 use crate::search::query_text::{split, split_once, unescape};
 use crate::search::{
     CanonicalQuantity, CodeQuery, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue,
-    Subject, TokenValue, TypedIdentifier, Values,
+    Subject, TokenValue, TypedIdentifier, Values, words,
 };
 
 const ESCAPES: &str = "a backslash stands only before ',', '|', '$' or another backslash";
@@ -36,6 +36,7 @@ pub(super) fn read(
         Subject::Id => return Ok(Values::Ids(each(parts, plain)?)),
         Subject::LastUpdated => return Ok(Values::Dates(each(parts, prefixed_date)?)),
         Subject::Near => return Ok(Values::Near(near::parse(parts)?)),
+        Subject::Text | Subject::Content => return Ok(Values::Words(words::parse(parts)?)),
         Subject::Index(parameter) => parameter,
     };
     match modifier {

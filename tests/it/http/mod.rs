@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod capabilities;
+mod explain;
 mod headers;
 mod packing;
 mod paging;
 mod refusals;
 mod reindex;
+mod search_limits;
 mod subsets;

@@ -16,5 +16,6 @@ mod search_pages;
 mod search_sort;
 mod search_terms;
 mod search_units;
+mod search_words;
 mod single;
 mod transaction;

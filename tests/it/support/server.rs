@@ -18,7 +18,8 @@ pub struct TestServer {
     client: Client,
     running: Running,
     // Last, so that the database goes when nobody uses it any more.
-    home: Home,
+    home: Option<Home>,
+    address: String,
 }
 
 /// Runs one behaviour on a fresh server.
@@ -39,19 +40,29 @@ impl TestServer {
     /// As `start`, with the settings that `change` changes.
     pub async fn start_with(database: Database, change: impl FnOnce(&mut Settings)) -> Option<TestServer> {
         let home = Home::make(database)?;
+        let address = home.address.clone();
+        Some(TestServer { home: Some(home), ..TestServer::over(address, change).await })
+    }
+
+    /// Starts another server over the same database, with the settings that `change` changes. Stop it first.
+    pub async fn beside(&self, change: impl FnOnce(&mut Settings)) -> TestServer {
+        TestServer::over(self.address.clone(), change).await
+    }
+
+    async fn over(address: String, change: impl FnOnce(&mut Settings)) -> TestServer {
         let mut settings = Settings::default();
         settings.server.listen = "127.0.0.1:0".to_owned();
-        settings.server.database = home.address.clone();
+        settings.server.database = address.clone();
         settings.server.open = true;
         change(&mut settings);
         let running = start(settings).await.unwrap();
         let url = running.url.clone();
-        Some(TestServer { base: format!("{url}/fhir"), url, client: client(), running, home })
+        TestServer { base: format!("{url}/fhir"), url, client: client(), running, home: None, address }
     }
 
     /// The address of the database, for a second server.
     pub fn database(&self) -> &str {
-        &self.home.address
+        &self.address
     }
 
     /// Stops the server and removes its database.

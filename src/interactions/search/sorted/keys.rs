@@ -79,7 +79,7 @@ impl<'a> Keys<'a> {
         let hasher = reader.hasher();
         let context = self.context(&hasher);
         let ready = |Standing { rid, key, updated_us, content }: Standing| match content {
-            StandingContent::Rows(rows) => Ok(Stood { rid, key, updated_us, rows, old: None }),
+            StandingContent::Rows(rows) => Ok(Stood { rid, key, updated_us, rows: *rows, old: None }),
             StandingContent::Version(row) => {
                 let resource = parsed(&row)?;
                 // What could be stored once can be read again.

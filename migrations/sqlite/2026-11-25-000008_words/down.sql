@@ -1,0 +1,2 @@
+DROP TABLE index_words_read;
+DROP TABLE index_words;
