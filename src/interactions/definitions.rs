@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
-use crate::interactions::patch_resource::whole;
+use crate::interactions::whole::whole;
 use crate::search::defined;
 use crate::store::{Reader, ResourceRow};
 use crate::terminology::{Bundled, Source};

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
 use crate::interactions::InteractionError;
-use crate::interactions::patch_resource::whole;
+use crate::interactions::whole::whole;
 use crate::search::{Direction, Include, Parameter, ParameterKind, Registry, called, referred, referring};
 use crate::store::{Hasher, Reader, ResourceRow};
 

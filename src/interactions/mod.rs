@@ -22,6 +22,7 @@ mod search;
 mod search_cost;
 mod update;
 pub mod verify;
+mod whole;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -49,7 +50,7 @@ pub struct Engine {
     pub fhir: FhirSettings,
     pub limits: LimitSettings,
     /// `fhir.base_url` and whatever else clients call this server by, for recognising its own references.
-    pub bases: Vec<String>,
+    pub bases: Arc<[String]>,
     registry: RwLock<Arc<Registry>>,
     /// Own parameters by number, as they were first met.
     definitions: Mutex<HashMap<i16, OwnDefinition>>,
@@ -70,7 +71,7 @@ pub const PREPARATIONS: usize = 20;
 impl Engine {
     /// What a search depends on besides its request.
     pub fn search_settings(&self) -> SearchSettings {
-        SearchSettings { zone_minutes: self.fhir.zone_minutes, bases: self.bases.clone(), sort: self.limits.sort }
+        SearchSettings { zone_minutes: self.fhir.zone_minutes, bases: Arc::clone(&self.bases), sort: self.limits.sort }
     }
 
     /// An engine over `store`, with the search parameters that are in force there.
@@ -81,7 +82,7 @@ impl Engine {
         bases: Vec<String>,
     ) -> Result<Engine, StoreError> {
         let (registry, definitions) = (RwLock::new(Arc::clone(Registry::bundled())), Mutex::default());
-        let engine = Engine { store, fhir, limits, bases, registry, definitions };
+        let engine = Engine { store, fhir, limits, bases: bases.into(), registry, definitions };
         engine.refresh()?;
         Ok(engine)
     }

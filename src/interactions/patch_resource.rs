@@ -5,12 +5,13 @@
 use serde_json::Value;
 
 use crate::access::Caller;
-use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType, json, write_head};
+use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
 use crate::interactions::patch::{fhirpath_patch, json_patch};
 use crate::interactions::prepared::Prepared;
+use crate::interactions::whole::whole;
 use crate::interactions::{Answer, Engine, InteractionError, Precondition, Write, read};
-use crate::store::{Method, ResourceRow, StoreError, Tx};
+use crate::store::{Method, ResourceRow, Tx};
 
 /// The body of a patch.
 #[derive(Clone, Debug)]
@@ -121,12 +122,4 @@ pub(super) fn prepare_patched(engine: &Engine, resource: &Resource) -> Result<Pr
         InteractionError::Invalid(issues) => InteractionError::Unprocessable(issues),
         other => other,
     })
-}
-
-/// The whole resource as JSON, as a read would give it.
-pub(super) fn whole(row: &ResourceRow) -> Result<Value, InteractionError> {
-    let mut text = Vec::new();
-    write_head(&row.key, row.version, row.updated_us, &mut text);
-    text.extend_from_slice(row.tail.as_deref().unwrap_or_default());
-    json::parse(&text).map_err(|error| StoreError::Damaged(format!("{}: {error}", row.key)).into())
 }

@@ -7,7 +7,8 @@
 //!
 //! Spec: R4 searchparameter.html
 
-use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceType, json, write_head};
+use crate::fhir::{Id, Issue, IssueCode, ResourceType};
+use crate::interactions::whole::read_back;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{ExtractContext, Registry, extract};
 use crate::store::{Job, JobState, Renewal, ResourceRow, StoreError};
@@ -122,11 +123,8 @@ fn renewal(engine: &Engine, registry: &Registry, row: ResourceRow) -> Result<Ren
         let text = format!("{}: {problem}", row.key);
         InteractionError::Unprocessable(vec![Issue::request(IssueCode::Processing, text)])
     };
-    let mut text = Vec::new();
-    write_head(&row.key, row.version, row.updated_us, &mut text);
-    text.extend_from_slice(row.tail.as_deref().unwrap_or_default());
-    let value = json::parse(&text).map_err(|error| failed(format!("the text is damaged: {error}")))?;
-    let resource = Resource::from_value(value).map_err(|issue| failed(issue.text))?;
+    let tail = row.tail.as_deref().unwrap_or_default();
+    let resource = read_back(&row.key, row.version, row.updated_us, tail).map_err(failed)?;
     let hasher = engine.store.hasher();
     let context =
         ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: engine.fhir.zone_minutes, registry };

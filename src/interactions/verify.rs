@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::fhir::{Resource, ResourceKey, ResourceType, json as fhir_json, write_head};
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::interactions::whole::read_back;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{ExtractContext, Registry, extract};
 use crate::store::{Fingerprint, IndexRows, Method, Reader, ResourceRow, Span, StoredRow, TABLES, Table, WordTexts};
@@ -126,7 +127,7 @@ impl<'a> Check<'a> {
                     Ok(tail) if tail.is_none() != is_deletion => "text and method do not go together".to_owned(),
                     Ok(None) => return,
                     Ok(Some(tail)) => match key(&chunk, rid) {
-                        Some(key) => match parsed(key, version, 0, &tail) {
+                        Some(key) => match read_back(key, version, 0, &tail) {
                             Ok(_) => return,
                             Err(problem) => problem,
                         },
@@ -206,7 +207,7 @@ impl<'a> Check<'a> {
 
     fn extracted(&self, row: &ResourceRow, tail: &[u8]) -> Result<IndexRows, String> {
         let engine = self.engine;
-        let resource = parsed(&row.key, row.version, row.updated_us, tail)?;
+        let resource = read_back(&row.key, row.version, row.updated_us, tail)?;
         let hasher = engine.store.hasher();
         let zone_minutes = engine.fhir.zone_minutes;
         let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &self.registry };
@@ -343,14 +344,6 @@ fn key(chunk: &[StoredRow], rid: i64) -> Option<&ResourceKey> {
 
 fn name(chunk: &[StoredRow], rid: i64) -> String {
     key(chunk, rid).map_or_else(|| format!("resource number {rid}"), ToString::to_string)
-}
-
-fn parsed(key: &ResourceKey, version: i64, updated_us: i64, tail: &[u8]) -> Result<Resource, String> {
-    let mut bytes = Vec::with_capacity(160 + tail.len());
-    write_head(key, version, updated_us, &mut bytes);
-    bytes.extend_from_slice(tail);
-    let value = fhir_json::parse(&bytes).map_err(|error| format!("the text is damaged: {error}"))?;
-    Resource::from_value(value).map_err(|issue| format!("the text is damaged: {}", issue.text))
 }
 
 fn differing(left: &IndexRows, right: &IndexRows) -> String {

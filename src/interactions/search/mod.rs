@@ -6,6 +6,8 @@ mod allowance;
 mod cursor;
 mod sorted;
 
+use std::sync::Arc;
+
 use crate::access::Caller;
 use crate::clock;
 use crate::config::SortSettings;
@@ -41,7 +43,7 @@ pub struct SearchSettings {
     /// Minutes east of UTC, for dates that name no zone.
     pub zone_minutes: i16,
     /// The server's own base URLs, without a slash at the end.
-    pub bases: Vec<String>,
+    pub bases: Arc<[String]>,
     pub sort: SortSettings,
 }
 

@@ -4,9 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::fhir::{Resource, ResourceKey, json as fhir_json, write_head};
+use crate::fhir::{Resource, ResourceKey};
 use crate::interactions::InteractionError;
 use crate::interactions::search::SearchSettings;
+use crate::interactions::whole::whole;
 use crate::search::{
     ExtractContext, IndexedValue, Link, Parameter, Place, Registry, SearchRequest, SortBy, SortKey, SortValue, extract,
     indexed_value, reference_texts, rows_of,
@@ -199,8 +200,7 @@ impl<'a> Keys<'a> {
             return Ok(HashMap::new());
         }
         let rows = reader.rows(&rows_of(reader.dialect(), rids))?;
-        let bodies: Result<_, StoreError> = rows.iter().map(|row| Ok((row.rid, parsed(row)?))).collect();
-        Ok(bodies?)
+        rows.iter().map(|row| Ok((row.rid, parsed(row)?))).collect()
     }
 
     fn linked(
@@ -254,13 +254,8 @@ impl<'a> Keys<'a> {
     }
 }
 
-fn parsed(row: &ResourceRow) -> Result<Resource, StoreError> {
-    let tail = row.tail.as_deref().ok_or_else(|| damaged(row))?;
-    let mut bytes = Vec::with_capacity(160 + tail.len());
-    write_head(&row.key, row.version, row.updated_us, &mut bytes);
-    bytes.extend_from_slice(tail);
-    let value = fhir_json::parse(&bytes).map_err(|_| damaged(row))?;
-    Resource::from_value(value).map_err(|_| damaged(row))
+fn parsed(row: &ResourceRow) -> Result<Resource, InteractionError> {
+    Ok(Resource::from_value(whole(row)?).map_err(|_| damaged(row))?)
 }
 
 fn damaged(row: &ResourceRow) -> StoreError {

@@ -1,0 +1,28 @@
+//! A stored version as a whole, as a read gives it: read back from its head and its tail.
+
+use serde_json::Value;
+
+use crate::fhir::json::{self, JsonError};
+use crate::fhir::{Resource, ResourceKey, write_head};
+use crate::interactions::InteractionError;
+use crate::store::{ResourceRow, StoreError};
+
+/// The resource of a row.
+pub(super) fn whole(row: &ResourceRow) -> Result<Value, InteractionError> {
+    let tail = row.tail.as_deref().unwrap_or_default();
+    let value = value(&row.key, row.version, row.updated_us, tail);
+    value.map_err(|error| StoreError::Damaged(format!("{}: {error}", row.key)).into())
+}
+
+/// The resource of a version, or what is wrong with its text.
+pub(super) fn read_back(key: &ResourceKey, version: i64, updated_us: i64, tail: &[u8]) -> Result<Resource, String> {
+    let value = value(key, version, updated_us, tail).map_err(|error| format!("the text is damaged: {error}"))?;
+    Resource::from_value(value).map_err(|issue| format!("the text is damaged: {}", issue.text))
+}
+
+fn value(key: &ResourceKey, version: i64, updated_us: i64, tail: &[u8]) -> Result<Value, JsonError> {
+    let mut text = Vec::with_capacity(160 + tail.len());
+    write_head(key, version, updated_us, &mut text);
+    text.extend_from_slice(tail);
+    json::parse(&text)
+}
