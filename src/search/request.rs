@@ -320,6 +320,11 @@ impl SearchRequest {
         format!("{scope}?{}", demands.join("&"))
     }
 
+    /// True when all resources of the types match.
+    pub fn is_unconditional(&self) -> bool {
+        self.demands.is_empty() && self.compartments.is_empty() && self.compartment.is_none()
+    }
+
     /// True when only the number of matches is wanted.
     pub fn is_count_only(&self) -> bool {
         self.control.count == 0 || self.control.summary == Summary::Count

@@ -10,11 +10,12 @@ use crate::store::Query;
 /// At most `limit` resources that the resources `rids` refer to by `parameters` (by all, when it is empty).
 pub fn referred(rids: &[i64], parameters: &[i16], target: Option<ResourceType>, known: &[i64], limit: usize) -> Query {
     let mut query = Query::new();
-    // Many refer to the same: each is looked up once. `index_reference_by_rid` serves.
+    // Many refer to the same: each is looked up once. `index_reference_by_rid` serves; the sign before the parameter keeps
+    // SQLite from reading all references by it instead.
     query.sql(COLUMNS).sql(" FROM (SELECT DISTINCT i.target FROM index_reference i WHERE i.rid");
     numbers(&mut query, rids);
     if !parameters.is_empty() {
-        query.sql(" AND i.param");
+        query.sql(" AND +i.param");
         ids(&mut query, parameters);
     }
     query.sql(") AS d CROSS JOIN resource r WHERE r.key = d.target AND r.method <> 2");

@@ -49,7 +49,8 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
     let by = i64::from(has.by.id());
     let source = row.inner();
     if leaves_few(&has.condition) {
-        query.sql(" AND ").sql(row.alias()).sql(".key IN (SELECT i.target FROM index_reference i WHERE i.param = ");
+        query.sql(" AND ").sql(row.alias()).sql(".key IN (SELECT i.target FROM index_reference i WHERE +i.param = ");
+        // The sign keeps SQLite from reading all references by the parameter: `index_reference_by_rid` serves.
         query.integer(by).sql(" AND i.rid IN (");
         set(source, &[has.source], &has.condition, context, query);
         query.sql("))");

@@ -64,6 +64,12 @@ pub fn count(request: &ResolvedSearch<'_>, context: &CompileContext<'_>) -> Quer
         return count_up_to(request, context, most);
     }
     let mut query = Query::new();
+    if request.is_unconditional() {
+        // They are counted as they are written.
+        query.sql("SELECT CAST(COALESCE(SUM(r.current), 0) AS BIGINT) FROM type_count r WHERE 1 = 1");
+        filters::scope(request, &mut query);
+        return query;
+    }
     query.sql("SELECT COUNT(*)");
     conditions(request, context, &mut query);
     query

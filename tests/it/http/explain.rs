@@ -104,7 +104,7 @@ async fn every_kind_of_search_is_explained_as_it_was_understood(server: &TestSer
         ("Patient/oak/Observation?code=29463-7", &["code (token, 1)"], &["page"], "compartment"),
         ("Observation?_include=Observation:subject", &[], &["page", "include"], "resource"),
         ("Patient?_revinclude=Observation:subject&_total=accurate", &[], &["page", "count", "include"], "resource"),
-        ("Observation?_summary=count", &[], &["count"], "COUNT"),
+        ("Observation?_summary=count", &[], &["count"], "type_count"),
         (
             "?_type=Observation,Condition&subject=Patient/oak",
             &["Observation.subject (reference, 1) or Condition.subject (reference, 1)"],

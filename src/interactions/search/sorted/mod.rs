@@ -74,15 +74,10 @@ pub(super) fn rows(
 }
 
 impl<'s> Sorted<'s, '_, '_> {
-    fn has_conditions(&self) -> bool {
-        let request = self.request;
-        !request.demands.is_empty() || !request.compartments.is_empty() || request.compartment.is_some()
-    }
-
     /// All matches, if they are few.
     fn few(&mut self) -> Result<Option<Vec<i64>>, InteractionError> {
         let few = self.settings.sort.few;
-        if !self.has_conditions() {
+        if self.request.is_unconditional() {
             return Ok(None);
         }
         if let Some(rows) = driven(self.request, self.context, few + 1)

@@ -133,7 +133,7 @@ impl<'s> Sorted<'s, '_, '_> {
     }
 
     fn first_chunk(&self, best: &Best<'_>) -> usize {
-        let spare = if self.has_conditions() { 4 } else { 1 };
+        let spare = if self.request.is_unconditional() { 1 } else { 4 };
         (best.limit() * spare).min(self.settings.sort.chunk)
     }
 
@@ -144,7 +144,7 @@ impl<'s> Sorted<'s, '_, '_> {
     /// Which of the resources match and have not changed since the first page.
     fn matches(&mut self, walk: Walk, rids: &[i64]) -> Result<HashSet<i64>, InteractionError> {
         let is_only = walk.is_only_of(self.request.resource_type);
-        let is_known = self.mark.is_none() && !self.has_conditions() && is_only;
+        let is_known = self.mark.is_none() && self.request.is_unconditional() && is_only;
         if is_known || rids.is_empty() {
             return Ok(rids.iter().copied().collect());
         }
