@@ -14,7 +14,7 @@ use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
 use crate::interactions::InteractionError;
 use crate::interactions::whole::whole;
 use crate::search::{Direction, Include, Parameter, ParameterKind, Registry, called, referred, referring};
-use crate::store::{Hasher, Reader, ResourceRow};
+use crate::store::{Hasher, Query, Reader, ResourceRow};
 
 /// The most resources that are included with one page.
 const MOST_INCLUDED: usize = 2_000;
@@ -174,10 +174,7 @@ impl IncludeSearch<'_, '_> {
         if rids.is_empty() {
             return Ok(());
         }
-        let limit = self.limit();
-        let query = referred(&rids, &ids(&step.parameters), step.target, &self.known, limit);
-        let rows = self.reader.rows(&query)?;
-        self.is_cut |= rows.len() == limit;
+        let rows = self.fetch(|known, limit| referred(&rids, &ids(&step.parameters), step.target, known, limit))?;
         self.take(rows, found);
         Ok(())
     }
@@ -210,9 +207,7 @@ impl IncludeSearch<'_, '_> {
         }
         self.is_cut |= urls.len() > MOST_URLS;
         urls.truncate(MOST_URLS);
-        let limit = self.limit();
-        let rows = self.reader.rows(&called(&urls, &names, &self.known, limit))?;
-        self.is_cut |= rows.len() == limit;
+        let rows = self.fetch(|known, limit| called(&urls, &names, known, limit))?;
         let is_wanted = |resource: &Value| names_of(resource).iter().any(|name| wanted.contains(name));
         self.take(kept(rows, is_wanted)?, found);
         Ok(())
@@ -230,9 +225,7 @@ impl IncludeSearch<'_, '_> {
         if keys.is_empty() {
             return Ok(());
         }
-        let limit = self.limit();
-        let mut rows = self.reader.rows(&referring(&keys, &ids(&step.parameters), &self.known, limit))?;
-        self.is_cut |= rows.len() == limit;
+        let mut rows = self.fetch(|known, limit| referring(&keys, &ids(&step.parameters), known, limit))?;
         // The number of an own parameter may stand for several types.
         rows.retain(|row| step.is_from(row.key.resource_type));
         self.take(rows, found);
@@ -263,9 +256,7 @@ impl IncludeSearch<'_, '_> {
         if targets.is_empty() {
             return Ok(());
         }
-        let limit = self.limit();
-        let rows = self.reader.rows(&referring(&targets, &ids(&parameters), &self.known, limit))?;
-        self.is_cut |= rows.len() == limit;
+        let rows = self.fetch(|known, limit| referring(&targets, &ids(&parameters), known, limit))?;
         let is_wanted = |resource: &Value| {
             parameters.iter().any(|parameter| parameter.canonicals(resource).into_iter().any(|url| names.contains(url)))
         };
@@ -273,9 +264,12 @@ impl IncludeSearch<'_, '_> {
         Ok(())
     }
 
-    /// One more than there is room for, which tells whether all came.
-    fn limit(&self) -> usize {
-        self.room + 1
+    /// What the statement finds besides `known`. One row more than there is room for tells that not all came.
+    fn fetch(&mut self, query: impl Fn(&[i64], usize) -> Query) -> Result<Vec<ResourceRow>, InteractionError> {
+        let limit = self.room + 1;
+        let rows = self.reader.rows(&query(&self.known, limit))?;
+        self.is_cut |= rows.len() == limit;
+        Ok(rows)
     }
 
     fn take(&mut self, mut rows: Vec<ResourceRow>, found: &mut Vec<ResourceRow>) {
