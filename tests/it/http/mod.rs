@@ -9,4 +9,6 @@ mod paging;
 mod refusals;
 mod reindex;
 mod search_limits;
+mod stale_index;
 mod subsets;
+mod zone;
