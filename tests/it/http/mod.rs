@@ -8,6 +8,7 @@ mod packing;
 mod paging;
 mod refusals;
 mod reindex;
+mod search_examples;
 mod search_limits;
 mod stale_index;
 mod subsets;
