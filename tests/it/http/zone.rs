@@ -1,6 +1,7 @@
 //! The zone of dates that name none: of the setting, of the database, and of a reindex that changes it.
 
 use chrono::{DateTime, Days, FixedOffset, Timelike, Utc};
+use emberwell::clock;
 use serde_json::{Value, json};
 
 use crate::support::program::{program, run};
@@ -110,7 +111,8 @@ async fn a_change_of_the_zone_that_broke_off_is_finished_by_a_reindex(server: &T
 
 async fn days_of_changes_are_days_of_the_zone(server: &TestServer) {
     // Where it is not the same day as in UTC, at this hour.
-    let minutes = if Utc::now().hour() >= 10 { 14 * 60 } else { -14 * 60 };
+    let now = DateTime::<Utc>::from_timestamp_micros(clock::now_us()).unwrap();
+    let minutes = if now.hour() >= 10 { 14 * 60 } else { -14 * 60 };
     let far = server.beside(|settings| settings.fhir.zone_minutes = minutes).await;
     let created = far.post("Patient", &patient("1")).await.expect(201).json();
     let updated: DateTime<Utc> = created["meta"]["lastUpdated"].as_str().unwrap().parse().unwrap();
