@@ -8,5 +8,6 @@ mod packing;
 mod paging;
 mod refusals;
 mod reindex;
+mod search_examples;
 mod search_limits;
 mod subsets;
