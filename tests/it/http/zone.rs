@@ -11,6 +11,7 @@ use crate::support::{TestServer, bundle, on_both, patient};
 on_both!(
     another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it,
     a_database_that_has_noted_no_zone_takes_the_first,
+    what_a_resource_is_sorted_by_follows_the_zone,
     an_empty_database_takes_the_zone_that_it_is_given,
     a_running_server_takes_over_a_changed_zone_when_it_writes,
     a_change_of_the_zone_that_broke_off_is_finished_by_a_reindex,
@@ -79,6 +80,26 @@ async fn a_database_that_has_noted_no_zone_takes_the_first(server: &TestServer) 
     assert_eq!(again.found("Patient?birthdate=sa2020-05-05T04:30:00Z").await, [id]);
     assert_eq!(run(server, "serve", &[]).code, Some(1));
     again.stop().await;
+}
+
+async fn what_a_resource_is_sorted_by_follows_the_zone(server: &TestServer) {
+    let allergy = |onsets: &[&str]| {
+        let reactions: Vec<Value> =
+            onsets.iter().map(|onset| json!({ "manifestation": [{ "text": "rash" }], "onset": onset })).collect();
+        json!({ "resourceType": "AllergyIntolerance", "patient": { "display": "x" }, "reaction": reactions })
+    };
+    let both = server.create(&allergy(&["2020-05-05", "2020-05-05T02:00:00Z"])).await;
+    let between = server.create(&allergy(&["2020-05-05T01:00:00Z"])).await;
+    assert_eq!(server.found("AllergyIntolerance?_sort=onset").await, [both.as_str(), between.as_str()]);
+
+    // The row of the hour stays; it is the lowest now.
+    let reindexed = run(server, "reindex", &["--zone=-05:00"]);
+
+    assert_eq!(reindexed.code, Some(0), "{}", reindexed.told);
+    let west = server.beside(|settings| settings.fhir.zone_minutes = -300).await;
+    assert_eq!(west.found("AllergyIntolerance?_sort=onset").await, [between, both]);
+    assert_eq!(run(server, "verify", &[]).code, Some(0));
+    west.stop().await;
 }
 
 async fn an_empty_database_takes_the_zone_that_it_is_given(server: &TestServer) {
