@@ -108,6 +108,7 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     rows.normalize();
     // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
+    quantities::join_sides(&mut rows.quantities);
     // No two rows differ by their marks alone, so that they stay in order.
     edges::mark(&mut rows);
     rows.word_texts = words::texts(resource);
