@@ -17,6 +17,7 @@ mod texts;
 mod tokens;
 mod words;
 
+pub(super) use composites::{Unread, check as check_composite};
 pub(super) use element::Shape;
 pub(super) use plan::Plan;
 pub(super) use quantities::CANONICAL_SYSTEM;
