@@ -35,6 +35,24 @@ impl Driver {
         matches!(self, Driver::Criterion { is_stream: true, .. } | Driver::Compartment { .. })
     }
 
+    /// The number of a match in the statement.
+    pub(super) fn rid(self) -> &'static str {
+        if self.is_stream() { "d.rid" } else { "r.rid" }
+    }
+
+    /// Whether this is a stream whose rows are of the type that is searched and of nothing deleted, and the other
+    /// demands ask no more than its numbers.
+    pub(super) fn tells_all(self, request: &SearchRequest) -> bool {
+        let bounds = match self {
+            Driver::Criterion { parameter, is_stream: true, .. } if parameter.is_of_one_type() => 0,
+            Driver::Compartment { .. } => 1,
+            _ => return false,
+        };
+        request.compartments.len() == bounds
+            && request.unlisted_compartment().is_none()
+            && request.demands.iter().all(|demand| asks_number(&demand.condition))
+    }
+
     pub(super) fn of(request: &SearchRequest) -> Driver {
         let demands = request.demands.iter().map(|demand| &demand.condition);
         let is_id = |condition: &Condition| {
@@ -65,6 +83,17 @@ impl Driver {
         let compartments = compartments.chain(unlisted).map(|driver| (RANK_OF_COMPARTMENT, driver));
         let fewest = criteria.chain(compartments).min_by_key(|(rank, _)| *rank);
         fewest.map_or(Driver::Type, |(_, driver)| driver)
+    }
+}
+
+/// Whether a condition can be asked of the number of a resource, without its row.
+fn asks_number(condition: &Condition) -> bool {
+    match condition {
+        Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Index(_)),
+        Condition::Chain(_) => true,
+        Condition::Has(_) | Condition::Listed(_) | Condition::ByType(_) => false,
+        Condition::And(all) | Condition::Or(all) => all.iter().all(asks_number),
+        Condition::Not(negated) => asks_number(negated),
     }
 }
 

@@ -17,14 +17,18 @@ use crate::store::Query;
 pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, query: &mut Query) {
     let by = i64::from(chain.by.id());
     if chain.targets.iter().all(|(_, condition)| leaves_few(condition)) {
-        query.sql(" AND ").sql(row.alias()).sql(".rid IN (SELECT i.rid");
+        query.sql(" AND ");
+        row.rid_for_set(context, query);
+        query.sql(" IN (SELECT i.rid");
         chain_rows(row, chain, context, query);
         query.sql(")");
         return;
     }
     let target = row.inner();
     query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN resource ").sql(target.alias());
-    query.sql(" WHERE i.rid = ").sql(row.alias()).sql(".rid AND i.param = ").integer(by);
+    query.sql(" WHERE i.rid = ");
+    row.rid(query);
+    query.sql(" AND i.param = ").integer(by);
     query.sql(" AND ").sql(target.alias()).sql(".key = i.target AND ").sql(target.alias()).sql(".method <> 2 AND (");
     by_type(target, &chain.targets, context, query);
     query.sql("))");
