@@ -41,3 +41,8 @@ pub(super) fn keeps_streaming(dialect: Dialect) -> &'static str {
         Dialect::Postgres => "",
     }
 }
+
+/// Whether the database knows by itself how many rows a condition leaves.
+pub(super) fn keeps_statistics(dialect: Dialect) -> bool {
+    dialect == Dialect::Postgres
+}

@@ -13,6 +13,7 @@ mod error;
 mod extract;
 mod facet;
 mod fold;
+mod hierarchy;
 mod include;
 mod near;
 mod own;
@@ -27,8 +28,9 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, ResourceRange, Start, Walk, called, count, count_up_to, defined, driven, entries, matches,
-    matching, page, referred, referring, rows_of, screened, token_entries, token_texts, updated_since,
+    CompileContext, ResourceRange, Span, Start, Walk, aside, called, count, count_up_to, defined, driven, entries,
+    matches, matching, page, referred, referring, rows_of, screened, size, span, token_entries, token_texts,
+    updated_since,
 };
 
 pub use error::SearchError;

@@ -145,6 +145,9 @@ pub struct Criterion {
     pub modifier: Option<Modifier>,
     /// One of them must match.
     pub values: Values,
+    /// How many rows it has in the index, no more than `COUNTED`; `None` as long as nobody has counted. It decides how
+    /// the search is done, never what it finds.
+    pub size: Option<u32>,
 }
 
 /// What a criterion is about.
@@ -172,8 +175,12 @@ pub enum Modifier {
     Missing,
     Not,
     Exact,
+    /// Of a string or uri: the value is somewhere in it.
     Contains,
+    /// Of a token: a code and all that it subsumes. Of a uri: all that begin with it. Of a reference: a resource and all
+    /// that are part of it.
     Below,
+    /// The other way round.
     Above,
     Type(ResourceType),
     /// Of a token: what people read begins with the value.

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::config::SortSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
-use crate::interactions::codes::resolved;
+use crate::interactions::codes::{resolved, sized};
 use crate::interactions::include::{Included, included};
 use crate::interactions::search::allowance::Allowance;
 use crate::interactions::search::cursor::{Cursor, foreign};
@@ -40,8 +40,6 @@ pub struct SearchPage {
 /// What a search depends on besides its request.
 #[derive(Clone, Debug)]
 pub struct SearchSettings {
-    /// Minutes east of UTC, for dates that name no zone.
-    pub zone_minutes: i16,
     /// The server's own base URLs, without a slash at the end.
     pub bases: Arc<[String]>,
     pub sort: SortSettings,
@@ -56,10 +54,12 @@ pub fn search(
 ) -> Result<SearchPage, InteractionError> {
     check_rules(reader, request)?;
     reader.about("codes");
-    let request = &resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
+    let known = resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
     let hasher = reader.hasher();
-    let zone_minutes = settings.zone_minutes;
+    let zone_minutes = request.registry.zone_minutes();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
+    reader.about("sizes");
+    let request = &sized(reader, known, &context).map_err(ended(request, SearchPart::Matches))?;
     if request.is_count_only() {
         reader.about("count");
         let total = reader.number(&count(request, &context)).map_err(ended(request, SearchPart::Total))?;

@@ -4,6 +4,7 @@
 
 use crate::fhir::ResourceType;
 use crate::search::compile::rows;
+use crate::search::compile::sizes::COUNTED;
 use crate::search::{Condition, Criterion, Modifier, Parameter, Prefix, SearchRequest, Subject, TokenValue, Values};
 
 /// What leads the statement.
@@ -65,14 +66,14 @@ impl Driver {
             if !matches!(condition, Condition::Criterion(_))
                 || matches!(condition, Condition::Criterion(Criterion { values: Values::Words(_), .. }))
             {
-                return leaves_few(condition).then_some((RANK_OF_LINKS, Driver::Linked { place }));
+                return leaves_few(condition).then_some(((RANK_OF_LINKS, 0), Driver::Linked { place }));
             }
             let Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) = condition
             else {
                 return None;
             };
             let is_stream = rows::exact_keys(criterion, parameter) == Some(1);
-            Some((rank(criterion, parameter)?, Driver::Criterion { place, parameter, is_stream }))
+            Some((counted_rank(criterion, parameter)?, Driver::Criterion { place, parameter, is_stream }))
         });
         let patients = request.compartments.iter().enumerate().filter(|(_, patients)| patients.len() == 1);
         let compartments = patients.map(|(place, _)| match request.resource_type {
@@ -80,7 +81,7 @@ impl Driver {
             None => Driver::Members { place: Some(place) },
         });
         let unlisted = request.unlisted_compartment().map(|_| Driver::Members { place: None });
-        let compartments = compartments.chain(unlisted).map(|driver| (RANK_OF_COMPARTMENT, driver));
+        let compartments = compartments.chain(unlisted).map(|driver| ((RANK_OF_COMPARTMENT, 0), driver));
         let fewest = criteria.chain(compartments).min_by_key(|(rank, _)| *rank);
         fewest.map_or(Driver::Type, |(_, driver)| driver)
     }
@@ -98,7 +99,11 @@ fn asks_number(condition: &Condition) -> bool {
 }
 
 const RANK_OF_COMPARTMENT: u8 = 1;
+/// Of what was counted and is few.
+const RANK_OF_COUNTED: u8 = 2;
 const RANK_OF_LINKS: u8 = 3;
+/// Of dates within a span of some weeks.
+pub(super) const NARROW_DATES: u8 = 4;
 /// Up to this rank, what matches is gathered rather than looked up.
 const RANK_OF_FEW: u8 = 4;
 
@@ -107,7 +112,7 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject: Subject::Id, modifier, .. }) => modifier.is_none(),
         Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) => {
-            rank(criterion, parameter).is_some_and(|rank| rank <= RANK_OF_FEW)
+            counted_rank(criterion, parameter).is_some_and(|(rank, _)| rank <= RANK_OF_FEW)
         }
         Condition::Criterion(Criterion { values: Values::Words(words), .. }) => !words.is_negated,
         Condition::Criterion(_) => false,
@@ -121,8 +126,18 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
     }
 }
 
+/// As [`rank`], and better where the rows have been counted: those of several are compared by their numbers.
+fn counted_rank(criterion: &Criterion, parameter: &Parameter) -> Option<(u8, u32)> {
+    let guess = rank(criterion, parameter)?;
+    Some(match criterion.size {
+        None => (guess, 0),
+        Some(rows) if rows < COUNTED => (guess.min(RANK_OF_COUNTED), rows),
+        Some(rows) => (guess.max(RANK_OF_FEW + 1), rows),
+    })
+}
+
 /// How many resources a criterion seems to leave: lower is fewer. `None` when it says what resources are not.
-fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
+pub(super) fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
     const DAYS_32_US: i64 = 32 * 86_400_000_000;
     if criterion.modifier == Some(Modifier::Not) {
         return None;
@@ -143,6 +158,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
         }
         Values::Codes(codes) if codes.systems.is_empty() => 5,
         Values::Codes(_) | Values::CodeQueries(_) => 8,
+        Values::References(_) if matches!(criterion.modifier, Some(Modifier::Below | Modifier::Above)) => 5,
         Values::References(_) => 1,
         Values::TypedIdentifiers(_) => 0,
         Values::Composites(_) => 5,
@@ -155,6 +171,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
             8
         }
         Values::Strings(_) => 3,
+        Values::Uris(_) if criterion.modifier == Some(Modifier::Contains) => 8,
         Values::Uris(_) => 4,
         Values::Dates(dates) => {
             let is_narrow = criterion.modifier.is_none()
@@ -162,7 +179,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
                     let span = date.interval(0);
                     date.prefix == Prefix::Eq && span.hi_us.saturating_sub(span.lo_us) <= DAYS_32_US
                 });
-            if is_narrow { 4 } else { 8 }
+            if is_narrow { NARROW_DATES } else { 8 }
         }
         Values::Quantities(amounts) => {
             if amounts.iter().all(|amount| amount.prefix == Prefix::Eq) {

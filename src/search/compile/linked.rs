@@ -100,7 +100,7 @@ pub(super) fn by_type(
 /// Whether [`set`] finds what meets the condition without asking each resource.
 pub(super) fn can_gather(condition: &Condition) -> bool {
     match condition {
-        Condition::Criterion(Criterion { subject: Subject::Index(_), modifier, values }) => {
+        Condition::Criterion(Criterion { subject: Subject::Index(_), modifier, values, .. }) => {
             *modifier != Some(Modifier::Not) && *values != Values::Missing(true)
         }
         Condition::Criterion(_) | Condition::Chain(_) | Condition::Has(_) | Condition::Listed(_) => {

@@ -50,7 +50,7 @@ pub(super) fn criterion(
                 "false" => Values::Missing(true),
                 _ => return Err(Misfit::Value("'pr' takes true or false".to_owned())),
             };
-            return Ok(Criterion { subject, modifier: Some(Modifier::Missing), values });
+            return Ok(Criterion { subject, modifier: Some(Modifier::Missing), values, size: None });
         }
         (ParameterKind::Number, Operator::Co) => {
             return Err(Misfit::Unsupported("comparing with the precision in which a number was given ('co')"));
@@ -97,7 +97,7 @@ pub(super) fn criterion(
         }
         _ => values::read(of, subject, None, &[value], context),
     };
-    Ok(Criterion { subject, modifier, values: values.map_err(Misfit::Value)? })
+    Ok(Criterion { subject, modifier, values: values.map_err(Misfit::Value)?, size: None })
 }
 
 /// The operators that a parameter of this kind takes. The specification says nothing of uris and composites: they are

@@ -14,7 +14,7 @@ mod best;
 mod keys;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::interactions::InteractionError;
 use crate::interactions::search::SearchSettings;
@@ -22,12 +22,23 @@ use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::keys::Keys;
 use crate::search::{
-    CompileContext, Order, ResolvedSearch, ResourceRange, Walk, driven, matching, rows_of, screened, updated_since,
+    CompileContext, Order, ResolvedSearch, ResourceRange, Span, Walk, aside, driven, matching, rows_of, screened, span,
+    updated_since,
 };
 use crate::store::{Reader, ResourceRow};
 
 /// So many keys are read by one statement.
 const BATCH: usize = 1000;
+
+/// More resources whose dates may match far from where they begin are not looked at one by one.
+const MOST_ASIDE: usize = 1000;
+
+/// A part of a table of dates.
+struct Within {
+    span: Span,
+    /// The resources whose rows may lie outside, all of which have been looked at.
+    aside: HashSet<i64>,
+}
 
 /// A sorted search under way.
 struct Sorted<'s, 'r, 'c> {
@@ -103,8 +114,22 @@ impl<'s> Sorted<'s, '_, '_> {
         let first = &best.order.keys[0];
         let Some(walk) = Walk::of(first, self.request.resource_type) else { return Ok(None) };
         let changed = self.changed()?;
-        let best = self.gathered(&changed, best)?;
-        self.walk(walk, best)
+        let mut best = self.gathered(&changed, best)?;
+        let within = self.within(walk)?;
+        if let Some(within) = &within {
+            let aside: Vec<i64> = within.aside.iter().copied().collect();
+            let matches = self.reader.numbers(&screened(self.request, self.context, &aside, self.mark))?;
+            best = self.gathered(&matches, best)?;
+        }
+        self.walk(walk, within.as_ref(), best)
+    }
+
+    /// The part of the table in which all matches lie, but for some that are told.
+    fn within(&mut self, walk: Walk) -> Result<Option<Within>, InteractionError> {
+        let Walk::Parameter(parameter) = walk else { return Ok(None) };
+        let Some(span) = span(self.request, walk, self.context) else { return Ok(None) };
+        let aside = self.reader.numbers(&aside(parameter, MOST_ASIDE + 1))?;
+        Ok((aside.len() <= MOST_ASIDE).then(|| Within { span, aside: aside.into_iter().collect() }))
     }
 
     /// The matches that have changed since the first page; these have no place in the tables any more.
