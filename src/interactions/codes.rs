@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::fhir::IssueCode;
 use crate::interactions::InteractionError;
 use crate::interactions::definitions::{DefinitionError, StoredDefinitions};
-use crate::search::{CodeQuery, Codes, CompileContext, ResolvedSearch, SearchError, SearchRequest, size};
+use crate::search::{CodeQuery, Codes, CompileContext, ResolvedSearch, SearchError, SearchRequest, Size, size};
 use crate::store::Reader;
 use crate::terminology::{CodeSet, Direction, Extent, Lookup, LookupError, TerminologyError};
 
@@ -26,15 +26,17 @@ pub(super) fn resolved<'q>(
     })
 }
 
-/// The search with the sizes of its criteria, as far as they decide how it is done.
+/// The search with the sizes of its criteria, as far as they decide how it is done; `limit` rows are many.
 pub(super) fn sized<'q>(
     reader: &mut Reader<'_>,
     request: ResolvedSearch<'q>,
     context: &CompileContext<'_>,
+    limit: u32,
 ) -> Result<ResolvedSearch<'q>, InteractionError> {
     request.sized(|criterion, parameter| {
-        let Some(query) = size(criterion, parameter, context) else { return Ok(None) };
-        Ok(u32::try_from(reader.number(&query)?).ok())
+        let Some(query) = size(criterion, parameter, context, limit) else { return Ok(None) };
+        let rows = u32::try_from(reader.number(&query)?).unwrap_or(limit);
+        Ok(Some(if rows < limit { Size::Few(rows) } else { Size::Many }))
     })
 }
 

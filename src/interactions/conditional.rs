@@ -3,7 +3,7 @@
 //! Spec: R4 http.html#ccreate, #cond-update, #concurrency
 
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
-use crate::interactions::codes::{resolved, sized};
+use crate::interactions::codes::resolved;
 use crate::interactions::search::check_rules;
 use crate::interactions::search_cost::{SearchPart, ended};
 use crate::interactions::{Engine, InteractionError, Precondition};
@@ -76,7 +76,6 @@ impl Criteria {
             zone_minutes: self.request.registry.zone_minutes(),
         };
         let request = resolved(reader, &self.request).map_err(ended(&self.request, SearchPart::Matches))?;
-        let request = sized(reader, request, &context).map_err(ended(&self.request, SearchPart::Matches))?;
         let found = reader.rows(&matches(&request, &context, most));
         found.map_err(ended(&self.request, SearchPart::Matches))
     }

@@ -10,7 +10,7 @@ use std::ops::Deref;
 
 use crate::fhir::ResourceKey;
 use crate::search::compile::sizes;
-use crate::search::{Condition, Criterion, Modifier, Parameter, SearchRequest, TokenValue, Values};
+use crate::search::{Condition, Criterion, Modifier, Parameter, SearchRequest, Size, TokenValue, Values};
 
 /// What one value of such a criterion names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl ResolvedSearch<'_> {
     /// Has `count` say how many rows the criteria have in the index whose size would change the way of the search.
     pub fn sized<E>(
         mut self,
-        count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<u32>, E>,
+        count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<Size>, E>,
     ) -> Result<Self, E> {
         if sizes::matter(&self.0) {
             sizes::learn(&mut self.0.to_mut().demands, count)?;

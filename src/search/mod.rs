@@ -44,7 +44,8 @@ pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
     CanonicalQuantity, Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position,
-    Prefix, QuantityValue, ReferenceValue, SearchRequest, Subject, Summary, TokenValue, Total, TypedIdentifier, Values,
+    Prefix, QuantityValue, ReferenceValue, SearchRequest, Size, Subject, Summary, TokenValue, Total, TypedIdentifier,
+    Values,
 };
 pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

@@ -145,9 +145,15 @@ pub struct Criterion {
     pub modifier: Option<Modifier>,
     /// One of them must match.
     pub values: Values,
-    /// How many rows it has in the index, no more than `COUNTED`; `None` as long as nobody has counted. It decides how
-    /// the search is done, never what it finds.
-    pub size: Option<u32>,
+    /// `None` as long as nobody has counted.
+    pub size: Option<Size>,
+}
+
+/// How many rows a criterion has in the index. It decides how the search is done, never what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    Few(u32),
+    Many,
 }
 
 /// What a criterion is about.

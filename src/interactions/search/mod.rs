@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::access::Caller;
 use crate::clock;
-use crate::config::SortSettings;
+use crate::config::PlanSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
 use crate::interactions::codes::{resolved, sized};
@@ -42,7 +42,7 @@ pub struct SearchPage {
 pub struct SearchSettings {
     /// The server's own base URLs, without a slash at the end.
     pub bases: Arc<[String]>,
-    pub sort: SortSettings,
+    pub plan: PlanSettings,
 }
 
 /// The page that `request` asks for.
@@ -59,7 +59,8 @@ pub fn search(
     let zone_minutes = request.registry.zone_minutes();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     reader.about("sizes");
-    let request = &sized(reader, known, &context).map_err(ended(request, SearchPart::Matches))?;
+    let request =
+        &sized(reader, known, &context, settings.plan.counted).map_err(ended(request, SearchPart::Matches))?;
     if request.is_count_only() {
         reader.about("count");
         let total = reader.number(&count(request, &context)).map_err(ended(request, SearchPart::Total))?;

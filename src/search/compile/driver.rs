@@ -4,8 +4,9 @@
 
 use crate::fhir::ResourceType;
 use crate::search::compile::rows;
-use crate::search::compile::sizes::COUNTED;
-use crate::search::{Condition, Criterion, Modifier, Parameter, Prefix, SearchRequest, Subject, TokenValue, Values};
+use crate::search::{
+    Condition, Criterion, Modifier, Parameter, Prefix, SearchRequest, Size, Subject, TokenValue, Values,
+};
 
 /// What leads the statement.
 #[derive(Clone, Copy, Debug)]
@@ -131,8 +132,8 @@ fn counted_rank(criterion: &Criterion, parameter: &Parameter) -> Option<(u8, u32
     let guess = rank(criterion, parameter)?;
     Some(match criterion.size {
         None => (guess, 0),
-        Some(rows) if rows < COUNTED => (guess.min(RANK_OF_COUNTED), rows),
-        Some(rows) => (guess.max(RANK_OF_FEW + 1), rows),
+        Some(Size::Few(rows)) => (guess.min(RANK_OF_COUNTED), rows),
+        Some(Size::Many) => (guess.max(RANK_OF_FEW + 1), 0),
     })
 }
 

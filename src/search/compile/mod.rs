@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(numbers[1..], [hasher().text("Location/1"), i64::from(partof.id()), 0]);
         assert!(
             beside.ends_with(&format!(
-                " AND EXISTS (SELECT 1 FROM index_reference i WHERE i.param = ? AND +i.target{down} AND i.rid = r.rid)"
+                " AND EXISTS (SELECT 1 FROM index_reference i WHERE i.param = ? AND +i.target{down} AND i.rid = d.rid)"
             )),
             "{beside}"
         );

@@ -5,26 +5,29 @@
 
 use crate::search::compile::driver::{NARROW_DATES, rank};
 use crate::search::compile::{CompileContext, rows};
-use crate::search::{Condition, Criterion, Demand, Modifier, Parameter, SearchRequest, Subject, Values, dialect};
+use crate::search::{Condition, Criterion, Demand, Modifier, Parameter, SearchRequest, Size, Subject, Values, dialect};
 use crate::store::Query;
 
-/// No more rows are counted: gathering so many takes a few milliseconds.
-pub const COUNTED: u32 = 3_000;
 /// No more criteria of one search are counted.
 const MOST_CRITERIA: usize = 16;
 /// Up to this rank the form says enough.
 const SURE: u8 = 2;
 
-/// The number of rows that `criterion` has, at most [`COUNTED`]. One column, one row.
+/// The number of rows that `criterion` has, at most `limit`. One column, one row.
 /// `None` where the database knows better.
-pub fn size(criterion: &Criterion, parameter: &'static Parameter, context: &CompileContext<'_>) -> Option<Query> {
+pub fn size(
+    criterion: &Criterion,
+    parameter: &'static Parameter,
+    context: &CompileContext<'_>,
+    limit: u32,
+) -> Option<Query> {
     if dialect::keeps_statistics(context.dialect) {
         return None;
     }
     let mut query = Query::new();
     query.sql("SELECT COUNT(*) FROM (SELECT i.rid");
     rows::write(&mut query, criterion, parameter, context);
-    query.sql(" LIMIT ").integer(i64::from(COUNTED)).sql(") AS s");
+    query.sql(" LIMIT ").integer(i64::from(limit)).sql(") AS s");
     Some(query)
 }
 
@@ -44,7 +47,7 @@ pub(in crate::search) fn matter(request: &SearchRequest) -> bool {
 /// Counts what is worth it among the demands.
 pub(in crate::search) fn learn<E>(
     demands: &mut [Demand],
-    mut count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<u32>, E>,
+    mut count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<Size>, E>,
 ) -> Result<(), E> {
     let mut unknown = Vec::new();
     for demand in demands {

@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use emberwell::config::SortSettings;
+use emberwell::config::PlanSettings;
 use serde_json::{Value, json};
 
 use crate::search_oracle::random::Random;
@@ -20,14 +20,14 @@ on_both!(
 );
 
 /// Each way to a page, at sizes that a test reaches.
-const WAYS: [SortSettings; 4] = [
+const WAYS: [PlanSettings; 4] = [
     // All that match are few.
-    SortSettings { few: 5_000, steps: 20_000, chunk: 8_192, changed: 10_000 },
+    PlanSettings { counted: 3_000, few: 5_000, steps: 20_000, chunk: 8_192, aside: 1_000, changed: 10_000 },
     // Nothing is few: tables are read in order, by small steps.
-    SortSettings { few: 0, steps: usize::MAX, chunk: 3, changed: 10_000 },
+    PlanSettings { counted: 0, few: 0, steps: usize::MAX, chunk: 3, aside: 1_000, changed: 10_000 },
     // The reading in order is given up early.
-    SortSettings { few: 2, steps: 0, chunk: 5, changed: 10_000 },
-    SortSettings { few: 30, steps: 20, chunk: 64, changed: 10_000 },
+    PlanSettings { counted: 3, few: 2, steps: 0, chunk: 5, aside: 0, changed: 10_000 },
+    PlanSettings { counted: 30, few: 30, steps: 20, chunk: 64, aside: 3, changed: 10_000 },
 ];
 
 /// Makes a test of each way on each database.
@@ -59,7 +59,7 @@ in_each_way! {
 
 fn run(database: Database, way: usize, behaviour: impl AsyncFn(&TestServer, u64)) {
     actix_web::rt::System::new().block_on(async {
-        let change = |settings: &mut emberwell::config::Settings| settings.limits.sort = WAYS[way];
+        let change = |settings: &mut emberwell::config::Settings| settings.limits.plan = WAYS[way];
         let Some(server) = TestServer::start_with(database, change).await else { return };
         behaviour(&server, way as u64).await;
         server.stop().await;
@@ -539,7 +539,7 @@ async fn a_batch_holds_sorted_searches(server: &TestServer) {
 fn pages_end_when_too_much_was_updated() {
     actix_web::rt::System::new().block_on(async {
         let change = |settings: &mut emberwell::config::Settings| {
-            settings.limits.sort = SortSettings { few: 0, changed: 1, ..SortSettings::default() };
+            settings.limits.plan = PlanSettings { few: 0, changed: 1, ..PlanSettings::default() };
         };
         let Some(server) = TestServer::start_with(Database::Sqlite, change).await else { return };
         let mut patients = Vec::new();

@@ -30,9 +30,6 @@ use crate::store::{Reader, ResourceRow};
 /// So many keys are read by one statement.
 const BATCH: usize = 1000;
 
-/// More resources whose dates may match far from where they begin are not looked at one by one.
-const MOST_ASIDE: usize = 1000;
-
 /// A part of a table of dates.
 struct Within {
     span: Span,
@@ -87,7 +84,7 @@ pub(super) fn rows(
 impl<'s> Sorted<'s, '_, '_> {
     /// All matches, if they are few.
     fn few(&mut self) -> Result<Option<Vec<i64>>, InteractionError> {
-        let few = self.settings.sort.few;
+        let few = self.settings.plan.few;
         if self.request.is_unconditional() {
             return Ok(None);
         }
@@ -128,14 +125,15 @@ impl<'s> Sorted<'s, '_, '_> {
     fn within(&mut self, walk: Walk) -> Result<Option<Within>, InteractionError> {
         let Walk::Parameter(parameter) = walk else { return Ok(None) };
         let Some(span) = span(self.request, walk, self.context) else { return Ok(None) };
-        let aside = self.reader.numbers(&aside(parameter, MOST_ASIDE + 1))?;
-        Ok((aside.len() <= MOST_ASIDE).then(|| Within { span, aside: aside.into_iter().collect() }))
+        let most = self.settings.plan.aside;
+        let aside = self.reader.numbers(&aside(parameter, most + 1))?;
+        Ok((aside.len() <= most).then(|| Within { span, aside: aside.into_iter().collect() }))
     }
 
     /// The matches that have changed since the first page; these have no place in the tables any more.
     fn changed(&mut self) -> Result<Vec<i64>, InteractionError> {
         let Some(mark) = self.mark else { return Ok(Vec::new()) };
-        let most = self.settings.sort.changed;
+        let most = self.settings.plan.changed;
         let updated = self.reader.numbers(&updated_since(self.request, self.context.dialect, mark, most + 1))?;
         if updated.len() > most {
             return Err(InteractionError::PagesOutdated { most });

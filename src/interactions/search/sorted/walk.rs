@@ -141,7 +141,7 @@ impl<'s> Sorted<'s, '_, '_> {
             if is_full {
                 return Ok(Ended::Full(best));
             }
-            if steps.seen > self.settings.sort.steps && steps.found * SPARSE < steps.seen {
+            if steps.seen > self.settings.plan.steps && steps.found * SPARSE < steps.seen {
                 return Ok(Ended::GivenUp);
             }
             start = Start::After(value.clone(), last.rid);
@@ -179,11 +179,11 @@ impl<'s> Sorted<'s, '_, '_> {
 
     fn first_chunk(&self, best: &Best<'_>) -> usize {
         let spare = if self.request.is_unconditional() { 1 } else { 4 };
-        (best.limit() * spare).min(self.settings.sort.chunk)
+        (best.limit() * spare).min(self.settings.plan.chunk)
     }
 
     fn next_chunk(&self, chunk: usize) -> usize {
-        (chunk * 4).min(self.settings.sort.chunk)
+        (chunk * 4).min(self.settings.plan.chunk)
     }
 
     /// Which of the resources match and have not changed since the first page.
