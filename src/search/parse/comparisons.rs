@@ -42,7 +42,7 @@ pub(super) fn condition(
         return Ok(criterion);
     }
     // "None of the concepts": there are some.
-    let presence = Criterion { subject, modifier: Some(Modifier::Missing), values: Values::Missing(false) };
+    let presence = Criterion { subject, modifier: Some(Modifier::Missing), values: Values::Missing(false), size: None };
     Ok(Condition::And(vec![Condition::Criterion(presence), criterion]))
 }
 
