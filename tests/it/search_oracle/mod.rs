@@ -8,6 +8,8 @@ mod criteria;
 mod date_table;
 mod decimals;
 mod edge_table;
+mod filter_criteria;
+mod filters;
 mod generated;
 pub mod includes;
 mod links;
@@ -18,10 +20,13 @@ pub mod queries;
 pub mod random;
 mod resources;
 mod shrink;
+mod sorting;
 mod spans;
+mod terms;
 mod unit_table;
 mod units;
 pub mod values;
+mod words;
 
 use serde_json::{Value, json};
 
