@@ -13,6 +13,7 @@ mod error;
 mod extract;
 mod facet;
 mod fold;
+mod hierarchy;
 mod include;
 mod near;
 mod own;

@@ -40,8 +40,6 @@ pub struct SearchPage {
 /// What a search depends on besides its request.
 #[derive(Clone, Debug)]
 pub struct SearchSettings {
-    /// Minutes east of UTC, for dates that name no zone.
-    pub zone_minutes: i16,
     /// The server's own base URLs, without a slash at the end.
     pub bases: Arc<[String]>,
     pub sort: SortSettings,
@@ -58,7 +56,7 @@ pub fn search(
     reader.about("codes");
     let request = &resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
     let hasher = reader.hasher();
-    let zone_minutes = settings.zone_minutes;
+    let zone_minutes = request.registry.zone_minutes();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
         reader.about("count");
@@ -71,12 +69,14 @@ pub fn search(
     let allowance = at.as_ref().map_or(Allowance(request.control.max_results), |at| at.allowance);
     let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
     let wanted = if is_backward { request.control.count } else { allowance.page(request.control.count) };
-    reader.about("page");
+    reader.about("cursor");
     let mut rows = if request.control.sort.is_by_creation_or_id() {
         let position = at.as_ref().map(|at| position(reader, at)).transpose()?;
+        reader.about("page");
         let found = reader.rows(&page(request, &context, position.as_ref(), wanted + 1));
         found.map_err(ended(request, SearchPart::Matches))?
     } else {
+        reader.about("page");
         let found = sorted::rows(reader, request, &context, settings, at.as_ref(), wanted as usize + 1);
         found.map_err(ended(request, SearchPart::Matches))?
     };
@@ -102,7 +102,10 @@ pub fn search(
             Some(at) => at.mark.clone(),
             // Of the same snapshot as the page, unless no match can change its place; what was created in between may
             // then be shown, once.
-            None => reader.mark()?,
+            None => {
+                reader.about("cursor");
+                reader.mark()?
+            }
         };
         let link = |row: &ResourceRow, is_backward, allowance| {
             Cursor { rid: row.rid, is_backward, allowance, mark: mark.clone() }.to_text(request, &seal)

@@ -10,4 +10,7 @@ mod refusals;
 mod reindex;
 mod search_examples;
 mod search_limits;
+mod stale_index;
 mod subsets;
+mod verify;
+mod zone;
