@@ -256,7 +256,7 @@ impl World {
         value: &str,
     ) -> bool {
         match shape {
-            Shape::Boolean => (element.to_string() == value) == (operator == "eq"),
+            Shape::Boolean => (element.as_bool() == Some(value == "true")) == (operator == "eq"),
             Shape::Code(_) | Shape::Concept | Shape::Coding | Shape::Identifier | Shape::Contact => {
                 let mut stored = tokens(shape, element);
                 if stored.is_empty() {

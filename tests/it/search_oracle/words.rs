@@ -12,7 +12,6 @@ use crate::search_oracle::random::Random;
 use crate::search_oracle::values::{escaped, unescaped};
 
 /// The words of a resource in their order.
-#[derive(Default)]
 pub struct Words {
     narrative: Vec<String>,
     others: Vec<String>,
@@ -29,15 +28,15 @@ enum Sought {
 
 impl Words {
     pub fn of(resource: &Value) -> Words {
-        let mut words = Words::default();
-        words.narrative = words_of(&without_markup(resource["text"]["div"].as_str().unwrap_or_default()));
+        let narrative = words_of(&without_markup(resource["text"]["div"].as_str().unwrap_or_default()));
+        let mut others = Vec::new();
         let members = resource.as_object().unwrap();
         // `meta` is stored in front.
-        let (meta, others): (Map<String, Value>, Map<String, Value>) =
+        let (meta, rest): (Map<String, Value>, Map<String, Value>) =
             members.clone().into_iter().partition(|(name, _)| name == "meta");
-        take(&Value::Object(meta), &mut words.others);
-        take(&Value::Object(others), &mut words.others);
-        words
+        take(&Value::Object(meta), &mut others);
+        take(&Value::Object(rest), &mut others);
+        Words { narrative, others }
     }
 
     /// Whether `_text`, or `_content`, finds them by one of these values.
