@@ -293,7 +293,13 @@ pub fn elements<'a>(resource: &'a Value, parameter: &Parameter) -> Vec<(Shape, &
 /// What a path leads to; an empty one stays where it is.
 pub fn steps<'a>(root: &'a Value, path: &str) -> Vec<&'a Value> {
     let mut level = vec![root];
-    for step in path.split('.').filter(|step| !step.is_empty()) {
+    let mut is_filter = false;
+    // A filter may have dots of its own.
+    let ends = |letter: char| {
+        is_filter = letter == '[' || (is_filter && letter != ']');
+        letter == '.' && !is_filter
+    };
+    for step in path.split(ends).filter(|step| !step.is_empty()) {
         let (name, filter) = step.split_once('[').unwrap_or((step, ""));
         let filter = filter.trim_end_matches(']');
         let all = level.iter().filter_map(|value| value.get(name));
