@@ -95,6 +95,7 @@ pub fn with_modifier(
     let (shape, value) = element(random, world, type_name, parameter)?;
     let mut text = value.as_str().filter(|_| shape == of)?.to_owned();
     match modifier {
+        "contains" => return Some(criterion(parameter, modifier, vec![escaped(&cut(random, &text))])),
         "above" => text.push_str(random.of(&["", "/x", "/ValueSet/1/_history/5", "x"])),
         _ => text.truncate(text.len() - text.len().min(random.below(4) * 5)),
     }

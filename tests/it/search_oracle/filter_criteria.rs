@@ -9,6 +9,7 @@ use crate::search_oracle::links::link;
 use crate::search_oracle::oracle::{Criterion, World};
 use crate::search_oracle::parameters::{COMMON, Parameter, Shape, TYPES, own};
 use crate::search_oracle::random::Random;
+use crate::search_oracle::terms;
 use crate::search_oracle::values::{fold, texts};
 
 /// Parentheses within each other.
@@ -84,6 +85,14 @@ fn comparison(random: &mut Random, world: &World, type_name: &str) -> Option<Ter
             let parameter = all[place - 2];
             if random.percent(12) {
                 return made(parameter.code, "pr", random.of(&["true", "false"]).to_owned());
+            }
+            if random.percent(10) {
+                let (criterion, operators) = match random.percent(50) {
+                    true => (terms::within(random, world, type_name, "in")?, ["in", "ni"]),
+                    false => (terms::related(random, world, type_name, "below")?, ["ss", "sb"]),
+                };
+                let (code, _) = criterion.name.split_once(':')?;
+                return made(code, random.of(&operators), criterion.values[0].clone());
             }
             if !parameter.roots.is_empty() {
                 let criterion = composite(random, world, type_name).filter(|made| made.name == parameter.code)?;

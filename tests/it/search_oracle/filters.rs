@@ -241,6 +241,10 @@ impl World {
             return self.meets(resource, code, "", &[value]);
         }
         let elements = elements(resource, parameter);
+        if operator == "ni" {
+            let is_in = self.one_meets(&elements, parameter, "in", &value);
+            return !elements.is_empty() && !is_in;
+        }
         if is_presence {
             return self.meets(resource, code, "", &[value]) == (operator == "eq");
         }
@@ -262,6 +266,13 @@ impl World {
                 if stored.is_empty() {
                     // A text without a code is a value, too.
                     stored.push((None, None));
+                }
+                let is_meant = |modifier: &str| self.one_meets(&[(shape, element)], parameter, modifier, value);
+                match operator {
+                    "in" => return is_meant("in"),
+                    "ss" => return is_meant("below"),
+                    "sb" => return is_meant("above"),
+                    _ => {}
                 }
                 stored.iter().any(|token| token_meets(token, value) == (operator == "eq"))
             }

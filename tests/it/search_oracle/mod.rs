@@ -11,6 +11,7 @@ mod edge_table;
 mod filter_criteria;
 mod filters;
 mod generated;
+mod hierarchies;
 pub mod includes;
 mod links;
 mod number_table;

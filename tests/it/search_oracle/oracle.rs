@@ -201,6 +201,10 @@ impl World {
             Shape::Reference if modifier == "identifier" => element.get("identifier").is_some_and(|identifier| {
                 tokens(Shape::Identifier, identifier).iter().any(|stored| token_meets(stored, value))
             }),
+            Shape::Reference if matches!(modifier, "above" | "below") => {
+                let stored = element["reference"].as_str().filter(|text| !text.starts_with('#'));
+                stored.is_some_and(|stored| self.is_part(modifier, stored, &unescaped(value)))
+            }
             Shape::Reference => self.reference_meets(element, parameter, modifier, value),
             Shape::Canonical => {
                 let (stored, value) = (element.as_str().unwrap(), unescaped(value));
@@ -210,6 +214,7 @@ impl World {
                 let (stored, value) = (element.as_str().unwrap(), &*unescaped(value));
                 match modifier {
                     "below" => stored.starts_with(value),
+                    "contains" => stored.contains(value),
                     "above" => value
                         .strip_prefix(stored)
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || stored.ends_with('/')),

@@ -5,7 +5,7 @@ use crate::search_oracle::includes::Include;
 use crate::search_oracle::oracle::{Criterion, World};
 use crate::search_oracle::parameters::{COMPARTMENTS, Parameter, Shape, TYPES, own};
 use crate::search_oracle::random::Random;
-use crate::search_oracle::{criteria, filter_criteria, links, sorting, terms, words};
+use crate::search_oracle::{criteria, filter_criteria, hierarchies, links, sorting, terms, words};
 
 /// A search over one type, over several or all from the root, or within a compartment.
 #[derive(Clone, Debug)]
@@ -66,6 +66,11 @@ pub const KINDS: &[(&str, Maker)] = &[
     (":contains", |random, world, type_name| criteria::text(random, world, type_name, "contains")),
     (":above", |random, world, type_name| criteria::with_modifier(random, world, type_name, Shape::Uri, "above")),
     (":below", |random, world, type_name| criteria::with_modifier(random, world, type_name, Shape::Uri, "below")),
+    (":contains of uris", |random, world, type_name| {
+        criteria::with_modifier(random, world, type_name, Shape::Uri, "contains")
+    }),
+    (":above of references", |random, world, type_name| hierarchies::related(random, world, type_name, "above")),
+    (":below of references", |random, world, type_name| hierarchies::related(random, world, type_name, "below")),
     (":[type]", criteria::typed_reference),
     (":identifier", criteria::target_identifier),
     (":text of tokens", criteria::reading),
