@@ -38,6 +38,11 @@ impl<'a> Row<'a> {
         ALIASES[self.depth % ALIASES.len()]
     }
 
+    /// The types that it may be of; empty means any.
+    pub(super) fn types(self) -> &'a [ResourceType] {
+        self.types
+    }
+
     /// A resource one reference away.
     pub(super) fn inner(self) -> Row<'static> {
         Row { depth: self.depth + 1, types: &[] }

@@ -105,6 +105,9 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
             return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
         }
     }
+    if let Some(param) = plan.names {
+        references::index_names(param, resource, context, &mut rows);
+    }
     rows.normalize();
     // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
