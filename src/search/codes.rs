@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::fhir::ResourceKey;
-use crate::search::{Condition, Criterion, Modifier, SearchRequest, TokenValue, Values};
+use crate::search::compile::sizes;
+use crate::search::{Condition, Criterion, Modifier, Parameter, SearchRequest, Size, TokenValue, Values};
 
 /// What one value of such a criterion names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,19 @@ impl Deref for ResolvedSearch<'_> {
 
     fn deref(&self) -> &SearchRequest {
         &self.0
+    }
+}
+
+impl ResolvedSearch<'_> {
+    /// Has `count` say how many rows the criteria have in the index whose size would change the way of the search.
+    pub fn sized<E>(
+        mut self,
+        count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<Size>, E>,
+    ) -> Result<Self, E> {
+        if sizes::matter(&self.0) {
+            sizes::learn(&mut self.0.to_mut().demands, count)?;
+        }
+        Ok(self)
     }
 }
 
