@@ -7,6 +7,7 @@
 
 mod composites;
 pub(super) mod computed;
+mod contained;
 mod dates;
 mod edges;
 mod quantities;
@@ -54,10 +55,21 @@ pub enum ExtractError {
     TooManyRows { limit: usize },
 }
 
-/// The rows of all parameters of the resource's type, without duplicates and sorted.
+/// The rows of all parameters of the resource's type, without duplicates and sorted, and those of what it contains.
 ///
 /// Special parameters, `_id` and `_lastUpdated` have no rows.
 pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexRows, ExtractError> {
+    let mut rows = values_of(resource, context)?;
+    contained::index(resource, context, &mut rows)?;
+    // No two rows differ by their marks alone, so that they stay in order.
+    edges::mark(&mut rows);
+    rows.word_texts = words::texts(resource);
+    rows.words = rows.word_texts.sum(context.hasher);
+    Ok(rows)
+}
+
+/// The rows of the parameters of one resource, whatever it contains; none is marked.
+fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexRows, ExtractError> {
     let mut rows = IndexRows::default();
     if resource.resource_type == ResourceType::PATIENT
         && let Some(id) = &resource.id
@@ -107,10 +119,6 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     rows.normalize();
     // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
-    // No two rows differ by their marks alone, so that they stay in order.
-    edges::mark(&mut rows);
-    rows.word_texts = words::texts(resource);
-    rows.words = rows.word_texts.sum(context.hasher);
     Ok(rows)
 }
 

@@ -16,6 +16,12 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
     if let (Shape::Reference, Some(identifier)) = (element.shape, element.value.get("identifier")) {
         tokens::index_identifier(Facet::Identifier.of(param), identifier, context, rows);
     }
+    let contained = element.text("reference").filter(|text| element.shape == Shape::Reference && text.starts_with('#'));
+    if let Some(text) = contained {
+        // Becomes its place when all that is contained is known.
+        rows.references.push(ReferenceRow { param, target: context.hasher.text(text) });
+        return;
+    }
     each_target(&element, context, &mut |text| {
         let target = text.map_or(NO_TARGET, |text| context.hasher.text(text));
         rows.references.push(ReferenceRow { param, target });
