@@ -42,6 +42,11 @@ pub fn container_of(rid: i64) -> Option<(i64, i64)> {
     (rid < 0).then(|| (-rid / PLACES, -rid % PLACES))
 }
 
+/// A number by which contained resources stand in order behind their containers.
+pub fn order_of(rid: i64) -> i64 {
+    if rid < 0 { -rid } else { rid * PLACES }
+}
+
 /// What a reference row of `rid` has for a target in the database: a reference to something contained is kept as its
 /// place, and leads to its number.
 pub(super) fn stored_target(target: i64, rid: i64) -> i64 {

@@ -37,7 +37,7 @@ mod verify;
 mod writer;
 
 pub use codec::Packed;
-pub use contained::{ContainedHead, ContainedRows, PLACES, container_of};
+pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};
 pub use error::StoreError;
 pub use hasher::Hasher;
 pub use history::{HistoryRequest, HistoryRow, HistoryScope};

@@ -88,6 +88,7 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
         Condition::And(all) => all.iter().any(leaves_few),
         Condition::Or(any) => any.iter().all(leaves_few),
         Condition::Not(_) => false,
+        Condition::Contains(contains) => leaves_few(&contains.condition),
         Condition::ByType(types) => types.iter().all(|(_, condition)| leaves_few(condition)),
     }
 }

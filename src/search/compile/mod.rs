@@ -11,6 +11,7 @@
 mod boxes;
 mod coded;
 mod composites;
+mod contained;
 mod definitions;
 mod driver;
 mod filters;
@@ -23,6 +24,7 @@ mod walk;
 mod words;
 mod write;
 
+pub use contained::{contained_count, contained_page};
 pub use definitions::defined;
 pub use include::{called, referred, referring};
 pub use sorted::{driven, matching, rows_of, screened, updated_since};
@@ -120,7 +122,8 @@ fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut
             if let Condition::Criterion(criterion) = &request.demands[place].condition {
                 rows::write(query, criterion, parameter, context);
             }
-            query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
+            // The rows of what is contained come first; they are none of these resources.
+            query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND d.rid > 0 AND r.method <> 2");
         }
         Driver::Compartment { place, resource_type } => {
             query.sql(" FROM (SELECT c.rid FROM compartment c WHERE c.patient = ");
