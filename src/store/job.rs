@@ -56,6 +56,17 @@ const KEPT: i64 = 100;
 type JobSql = (Text, SmallInt, SmallInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, Text);
 type JobTuple = (String, i16, i16, i64, i64, i64, i64, i64, i64, i64, i64, String);
 
+/// Selects the reindexes that meet the condition, as [`JobTuple`]s.
+macro_rules! select_job {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, rtype, state, generation, reached, until, total, done, started_us, advanced_us, finished_us, ",
+            "error FROM job WHERE kind = 0 AND ",
+            $condition
+        )
+    };
+}
+
 fn job(
     (id, rtype, state, rules, reached, until, total, done, started, advanced, finished, error): JobTuple,
 ) -> Option<Job> {
@@ -86,23 +97,13 @@ impl Reader<'_> {
     /// The reindex with this id.
     pub fn job(&mut self, id: &str) -> Result<Option<Job>, StoreError> {
         let values = [Value::Text(id)];
-        let select = fixed!(
-            JobSql,
-            "SELECT id, rtype, state, generation, reached, until, total, done, started_us, advanced_us, finished_us, \
-             error FROM job WHERE kind = 0 AND id = ?",
-            &values,
-        );
+        let select = fixed!(JobSql, select_job!("id = ?"), &values,);
         one(on!(self.link, connection => select.load(*connection))?)
     }
 
     /// The reindex that runs.
     pub fn running_job(&mut self) -> Result<Option<Job>, StoreError> {
-        let select = fixed!(
-            JobSql,
-            "SELECT id, rtype, state, generation, reached, until, total, done, started_us, advanced_us, finished_us, \
-             error FROM job WHERE kind = 0 AND state = 0",
-            &[],
-        );
+        let select = fixed!(JobSql, select_job!("state = 0"), &[],);
         one(on!(self.link, connection => select.load(*connection))?)
     }
 

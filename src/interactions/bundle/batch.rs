@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::access::Caller;
+use crate::interactions::bundle::bodies::patch_document;
 use crate::interactions::bundle::get::Get;
 use crate::interactions::bundle::plan::{Action, Entry};
-use crate::interactions::bundle::transaction::patch_document;
 use crate::interactions::bundle::{EntryAnswer, Rider};
 use crate::interactions::{
     ConditionalDelete, ConditionalUpdate, Create, Delete, Engine, InteractionError, Patch, Update, Write,

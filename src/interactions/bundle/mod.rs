@@ -5,7 +5,9 @@
 //! Spec: R4 http.html#transaction
 
 mod batch;
+mod bodies;
 mod get;
+mod look_up;
 mod plan;
 mod references;
 mod transaction;
@@ -79,4 +81,12 @@ pub fn process_with(
         BundleKind::Transaction => transaction::run(engine, caller, plan.entries, rider)?,
     };
     Ok(BundleAnswer { kind: plan.kind, entries })
+}
+
+/// `error` as that of the entry at `index`; what the entry is not to blame for stays what it is.
+fn at(index: usize, error: InteractionError) -> InteractionError {
+    match error {
+        InteractionError::Stale | InteractionError::Store(_) => error,
+        other => InteractionError::Entry { index, error: Box::new(other) },
+    }
 }
