@@ -277,8 +277,7 @@ impl Writer {
         self.text("\"}}");
     }
 
-    /// A match that is contained in another resource: "the fullUrl points to the containing resource first, and includes
-    /// the required fragment".
+    /// A match that is contained in another resource: its address is that of the container with its id as the fragment.
     ///
     /// Spec: R4 search.html#contained
     fn found_within(&mut self, base: &str, container: &ResourceRow, mut resource: Value, subset: &Subset) {

@@ -85,7 +85,16 @@ fn is_shape(name: &str) -> bool {
     let code = name.split(':').next().unwrap_or(name);
     matches!(
         code,
-        "_contained" | "_containedType" | "_count" | "_elements" | "_include" | "_maxresults" | "_revinclude" | "_sort" | "_summary" | "_total"
+        "_contained"
+            | "_containedType"
+            | "_count"
+            | "_elements"
+            | "_include"
+            | "_maxresults"
+            | "_revinclude"
+            | "_sort"
+            | "_summary"
+            | "_total"
     )
 }
 

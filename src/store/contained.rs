@@ -59,7 +59,9 @@ pub(super) fn stored_target(target: i64, rid: i64) -> i64 {
 impl ContainedRows {
     /// What `self` has that the same place of `others`, which are in the order of their places, has not.
     fn without(&self, others: &[ContainedRows]) -> Option<ContainedRows> {
-        let Ok(index) = others.binary_search_by_key(&self.place, |other| other.place) else { return Some(self.clone()) };
+        let Ok(index) = others.binary_search_by_key(&self.place, |other| other.place) else {
+            return Some(self.clone());
+        };
         let other = &others[index];
         let rows = self.rows.without(&other.rows);
         let head = self.head.clone().filter(|_| self.head != other.head);
@@ -103,7 +105,8 @@ mod tests {
     #[test]
     fn only_what_differs_at_a_place_is_touched() {
         let before = [contained(1, "a", &[1, 2]), contained(2, "b", &[3]), contained(3, "c", &[4])];
-        let after = [contained(1, "a", &[2, 5]), contained(2, "b", &[3]), contained(3, "x", &[4]), contained(4, "d", &[])];
+        let after =
+            [contained(1, "a", &[2, 5]), contained(2, "b", &[3]), contained(3, "x", &[4]), contained(4, "d", &[])];
 
         let added = difference(&after, &before);
         let gone = difference(&before, &after);

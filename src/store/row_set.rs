@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use crate::store::contained::{self, ContainedHead, ContainedRows};
 use crate::store::LAST_OWN_NUMBER;
+use crate::store::contained::{self, ContainedHead, ContainedRows};
 use crate::store::rows::{
     CompositeRow, DateRow, Edge, IndexRows, PositionRow, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
     WordSum, WordTexts,
@@ -389,9 +389,19 @@ mod tests {
             positions: Vec::new(),
             words: WordSum { count: 300, sum: u64::MAX - 6 },
             word_texts: WordTexts::default(),
+            contained: Vec::new(),
         };
         rows.normalize();
         rows
+    }
+
+    fn containing() -> IndexRows {
+        let head = |id: &str| Some(ContainedHead { rtype: 7, id: id.to_owned() });
+        let contained = vec![
+            ContainedRows { place: 1, head: head("a"), rows: sample() },
+            ContainedRows { place: 300, head: head(""), rows: IndexRows::default() },
+        ];
+        IndexRows { contained, ..sample() }
     }
 
     #[test]
@@ -399,7 +409,10 @@ mod tests {
         assert_eq!(IndexRows::decode(&sample().encode()), Some(sample()));
         assert_eq!(IndexRows::decode(&IndexRows::default().encode()), Some(IndexRows::default()));
         let located = IndexRows { positions: vec![PositionRow { x: 0.6, y: 0.0, z: -0.8 }], ..sample() };
-        assert_eq!(IndexRows::decode(&located.encode()), Some(located));
+        assert_eq!(IndexRows::decode(&located.encode()), Some(located.clone()));
+        assert_eq!(IndexRows::decode(&containing().encode()), Some(containing()));
+        let both = IndexRows { contained: containing().contained, ..located };
+        assert_eq!(IndexRows::decode(&both.encode()), Some(both));
     }
 
     #[test]
@@ -412,7 +425,7 @@ mod tests {
         let row = |param| TokenRow { param, code: 1, system: 0, edge: Edge::Both };
         let mut rows = IndexRows { tokens: vec![row(7), row(4096), row(4096 + 8192), row(4097)], ..sample() };
 
-        rows.retain(|param| param != 4096);
+        rows.retain(&|param| param != 4096);
 
         assert_eq!(rows, IndexRows { tokens: vec![row(7), row(4097)], ..sample() });
     }
@@ -423,6 +436,10 @@ mod tests {
 
         for length in 1..bytes.len() {
             assert_eq!(IndexRows::decode(&bytes[..length]), None, "cut at {length}");
+        }
+        let (whole, own) = (containing().encode(), bytes.len());
+        for length in own + 1..whole.len() {
+            assert_eq!(IndexRows::decode(&whole[..length]), None, "cut at {length}");
         }
     }
 

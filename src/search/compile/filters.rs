@@ -401,6 +401,8 @@ fn last_updated(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_
 fn updated_us(row: Row<'_>, query: &mut Query) {
     match row.is_contained {
         false => query.sql(row.alias()).sql(".updated_us"),
-        true => query.sql("(SELECT k.updated_us FROM resource k WHERE k.rid = -").sql(row.alias()).sql(".rid / 262144)"),
+        true => {
+            query.sql("(SELECT k.updated_us FROM resource k WHERE k.rid = -").sql(row.alias()).sql(".rid / 262144)")
+        }
     };
 }

@@ -15,10 +15,10 @@ mod values;
 use std::sync::Arc;
 
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
-use crate::search::{contained, include};
 use crate::search::{
     Condition, Control, Demand, Handling, Parameter, Registry, SearchError, SearchRequest, Sort, Summary,
 };
+use crate::search::{contained, include};
 
 /// The most matches that a page may hold; a larger `_count` is lowered to it.
 pub const MAX_COUNT: u32 = 1000;

@@ -8,6 +8,7 @@ mod patch;
 pub mod races;
 mod search;
 mod search_compartments;
+mod search_contained;
 mod search_filter;
 mod search_includes;
 mod search_links;
