@@ -14,6 +14,7 @@ use crate::config::{FhirSettings, Settings};
 use crate::demo::{self, DemoError};
 use crate::http::{self, App};
 use crate::interactions::Engine;
+use crate::interactions::zone::{self, ZoneError};
 use crate::store::{Store, StoreError};
 
 /// The head of a request must be there by then.
@@ -37,10 +38,12 @@ pub enum StartError {
     #[error("the server can't listen on {address}: {reason}")]
     Listen { address: String, reason: String },
     #[error(
-        "the database was written by an earlier release, and searches would find too little in it: run 'emberwell reindex' \
-         first, which makes its index anew"
+        "searches would find too little in the database: an earlier release has written it, or a change of the zone is under \
+         way. Run 'emberwell reindex' first, which makes its index anew, or goes on where it was"
     )]
     Stale,
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -86,7 +89,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     // The database may be slow to open, and the runtime is not ours alone.
     let opened = web::block(move || -> Result<Engine, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
-        if engine.store.read_one(|reader| reader.is_stale())? {
+        zone::settle(&engine)?;
+        if engine.store.read_one(|reader| reader.index_rules())?.is_stale {
             return Err(StartError::Stale);
         }
         if is_demo {

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::access::Caller;
 use crate::cli::{Failure, open, print};
 use crate::config::Settings;
+use crate::interactions::zone;
 use crate::load::{self, BadAddress, Destination, LoadError, ServerAddress, Summary, Token};
 
 /// So many refused inputs are told to people; `--json` has them all.
@@ -67,6 +68,7 @@ pub(super) fn load(settings: &Settings, args: &LoadArgs) -> Result<(), Failure> 
             // The limit guards against clients; whoever may run this may fill the disk anyway.
             settings.limits.bundle_entries = usize::MAX;
             let engine = open(&settings)?;
+            zone::settle(&engine).map_err(Failure::failed)?;
             run(&Destination::Database { engine: &engine, caller: &Caller::system("load") }, args)
         }
     }

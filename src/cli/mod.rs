@@ -132,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_to_the_west_is_no_flag() {
+        for arguments in [["emberwell", "--zone", "-05:00"], ["emberwell", "serve", "--zone=-05:00"]] {
+            assert!(Cli::try_parse_from(arguments).is_ok(), "{arguments:?}");
+        }
+        assert!(Cli::try_parse_from(["emberwell", "--zone", "5"]).is_err());
+    }
+
+    #[test]
     fn serving_is_what_happens_without_a_command() {
         let cli = Cli::try_parse_from(["emberwell", "--listen", "127.0.0.1:0", "--open"]).unwrap();
 

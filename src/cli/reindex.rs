@@ -6,13 +6,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Failure, open};
 use crate::config::Settings;
-use crate::interactions::Engine;
 use crate::interactions::reindex::{self, Slice};
+use crate::interactions::{Engine, zone};
 use crate::store::{Job, JobState};
 
-/// Makes the index rows of all resources anew; goes on with a job that broke off.
+/// Makes the index rows of all resources anew, by the zone of the settings; goes on with a job that broke off.
 pub(super) fn reindex(settings: &Settings) -> Result<(), Failure> {
     let engine = open(settings)?;
+    zone::change(&engine).map_err(Failure::failed)?;
     loop {
         let job = reindex::start(&engine, None).map_err(Failure::failed)?;
         let is_whole = job.resource_type.is_none();

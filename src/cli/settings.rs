@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::cli::Failure;
 use crate::config::{FhirSettings, LimitSettings, ServerSettings, Settings, SortSettings};
+use crate::fhir::{NotAZone, Zone};
 
 /// The file that is read when no other is named.
 const FILE: &str = "emberwell.toml";
@@ -39,6 +40,9 @@ pub(super) struct SettingArgs {
     /// Let searches with _explain=true tell how they were done [default: as --demo]
     #[arg(long, global = true, env = "EMBERWELL_EXPLAIN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     explain: Option<bool>,
+    /// Zone of dates that name none: +hh:mm, -hh:mm or Z [default: Z]
+    #[arg(long, global = true, env = "EMBERWELL_ZONE", value_name = "ZONE", allow_hyphen_values = true)]
+    zone: Option<Zone>,
     /// Write the log as JSON
     #[arg(long, global = true, env = "EMBERWELL_LOG_JSON")]
     pub(super) log_json: bool,
@@ -55,6 +59,7 @@ struct File {
     demo: Option<bool>,
     open: Option<bool>,
     explain: Option<bool>,
+    zone: Option<String>,
     fhir: FhirSection,
     limits: LimitSection,
 }
@@ -65,7 +70,6 @@ struct FhirSection {
     update_creates: Option<bool>,
     version_unchanged: Option<bool>,
     delete_multiple: Option<bool>,
-    zone_minutes: Option<i16>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -105,6 +109,11 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
         }
         other => other.map(|url| url.trim_end_matches('/').to_owned()),
     };
+    let zone = match (args.zone, file.zone) {
+        (Some(zone), _) => Some(zone),
+        (None, Some(text)) => Some(text.parse().map_err(|error: NotAZone| Failure::Usage(error.to_string()))?),
+        (None, None) => None,
+    };
     let fhir = FhirSettings::default();
     let limits = LimitSettings::default();
     Ok(Settings {
@@ -122,7 +131,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             update_creates: file.fhir.update_creates.unwrap_or(fhir.update_creates),
             version_unchanged: file.fhir.version_unchanged.unwrap_or(fhir.version_unchanged),
             delete_multiple: file.fhir.delete_multiple.unwrap_or(fhir.delete_multiple),
-            zone_minutes: file.fhir.zone_minutes.unwrap_or(fhir.zone_minutes),
+            zone_minutes: zone.map_or(fhir.zone_minutes, Zone::minutes),
             ..fhir
         },
         limits: LimitSettings {
@@ -159,6 +168,17 @@ mod tests {
         assert_eq!(settings.server.data, Path::new("/srv/x"));
         assert!(settings.fhir.delete_multiple && settings.fhir.update_creates);
         assert!(!settings.server.open);
+    }
+
+    #[test]
+    fn a_zone_is_written_as_in_dates() {
+        let minutes = |args: &SettingArgs, text: &str| settled(args, parsed(text)).map(|it| it.fhir.zone_minutes).ok();
+        let west = SettingArgs { zone: Some("-05:00".parse().unwrap()), ..SettingArgs::default() };
+
+        assert_eq!(minutes(&SettingArgs::default(), ""), Some(0));
+        assert_eq!(minutes(&SettingArgs::default(), "zone = \"+05:30\""), Some(330));
+        assert_eq!(minutes(&SettingArgs::default(), "zone = \"330\""), None);
+        assert_eq!(minutes(&west, "zone = \"+05:30\""), Some(-300));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod reference;
 mod resource;
 mod resource_type;
 pub mod ucum;
+mod zone;
 
 pub use date::{DateError, Interval, PartialDate, Precision, format_instant, is_time};
 pub use decimal::{Decimal, NotADecimal};
@@ -18,3 +19,4 @@ pub use issue::{Issue, IssueCode, Severity, outcome};
 pub use reference::Reference;
 pub use resource::{Resource, write_head};
 pub use resource_type::{ResourceType, UnknownType};
+pub use zone::{NotAZone, Zone};

@@ -120,11 +120,17 @@ fn search_parameters(engine: &Engine, registry: &Arc<Registry>, resource_type: O
     };
     let taken = listed.into_iter().filter(|parameter| is_taken(parameter.code()));
     let told = taken.map(|parameter| {
-        json!({
+        let mut told = json!({
             "name": parameter.code(),
             "definition": parameter.definition.url,
             "type": parameter.kind.name(),
-        })
+        });
+        let hierarchies: Vec<String> =
+            parameter.hierarchies().iter().map(|by| format!("{}.{}", by.base, by.code)).collect();
+        if !hierarchies.is_empty() {
+            told["documentation"] = format!("Takes :above and :below, along {}.", hierarchies.join(", ")).into();
+        }
+        told
     });
     // R4 defines no SearchParameter for it.
     told.chain([json!({ "name": "_filter", "type": "special" })]).collect()

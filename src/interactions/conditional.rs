@@ -15,7 +15,6 @@ use crate::store::{Locked, Reader, ResourceRow, Tx};
 pub(super) struct Criteria {
     pub(super) resource_type: ResourceType,
     request: SearchRequest,
-    zone_minutes: i16,
 }
 
 impl Criteria {
@@ -52,7 +51,7 @@ impl Criteria {
                 "a conditional interaction needs at least one search parameter, or it would concern every resource of the type",
             )]));
         }
-        Ok(Criteria { resource_type, request, zone_minutes: engine.fhir.zone_minutes })
+        Ok(Criteria { resource_type, request })
     }
 
     /// The same text for criteria that ask for the same.
@@ -80,7 +79,7 @@ impl Criteria {
             hasher: &hasher,
             dialect: reader.dialect(),
             now_us: crate::clock::now_us(),
-            zone_minutes: self.zone_minutes,
+            zone_minutes: self.request.registry.zone_minutes(),
         };
         let request = resolved(reader, &self.request).map_err(ended(&self.request, SearchPart::Matches))?;
         let found = reader.rows(&matches(&request, &context, most));

@@ -23,6 +23,7 @@ mod search_cost;
 mod update;
 pub mod verify;
 mod whole;
+pub mod zone;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -71,7 +72,7 @@ pub const PREPARATIONS: usize = 20;
 impl Engine {
     /// What a search depends on besides its request.
     pub fn search_settings(&self) -> SearchSettings {
-        SearchSettings { zone_minutes: self.fhir.zone_minutes, bases: Arc::clone(&self.bases), sort: self.limits.sort }
+        SearchSettings { bases: Arc::clone(&self.bases), sort: self.limits.sort }
     }
 
     /// An engine over `store`, with the search parameters that are in force there.
@@ -110,7 +111,7 @@ impl Engine {
 
     /// The search parameters that are in force in the snapshot of `reader`.
     fn registry_of(&self, reader: &mut Reader<'_>) -> Result<Registry, StoreError> {
-        let (generation, stored) = (reader.rules()?, reader.own_parameters()?);
+        let (rules, stored) = (reader.index_rules()?, reader.own_parameters()?);
         let mut met = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
         let last_number = stored.last().map_or(0, |last| last.number);
         let mut definitions = Vec::new();
@@ -122,7 +123,8 @@ impl Engine {
             met.entry(stored.number).or_insert_with(|| definition.clone());
             definitions.push(definition);
         }
-        Ok(Registry::with_own(generation, last_number, definitions))
+        let zone_minutes = rules.zone_minutes.unwrap_or(self.fhir.zone_minutes);
+        Ok(Registry::with_own(rules.generation, zone_minutes, last_number, definitions))
     }
 
     /// Understands a search. What is not understood may be a parameter that was defined a moment ago.

@@ -33,7 +33,7 @@ impl Prepared {
             }
             _ => None,
         };
-        let zone_minutes = engine.fhir.zone_minutes;
+        let zone_minutes = registry.zone_minutes();
         let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry };
         let rows = extract(resource, &context).map_err(|error| {
             let place = resource.resource_type.name();

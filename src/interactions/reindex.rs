@@ -30,10 +30,13 @@ pub fn start(engine: &Engine, resource_type: Option<ResourceType>) -> Result<Job
     if let Some(running) = engine.store.read_one(|reader| reader.running_job())? {
         return Ok(running);
     }
-    // Whoever wrote by older rules has ended; all others see the present ones.
-    let extent = engine.store.read_settled(|reader| reader.extent(resource_type))?;
-    let id = Id::random();
-    let job = engine.store.write(move |tx| tx.start_job(id.as_str(), resource_type, extent))?;
+    let begin = || -> Result<Job, InteractionError> {
+        // Whoever wrote by older rules has ended; all others see the present ones.
+        let extent = engine.store.read_settled(|reader| reader.extent(resource_type))?;
+        let id = Id::random();
+        Ok(engine.store.write(move |tx| tx.start_job(id.as_str(), resource_type, extent))?)
+    };
+    let job = engine.by_present_rules(begin, InteractionError::is_stale)?;
     tracing::info!(job = %job.id, total = job.total, "A reindex begins");
     Ok(job)
 }
@@ -127,7 +130,7 @@ fn renewal(engine: &Engine, registry: &Registry, row: ResourceRow) -> Result<Ren
     let resource = read_back(&row.key, row.version, row.updated_us, tail).map_err(failed)?;
     let hasher = engine.store.hasher();
     let context =
-        ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: engine.fhir.zone_minutes, registry };
+        ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: registry.zone_minutes(), registry };
     let mut rows = extract(&resource, &context).map_err(|error| failed(error.to_string()))?;
     if resource.resource_type == ResourceType::PATIENT {
         // A Patient is in its own compartment.

@@ -194,7 +194,7 @@ fn costly(engine: &Engine, request: &SearchRequest, limit: Duration) -> Vec<Stri
             let alone = resolved(reader, &alone)?;
             let alone = alone.of_containers();
             let hasher = reader.hasher();
-            let (dialect, zone_minutes) = (reader.dialect(), engine.fhir.zone_minutes);
+            let (dialect, zone_minutes) = (reader.dialect(), request.registry.zone_minutes());
             let context = CompileContext { hasher: &hasher, dialect, now_us: clock::now_us(), zone_minutes };
             Ok(reader.number(&count_up_to(&alone, &context, ENOUGH))?)
         });

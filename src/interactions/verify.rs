@@ -72,8 +72,8 @@ impl Report {
     }
 }
 
-/// Checks the whole database on one snapshot. The settings must be those of the server: the base URL and the time zone
-/// decide what the index says.
+/// Checks the whole database on one snapshot. The base URL in the settings must be that of the server: it decides what the
+/// index says.
 pub fn verify(engine: &Engine) -> Result<Report, InteractionError> {
     engine.refresh()?;
     engine.store.read(|reader| {
@@ -211,7 +211,7 @@ impl<'a> Check<'a> {
         let engine = self.engine;
         let resource = read_back(&row.key, row.version, row.updated_us, tail)?;
         let hasher = engine.store.hasher();
-        let zone_minutes = engine.fhir.zone_minutes;
+        let zone_minutes = self.registry.zone_minutes();
         let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &self.registry };
         let mut rows = extract(&resource, &context).map_err(|error| error.to_string())?;
         // The database keeps the texts of tokens once, and words in the index alone, not with each resource.

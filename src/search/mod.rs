@@ -14,6 +14,7 @@ mod error;
 mod extract;
 mod facet;
 mod fold;
+mod hierarchy;
 mod include;
 mod near;
 mod own;

@@ -216,6 +216,7 @@ pub struct Registry {
     any: OnceLock<HashMap<&'static str, &'static Parameter>>,
     /// Which change of the own parameters it stands for (`store::Reader::rules`); 0 when it has none.
     generation: i64,
+    zone_minutes: i16,
     definitions: Vec<OwnDefinition>,
     /// The last number that any own parameter has had; 0 when there was none.
     last_number: i16,
@@ -249,6 +250,7 @@ impl Registry {
                 types,
                 any: OnceLock::new(),
                 generation: 0,
+                zone_minutes: 0,
                 definitions: Vec::new(),
                 last_number: 0,
                 pending: HashSet::new(),
@@ -259,8 +261,9 @@ impl Registry {
     }
 
     /// The bundled parameters and the own ones in `definitions`, as they are in force since `generation`; bundled ones are
-    /// never replaced. `last_number` is the last that any own parameter has had.
-    pub fn with_own(generation: i64, last_number: i16, definitions: Vec<OwnDefinition>) -> Registry {
+    /// never replaced. `last_number` is the last that any own parameter has had. Dates without a zone are taken to be in that
+    /// of `zone_minutes`, east of UTC.
+    pub fn with_own(generation: i64, zone_minutes: i16, last_number: i16, definitions: Vec<OwnDefinition>) -> Registry {
         let types = ResourceType::all().map(|_| TypeParameters::default()).collect();
         let mut own: Vec<HashMap<_, _>> = ResourceType::all().map(|_| HashMap::new()).collect();
         let mut own_of_all = HashMap::new();
@@ -274,12 +277,17 @@ impl Registry {
         }
         let pending = definitions.iter().filter(|definition| definition.is_pending).map(|it| it.number).collect();
         let (bases, any) = (HashMap::new(), OnceLock::new());
-        Registry { bases, types, any, generation, definitions, last_number, pending, own, own_of_all }
+        Registry { bases, types, any, generation, zone_minutes, definitions, last_number, pending, own, own_of_all }
     }
 
-    /// Which change of the own parameters it stands for, as `store::Reader::rules` counts them.
+    /// Which change of the rules for the index it stands for, as `store::Reader::rules` counts them.
     pub fn generation(&self) -> i64 {
         self.generation
+    }
+
+    /// The zone, in minutes east of UTC, of dates that name none: in resources as in searches.
+    pub fn zone_minutes(&self) -> i16 {
+        self.zone_minutes
     }
 
     /// The own parameters that are in force.

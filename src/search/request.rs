@@ -206,8 +206,12 @@ pub enum Modifier {
     Missing,
     Not,
     Exact,
+    /// Of a string or uri: the value is somewhere in it.
     Contains,
+    /// Of a token: a code and all that it subsumes. Of a uri: all that begin with it. Of a reference: a resource and all
+    /// that are part of it.
     Below,
+    /// The other way round.
     Above,
     Type(ResourceType),
     /// Of a token: what people read begins with the value.

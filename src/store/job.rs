@@ -123,7 +123,8 @@ impl Reader<'_> {
 }
 
 impl Tx<'_> {
-    /// Begins a reindex, unless one runs already: that is the answer, then.
+    /// Begins a reindex, unless one runs already: that is the answer, then. `OtherRules` when they have changed since `extent`
+    /// was found out.
     pub fn start_job(
         &mut self,
         id: &str,
@@ -133,6 +134,10 @@ impl Tx<'_> {
         self.lock_text("job")?;
         if let Some(running) = self.reader.running_job()? {
             return Ok(running);
+        }
+        // What was written by other rules in between may lie beyond its extent.
+        if self.reader.rules()? != extent.rules {
+            return Err(StoreError::OtherRules);
         }
         self.has_written = true;
         let forget = fixed!(

@@ -11,6 +11,7 @@ mod dictionaries;
 mod error;
 mod hasher;
 mod history;
+mod index_rules;
 mod job;
 mod known_texts;
 mod load_mark;
@@ -41,6 +42,7 @@ pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of
 pub use error::StoreError;
 pub use hasher::Hasher;
 pub use history::{HistoryRequest, HistoryRow, HistoryScope};
+pub use index_rules::IndexRules;
 pub use job::{Extent, Job, JobState};
 pub use load_mark::LoadMark;
 pub use own_parameters::{Definition, FIRST_OWN_NUMBER, LAST_OWN_NUMBER, ParameterState, StoredParameter};

@@ -1,12 +1,9 @@
-//! The search parameters that clients defined, and the generation of the rules by which index rows are made.
-//!
-//! Whoever makes index rows says by which generation; a write whose rows are by another than the present one is refused
-//! (`StoreError::OtherRules`), so that after a change no resource lacks rows, whichever process writes.
+//! The search parameters that clients defined.
 
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, SmallInt, Text};
 
-use crate::store::reader::{Link, Reader, on};
+use crate::store::reader::{Reader, on};
 use crate::store::statement::{Value, fixed};
 use crate::store::tx::Numbered;
 use crate::store::{Locked, StoreError, Tx};
@@ -49,19 +46,6 @@ pub struct StoredParameter {
 }
 
 impl Reader<'_> {
-    /// The generation of the rules by which index rows are made.
-    pub fn rules(&mut self) -> Result<i64, StoreError> {
-        let select = fixed!(BigInt, "SELECT generation FROM index_rules", &[]);
-        Ok(on!(self.link, connection => select.get_result(*connection))?)
-    }
-
-    /// Whether resources are in the database that searches would not find for want of index rows.
-    pub fn is_stale(&mut self) -> Result<bool, StoreError> {
-        let select = fixed!(SmallInt, "SELECT is_stale FROM index_rules", &[]);
-        let is_stale: i16 = on!(self.link, connection => select.get_result(*connection))?;
-        Ok(is_stale != 0)
-    }
-
     /// All own parameters that ever were, by number.
     pub fn own_parameters(&mut self) -> Result<Vec<StoredParameter>, StoreError> {
         let select = fixed!(
@@ -151,27 +135,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Ends the present generation of rules, which must be `present` if that is given, and gives the next.
-    fn next_rules(&mut self, present: Option<i64>) -> Result<i64, StoreError> {
-        // Others that change the rules wait here, and then find that theirs are not the present ones.
-        let changed = match present {
-            Some(present) => {
-                let values = [Value::Integer(present)];
-                let update =
-                    fixed!((), "UPDATE index_rules SET generation = generation + 1 WHERE generation = ?", &values);
-                on!(self.reader.link, connection => update.execute(*connection))?
-            }
-            None => {
-                let update = fixed!((), "UPDATE index_rules SET generation = generation + 1", &[]);
-                on!(self.reader.link, connection => update.execute(*connection))?
-            }
-        };
-        if changed == 0 {
-            return Err(StoreError::OtherRules);
-        }
-        self.reader.rules()
-    }
-
     /// Opens the parameters `numbers` to searches: each resource has its rows for them. With `is_whole`, each has its rows
     /// for all parameters.
     pub fn ready(&mut self, numbers: &[i16], is_whole: bool) -> Result<(), StoreError> {
@@ -189,16 +152,5 @@ impl Tx<'_> {
             on!(self.reader.link, connection => update.execute(*connection))?;
         }
         Ok(())
-    }
-
-    /// Refuses rows that were made by other rules than the present ones; on PostgreSQL the statement that writes them
-    /// tells the present ones, which spares a round trip.
-    pub(super) fn check_rules(&mut self, rules: impl Iterator<Item = i64>) -> Result<(), StoreError> {
-        let mut rules = rules.peekable();
-        if rules.peek().is_none() || matches!(self.reader.link, Link::Postgres(_)) {
-            return Ok(());
-        }
-        let present = self.reader.rules()?;
-        if rules.all(|rules| rules == present) { Ok(()) } else { Err(StoreError::OtherRules) }
     }
 }

@@ -54,7 +54,7 @@ async fn history(
     app: &App,
 ) -> Result<FhirResponse, HttpError> {
     let subset = Subset::of_query(&wanted.query)?;
-    let (request, links) = understood(scope, path, &wanted, app.engine.fhir.zone_minutes)?;
+    let (request, links) = understood(scope, path, &wanted, app.engine.registry().zone_minutes())?;
     let work = app.block(move |engine| {
         let history = |reader: &mut Reader<'_>| interactions::history(reader, &caller, &request);
         // Who polls with `_since` must not miss what is still being written.

@@ -50,7 +50,7 @@ impl Get {
                     (None, Some(resource_type)) => HistoryScope::Type(*resource_type),
                     (None, None) => HistoryScope::System,
                 };
-                What::History(history_request(scope, query)?, url.to_owned())
+                What::History(history_request(scope, query, engine.registry().zone_minutes())?, url.to_owned())
             }
         };
         Ok(Get { what, caller: caller.clone() })
@@ -104,7 +104,7 @@ fn understood(
     })
 }
 
-fn history_request(scope: HistoryScope, query: &str) -> Result<HistoryRequest, InteractionError> {
+fn history_request(scope: HistoryScope, query: &str, zone_minutes: i16) -> Result<HistoryRequest, InteractionError> {
     let mut request = HistoryRequest { scope, since_us: None, at: None, before: None, limit: VERSIONS };
     for (name, value) in parse_query_string(query)? {
         let refused = |text: &str| {
@@ -117,8 +117,8 @@ fn history_request(scope: HistoryScope, query: &str) -> Result<HistoryRequest, I
                 let count = value.parse().ok().filter(|count| (1..=MOST_VERSIONS).contains(count));
                 request.limit = count.ok_or_else(|| refused("a count is a number from 1 to 1000"))?;
             }
-            "_since" => request.since_us = Some(date()?.interval(0).lo_us),
-            "_at" => request.at = Some(date()?.interval(0)),
+            "_since" => request.since_us = Some(date()?.interval(zone_minutes).lo_us),
+            "_at" => request.at = Some(date()?.interval(zone_minutes)),
             "_format" => {}
             _ => return Err(refused("history takes _count, _since and _at")),
         }

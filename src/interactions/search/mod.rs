@@ -47,8 +47,6 @@ pub struct SearchPage {
 /// What a search depends on besides its request.
 #[derive(Clone, Debug)]
 pub struct SearchSettings {
-    /// Minutes east of UTC, for dates that name no zone.
-    pub zone_minutes: i16,
     /// The server's own base URLs, without a slash at the end.
     pub bases: Arc<[String]>,
     pub sort: SortSettings,
@@ -66,7 +64,7 @@ pub fn search(
     let asked = resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
     let request = &asked.of_containers();
     let hasher = reader.hasher();
-    let zone_minutes = settings.zone_minutes;
+    let zone_minutes = request.registry.zone_minutes();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     if request.is_count_only() {
         reader.about("count");

@@ -115,6 +115,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
         }
         Values::Codes(codes) if codes.systems.is_empty() => 5,
         Values::Codes(_) | Values::CodeQueries(_) => 8,
+        Values::References(_) if matches!(criterion.modifier, Some(Modifier::Below | Modifier::Above)) => 5,
         Values::References(_) => 1,
         Values::TypedIdentifiers(_) => 0,
         Values::Composites(_) => 5,
@@ -127,6 +128,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
             8
         }
         Values::Strings(_) => 3,
+        Values::Uris(_) if criterion.modifier == Some(Modifier::Contains) => 8,
         Values::Uris(_) => 4,
         Values::Dates(dates) => {
             let is_narrow = criterion.modifier.is_none()

@@ -253,7 +253,7 @@ fn criterion(
     query.sql(" AND ");
     if is_probe {
         query.sql(if is_negated { "NOT EXISTS (SELECT 1" } else { "EXISTS (SELECT 1" });
-        rows::write(query, criterion, parameter, context);
+        rows::write_probe(query, criterion, parameter, context);
         query.sql(" AND i.rid = ").sql(row.alias()).sql(".rid)");
     } else {
         query.sql(row.alias()).sql(if is_negated { ".rid NOT IN (SELECT i.rid" } else { ".rid IN (SELECT i.rid" });

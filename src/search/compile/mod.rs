@@ -15,6 +15,7 @@ mod contained;
 mod definitions;
 mod driver;
 mod filters;
+mod hierarchy;
 mod include;
 mod linked;
 mod order;
@@ -274,6 +275,7 @@ mod tests {
             ("ValueSet", "url=http://a/b", rows("uri", "i.value = ?'http://a/b'")),
             ("ValueSet", "url:below=http://a/", rows("uri", "i.value >= ?'http://a/' AND i.value < ?'http://a0'")),
             ("ValueSet", "url:above=http://a/b", rows("uri", "i.value IN (?'http://a/b', ?'http://a', ?'http://a/')")),
+            ("ValueSet", "url:contains=b%25", rows("uri", "instr(i.value, ?'b%') > 0")),
             (
                 "Observation",
                 "value-quantity=5.4",
@@ -298,6 +300,28 @@ mod tests {
             let (text, _) = counting(type_name, query, Dialect::Sqlite);
             assert!(text.contains(&expected), "{query}: {text}");
         }
+    }
+
+    #[test]
+    fn hierarchies_are_followed_once_and_probed_by_resource() {
+        let down = " IN (WITH RECURSIVE h(key) AS (SELECT v.column1 FROM (VALUES (?)) AS v UNION SELECT c.key FROM h \
+                    CROSS JOIN index_reference s CROSS JOIN resource c WHERE s.target = h.key AND c.rid = s.rid \
+                    AND s.param = ? AND s.target <> ?) SELECT h.key FROM h)";
+        let (alone, numbers) = demands("Procedure", "location:below=1", Dialect::Sqlite);
+        let (beside, _) = counting("Procedure", "location:below=1&patient=1", Dialect::Sqlite);
+
+        let partof = Registry::bundled().parameter(ResourceType::parse("Location").unwrap(), "partof").unwrap();
+        assert_eq!(
+            alone,
+            format!("r.rid IN (SELECT i.rid FROM index_reference i WHERE i.param = ? AND i.target{down})")
+        );
+        assert_eq!(numbers[1..], [hasher().text("Location/1"), i64::from(partof.id()), 0]);
+        assert!(
+            beside.ends_with(&format!(
+                " AND EXISTS (SELECT 1 FROM index_reference i WHERE i.param = ? AND +i.target{down} AND i.rid = r.rid)"
+            )),
+            "{beside}"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::search::compile::boxes::{DateBox, ValueRange, covering, date_boxes, overlapping, value_ranges};
 use crate::search::compile::write::{And, Or, one_of, separated};
-use crate::search::compile::{CompileContext, coded, composites};
+use crate::search::compile::{CompileContext, coded, composites, hierarchy};
 use crate::search::extract::CANONICAL_SYSTEM;
 use crate::search::facet::{Facet, type_of_identifier};
 use crate::search::fold::{end_of_prefix, fold, fold_code};
@@ -40,7 +40,10 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
         Values::Strings(texts) => match criterion.modifier {
             Some(Modifier::Text) => tokens_reading(query, parameter, texts),
             Some(Modifier::Exact) => strings_exact(query, parameter, texts, context),
-            Some(Modifier::Contains) => strings_containing(query, parameter, texts, context),
+            Some(Modifier::Contains) => {
+                let folded: Vec<String> = texts.iter().map(|text| fold(text)).collect();
+                containing(query, parameter, &folded, "i.folded", context);
+            }
             Some(modifier @ (Modifier::Whole | Modifier::Unequal | Modifier::Ending | Modifier::Initial(_))) => {
                 whole_strings(query, parameter, texts, modifier);
             }
@@ -49,7 +52,12 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
                 beginning_with(query, parameter, &prefixes, "i.folded >= ", "i.folded < ");
             }
         },
-        Values::References(targets) => references(query, parameter, targets, context),
+        Values::References(targets) => match criterion.modifier {
+            Some(direction @ (Modifier::Below | Modifier::Above)) => {
+                hierarchy::rows(query, parameter, "i.target", direction, targets, context);
+            }
+            _ => references(query, parameter, targets, context),
+        },
         Values::Dates(dates) => dates_among(query, parameter, &boxes_of(dates, criterion.modifier, context)),
         Values::Quantities(quantities) => quantities_among(query, parameter, quantities, context),
         Values::Uris(uris) => match criterion.modifier {
@@ -58,8 +66,25 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
                 let above: Vec<&str> = uris.iter().flat_map(|uri| levels_of(uri)).collect();
                 uris_among(query, parameter, &above);
             }
+            Some(Modifier::Contains) => containing(query, parameter, uris, "i.value", context),
             _ => uris_among(query, parameter, uris),
         },
+    }
+}
+
+/// As [`write`], where an index leads from one resource to its rows: they are all there is to read.
+pub(super) fn write_probe(
+    query: &mut Query,
+    criterion: &Criterion,
+    parameter: &Parameter,
+    context: &CompileContext<'_>,
+) {
+    match (&criterion.values, criterion.modifier) {
+        (Values::References(targets), Some(direction @ (Modifier::Below | Modifier::Above))) => {
+            // The sign keeps SQLite from looking up each resource of the hierarchy instead.
+            hierarchy::rows(query, parameter, "+i.target", direction, targets, context);
+        }
+        _ => write(query, criterion, parameter, context),
     }
 }
 
@@ -67,6 +92,7 @@ pub(super) fn write(query: &mut Query, criterion: &Criterion, parameter: &Parame
 pub(super) fn exact_keys(criterion: &Criterion, parameter: &Parameter) -> Option<usize> {
     match (&criterion.values, criterion.modifier) {
         (Values::Tokens(_), Some(Modifier::Identifier | Modifier::Unequal)) => None,
+        (Values::References(_), Some(Modifier::Below | Modifier::Above)) => None,
         (Values::TypedIdentifiers(identifiers), _) => Some(identifiers.len()),
         (Values::Tokens(tokens), _) => {
             let is_whole = |token: &TokenValue| token.code.is_some() && system_of(token, parameter).is_some();
@@ -93,6 +119,8 @@ pub(super) fn can_probe(criterion: &Criterion, parameter: &Parameter) -> bool {
         // `index_date_by_rid`
         (ParameterKind::Date, _) => true,
         (_, Values::Tokens(_)) if criterion.modifier == Some(Modifier::Unequal) => false,
+        // `index_reference_by_rid`
+        (_, Values::References(_)) if matches!(criterion.modifier, Some(Modifier::Below | Modifier::Above)) => true,
         // The few systems of one code are found first, see `tokens_among`.
         (ParameterKind::Token, Values::Tokens(tokens)) if matches!(tokens.as_slice(), [only] if only.code.is_some()) => {
             true
@@ -319,19 +347,25 @@ fn whole_strings(query: &mut Query, parameter: &Parameter, texts: &[String], mod
     query.sql(")");
 }
 
-/// No index can serve this: the rows of the parameter are read.
-fn strings_containing(query: &mut Query, parameter: &Parameter, texts: &[String], context: &CompileContext<'_>) {
+/// Texts within those of the column. No index can serve this: the rows of the parameter are read.
+fn containing(
+    query: &mut Query,
+    parameter: &Parameter,
+    texts: &[String],
+    column: &'static str,
+    context: &CompileContext<'_>,
+) {
     let position_of = dialect::position_of(context.dialect);
     match texts {
         [only] => {
             from(query, parameter);
-            query.sql(" AND ").sql(position_of).sql("i.folded, ").text(fold(only)).sql(") > 0");
+            query.sql(" AND ").sql(position_of).sql(column).sql(", ").text(&**only).sql(") > 0");
         }
         _ => {
             from_values(query, parameter, texts, |query, text| {
-                query.text(fold(text));
+                query.text(&**text);
             });
-            query.sql(" AND ").sql(position_of).sql("i.folded, v.column1) > 0");
+            query.sql(" AND ").sql(position_of).sql(column).sql(", v.column1) > 0");
         }
     }
 }

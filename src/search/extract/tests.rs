@@ -364,7 +364,7 @@ fn own_parameters_take_any_expression() {
         define(4100, "doctor", "reference", "Patient.generalPractitioner.where(resolve() is Practitioner)"),
         define(4101, "called", "token", "Patient.name.where(given = 'Ana').use"),
     ];
-    let registry = Registry::with_own(1, 4101, own);
+    let registry = Registry::with_own(1, 0, 4101, own);
     let resource = Resource::from_value(json!({
         "resourceType": "Patient", "birthDate": "1974-12-25",
         "extension": [{ "url": "http://eyes", "valueCodeableConcept": { "coding": [{ "system": "s", "code": "blue" }] } }],

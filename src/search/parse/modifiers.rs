@@ -40,11 +40,18 @@ pub(super) fn read_modifier(subject: Subject, code: &str, modifier: &str) -> Res
             (ParameterKind::String, _) => "':missing', ':exact' or ':contains'".to_owned(),
             (ParameterKind::Uri, "below") => return Ok(Modifier::Below),
             (ParameterKind::Uri, "above") => return Ok(Modifier::Above),
-            (ParameterKind::Uri, _) => "':missing', ':below' or ':above'".to_owned(),
+            (ParameterKind::Uri, "contains") => return Ok(Modifier::Contains),
+            (ParameterKind::Uri, _) => "':missing', ':below', ':above' or ':contains'".to_owned(),
             (ParameterKind::Reference, "identifier") => return Ok(Modifier::Identifier),
-            (ParameterKind::Reference, "above" | "below") => {
-                return unsupported("this modifier of a reference");
+            (ParameterKind::Reference, "above" | "below") if parameter.has_canonicals() => {
+                return unsupported("comparing the versions of canonical references");
             }
+            (ParameterKind::Reference, "below") if !parameter.hierarchies().is_empty() => return Ok(Modifier::Below),
+            (ParameterKind::Reference, "above") if !parameter.hierarchies().is_empty() => return Ok(Modifier::Above),
+            (ParameterKind::Reference, "above" | "below") => format!(
+                "{}; ':above' and ':below' are for references into a hierarchy, such as Location.partOf",
+                reference_modifiers(parameter)
+            ),
             (ParameterKind::Reference, _) => match ResourceType::parse(modifier) {
                 Ok(named) if parameter.targets.is_empty() || parameter.targets.contains(&named) => {
                     return Ok(Modifier::Type(named));
@@ -60,6 +67,9 @@ pub(super) fn read_modifier(subject: Subject, code: &str, modifier: &str) -> Res
 
 fn reference_modifiers(parameter: &Parameter) -> String {
     let mut allowed = "':missing', ':identifier'".to_owned();
+    if !parameter.hierarchies().is_empty() {
+        allowed.push_str(", ':below', ':above'");
+    }
     if parameter.targets.is_empty() {
         allowed.push_str(" or the name of a resource type");
     }

@@ -54,6 +54,9 @@ pub(super) fn read(
     Ok(match kind.kind {
         ParameterKind::Token => Values::Tokens(each(parts, token)?),
         ParameterKind::String => Values::Strings(each(parts, |part| text(part, modifier))?),
+        ParameterKind::Reference if matches!(modifier, Some(Modifier::Below | Modifier::Above)) => {
+            Values::References(each(parts, |part| in_hierarchy(part, kind, context.bases))?)
+        }
         ParameterKind::Reference => {
             Values::References(each(parts, |part| reference(part, kind, modifier, context.bases))?)
         }
@@ -212,6 +215,22 @@ fn reference(
         Reference::Contained(_) | Reference::Conditional { .. } | Reference::Malformed => {
             Err("give an id, Type/id or an absolute URL".to_owned())
         }
+    }
+}
+
+/// A resource that may be above or below others.
+fn in_hierarchy(part: &str, parameter: &Parameter, bases: &[String]) -> Result<ReferenceValue, String> {
+    let allowed = parameter.types_in_hierarchies();
+    match reference(part, parameter, None, bases)? {
+        ReferenceValue::Id(id, mut types) => {
+            types.retain(|of| allowed.contains(of));
+            Ok(ReferenceValue::Id(id, types))
+        }
+        ReferenceValue::Local(key) if !allowed.contains(&key.resource_type) => {
+            let names: Vec<&str> = allowed.iter().map(|of| of.name()).collect();
+            Err(format!("a {} is in no hierarchy here; give one of {}", key.resource_type, names.join(", ")))
+        }
+        value => Ok(value),
     }
 }
 

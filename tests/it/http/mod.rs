@@ -8,5 +8,8 @@ mod packing;
 mod paging;
 mod refusals;
 mod reindex;
+mod search_examples;
 mod search_limits;
+mod stale_index;
 mod subsets;
+mod zone;

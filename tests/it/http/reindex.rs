@@ -1,13 +1,14 @@
 //! `$reindex`: the job behind requests, and the command that does the same.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use awc::http::Method;
 use serde_json::{Value, json};
 
 use crate::interactions::own_parameters::{definition, finished, reindex};
 use crate::interactions::races::together;
+use crate::support::program::{program, reindexed, serve};
 use crate::support::{Answer, TestServer, bundle, on_both};
 
 on_both!(
@@ -35,26 +36,6 @@ async fn many(server: &TestServer, number: usize) {
             .collect();
         server.post("", &bundle("batch", &entries)).await.expect(200);
     }
-}
-
-/// The program on the database of `server`.
-fn program(server: &TestServer, command: &str) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_emberwell"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EMBERWELL_")) {
-        program.env_remove(name);
-    }
-    program.args([command, "--database", server.database()]);
-    program
-}
-
-/// A server of its own process on the same database, and its address.
-fn serve(server: &TestServer) -> (Child, String) {
-    let mut program = program(server, "serve");
-    program.args(["--open", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = program.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    (child, line.trim().strip_prefix("listening on ").unwrap().to_owned())
 }
 
 /// How many resources a job has done, while it runs.
@@ -118,10 +99,9 @@ async fn a_reindex_that_is_killed_goes_on_where_it_was(server: &TestServer) {
     many(server, 4 * MANY).await;
     server.create(&definition("called", "string", "Patient.name.family")).await;
     let run = || program(server, "reindex").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let done = |line: &str| -> Option<u64> { line.strip_prefix("reindex: ")?.split_once(" of ")?.0.parse().ok() };
     let mut first = run();
     let lines = BufReader::new(first.stderr.take().unwrap()).lines();
-    let reached = lines.map_while(Result::ok).find_map(|line| done(&line)).unwrap();
+    let reached = lines.map_while(Result::ok).find_map(|line| reindexed(&line)).unwrap();
     first.kill().unwrap();
     first.wait().unwrap();
 
@@ -130,7 +110,7 @@ async fn a_reindex_that_is_killed_goes_on_where_it_was(server: &TestServer) {
 
     let told = String::from_utf8(second.stderr).unwrap();
     assert!(second.status.success(), "{told}");
-    let next = told.lines().find_map(done).unwrap();
+    let next = told.lines().find_map(reindexed).unwrap();
     assert!(reached > 0 && next > reached, "{reached}, then {told}");
     assert_eq!(found(server).await, 4 * MANY as u64);
 }

@@ -14,6 +14,7 @@ on_both!(
     references_are_found_by_each_of_their_forms,
     numbers_are_compared_by_the_digits_that_were_given,
     quantities_are_compared_with_their_unit,
+    uris_are_found_by_each_of_their_forms,
     ids_are_found_one_or_several,
     last_updated_is_compared,
     several_parameters_narrow_and_commas_widen,
@@ -185,6 +186,38 @@ async fn quantities_are_compared_with_their_unit(server: &TestServer) {
             ("Observation?value-quantity=gt70.2||kg", &["b", "c"]),
             ("Observation?value-quantity=70||mg", &[]),
             ("Observation?value-quantity=lt100|http://unitsofmeasure.org|kg", &["a", "b", "c"]),
+        ],
+    )
+    .await;
+}
+
+async fn uris_are_found_by_each_of_their_forms(server: &TestServer) {
+    let value_set =
+        |id: &str, url: &str| json!({ "resourceType": "ValueSet", "id": id, "url": url, "status": "active" });
+    let resources = [
+        value_set("colours", "http://emberwell.example/fhir/ValueSet/colours"),
+        value_set("shades", "http://emberwell.example/fhir/ValueSet/colours/shades"),
+        value_set("percent", "http://emberwell.example/fhir/100%_sure"),
+        value_set("oid", "urn:oid:1.2.3"),
+        json!({ "resourceType": "ValueSet", "id": "none", "status": "active" }),
+    ];
+    fill(server, &resources).await;
+
+    check(
+        server,
+        &[
+            ("ValueSet?url=http://emberwell.example/fhir/ValueSet/colours", &["colours"]),
+            ("ValueSet?url:below=http://emberwell.example/fhir/ValueSet", &["colours", "shades"]),
+            ("ValueSet?url:above=http://emberwell.example/fhir/ValueSet/colours/shades/1", &["colours", "shades"]),
+            ("ValueSet?url:contains=ValueSet/col", &["colours", "shades"]),
+            ("ValueSet?url:contains=valueset", &[]),
+            ("ValueSet?url:contains=shades,oid:1", &["oid", "shades"]),
+            ("ValueSet?url:contains=100%25_", &["percent"]),
+            ("ValueSet?url:contains=1%25s", &[]),
+            ("ValueSet?url:contains=_", &["percent"]),
+            ("ValueSet?url:contains=%25&url:contains=fhir", &["percent"]),
+            ("ValueSet?url:contains=urn:oid:1.2.3", &["oid"]),
+            ("ValueSet?url:missing=true", &["none"]),
         ],
     )
     .await;

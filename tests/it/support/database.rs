@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection, SqliteConnection};
+
 /// The address of a PostgreSQL database from which others can be created.
 const VARIABLE: &str = "EMBERWELL_TEST_POSTGRES";
 
@@ -49,6 +52,19 @@ impl Home {
                 Some(Home { address: format!("{server}/{name}"), place: Place::Postgres { admin, name } })
             }
         }
+    }
+}
+
+/// Changes the database at `address` behind the server's back.
+pub fn execute(address: &str, statements: &str) {
+    match address.strip_prefix("sqlite:") {
+        Some(path) => {
+            let mut connection = SqliteConnection::establish(path).unwrap();
+            // Others may be writing.
+            connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+            connection.batch_execute(statements).unwrap();
+        }
+        None => PgConnection::establish(address).unwrap().batch_execute(statements).unwrap(),
     }
 }
 

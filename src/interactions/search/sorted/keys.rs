@@ -249,8 +249,8 @@ impl<'a> Keys<'a> {
     }
 
     fn context<'c>(&'c self, hasher: &'c Hasher) -> ExtractContext<'c> {
-        let SearchSettings { zone_minutes, bases, .. } = self.settings;
-        ExtractContext { hasher, bases, zone_minutes: *zone_minutes, registry: self.registry }
+        let zone_minutes = self.registry.zone_minutes();
+        ExtractContext { hasher, bases: &self.settings.bases, zone_minutes, registry: self.registry }
     }
 }
 

@@ -1,0 +1,46 @@
+//! The program itself, on the database of a server in the test.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::TestServer;
+
+/// How a run of the program ended.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    /// What it told people.
+    pub told: String,
+}
+
+/// The program on the database of `server`, with no settings from outside.
+pub fn program(server: &TestServer, command: &str) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_emberwell"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EMBERWELL_")) {
+        program.env_remove(name);
+    }
+    program.args([command, "--database", server.database()]);
+    program
+}
+
+/// Runs a command to its end.
+pub fn run(server: &TestServer, command: &str, arguments: &[&str]) -> Ended {
+    let run = program(server, command).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended { code: run.status.code(), stdout: text(run.stdout), told: text(run.stderr) }
+}
+
+/// A server of its own process on the same database, and its address.
+pub fn serve(server: &TestServer) -> (Child, String) {
+    let mut program = program(server, "serve");
+    program.args(["--open", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = program.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    (child, line.trim().strip_prefix("listening on ").unwrap().to_owned())
+}
+
+/// How many resources a reindex has done, by a line that it tells.
+pub fn reindexed(line: &str) -> Option<u64> {
+    line.strip_prefix("reindex: ")?.split_once(" of ")?.0.parse().ok()
+}
