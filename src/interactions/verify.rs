@@ -212,7 +212,13 @@ impl<'a> Check<'a> {
         let resource = read_back(&row.key, row.version, row.updated_us, tail)?;
         let hasher = engine.store.hasher();
         let zone_minutes = self.registry.zone_minutes();
-        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &self.registry };
+        let context = ExtractContext {
+            hasher: &hasher,
+            bases: &engine.bases,
+            zone_minutes,
+            registry: &self.registry,
+            places: None,
+        };
         let mut rows = extract(&resource, &context).map_err(|error| error.to_string())?;
         // The database keeps the texts of tokens once, and words in the index alone, not with each resource.
         rows.texts.clear();

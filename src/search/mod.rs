@@ -35,7 +35,7 @@ pub use compile::{
 };
 
 pub use error::SearchError;
-pub use extract::{ExtractContext, ExtractError, extract, reference_texts};
+pub use extract::{ExtractContext, ExtractError, Places, extract, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;

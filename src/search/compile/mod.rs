@@ -400,7 +400,7 @@ mod tests {
         assert_eq!(
             text,
             "(SELECT i.rid FROM index_reference i WHERE i.param = ? AND i.target = ?) AS d CROSS JOIN resource r \
-             WHERE r.rid = d.rid AND r.method <> 2 AND r.rtype = ? \
+             WHERE r.rid = d.rid AND d.rid > 0 AND r.method <> 2 AND r.rtype = ? \
              AND EXISTS (SELECT 1 FROM index_date i WHERE i.param = ? AND (i.lo_us >= ? OR i.hi_us > ?) AND i.rid = r.rid) \
              AND NOT EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = r.rid) \
              AND EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = r.rid)"

@@ -14,16 +14,33 @@ use crate::search::ExtractContext;
 use crate::search::extract::{ExtractError, MAX_ROWS, row_count, values_of};
 use crate::store::{ContainedHead, ContainedRows, Edge, IndexRows};
 
-/// Adds the rows of what `resource` contains to `rows`, its own, and leads references within it to their places.
+/// Where the resources within a resource stand, counted from 1, by their ids.
+#[derive(Debug, Default)]
+pub struct Places<'a>(HashMap<&'a str, i64>);
+
+impl<'a> Places<'a> {
+    pub(super) fn of(resource: &'a Resource) -> Places<'a> {
+        let ids = contained(resource).iter().map(|inner| inner.get("id").and_then(Value::as_str));
+        Places((1..).zip(ids).filter_map(|(place, id)| Some((id?, place))).collect())
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<i64> {
+        self.0.get(id).copied()
+    }
+}
+
+fn contained(resource: &Resource) -> &[Value] {
+    resource.object().get("contained").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Adds the rows of what `resource` contains to `rows`, its own.
 pub(super) fn index(
     resource: &Resource,
     context: &ExtractContext<'_>,
     rows: &mut IndexRows,
 ) -> Result<(), ExtractError> {
-    let Some(Value::Array(contained)) = resource.object().get("contained") else { return Ok(()) };
-    let mut places = HashMap::new();
     let mut count = row_count(rows);
-    for (place, value) in (1..).zip(contained) {
+    for (place, value) in (1..).zip(contained(resource)) {
         // Validation has told what is no resource.
         let Ok(inner) = Resource::from_value(value.clone()) else { continue };
         let mut inner_rows = values_of(&inner, context)?;
@@ -35,23 +52,12 @@ pub(super) fn index(
             return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
         }
         let id = inner.id.map(|id| id.as_str().to_owned()).unwrap_or_default();
-        places.entry(context.hasher.text(&format!("#{id}"))).or_insert(place);
         let head = Some(ContainedHead { rtype: inner.resource_type.code(), id });
         rows.contained.push(ContainedRows { place, head, rows: inner_rows });
     }
-    lead(rows, &places);
-    rows.contained.iter_mut().for_each(|inner| lead(&mut inner.rows, &places));
-    rows.normalize();
+    rows.texts.sort_unstable();
+    rows.texts.dedup();
     Ok(())
-}
-
-/// Gives references to what is contained their places as targets.
-fn lead(rows: &mut IndexRows, places: &HashMap<i64, i64>) {
-    for row in &mut rows.references {
-        if let Some(place) = places.get(&row.target) {
-            row.target = *place;
-        }
-    }
 }
 
 fn leave_unsorted(rows: &mut IndexRows) {
@@ -74,7 +80,8 @@ mod tests {
     fn rows(value: Value) -> IndexRows {
         let resource = Resource::from_value(value).unwrap();
         let (hasher, registry) = (Hasher::new([3; 16]), Registry::bundled());
-        extract(&resource, &ExtractContext { hasher: &hasher, bases: &[], zone_minutes: 0, registry }).unwrap()
+        extract(&resource, &ExtractContext { hasher: &hasher, bases: &[], zone_minutes: 0, registry, places: None })
+            .unwrap()
     }
 
     fn targets(rows: &IndexRows, type_name: &str, code: &str) -> Vec<i64> {

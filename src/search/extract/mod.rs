@@ -18,6 +18,7 @@ mod texts;
 mod tokens;
 mod words;
 
+pub use contained::Places;
 pub(super) use element::Shape;
 pub(super) use plan::Plan;
 pub(super) use quantities::CANONICAL_SYSTEM;
@@ -44,6 +45,8 @@ pub struct ExtractContext<'a> {
     pub zone_minutes: i16,
     /// The parameters that are in force.
     pub registry: &'a Registry,
+    /// Where references to what the resource contains lead; extraction fills it in.
+    pub places: Option<&'a Places<'a>>,
 }
 
 /// The most rows that one resource may have; they are written while every other writer waits.
@@ -60,6 +63,8 @@ pub enum ExtractError {
 ///
 /// Special parameters, `_id` and `_lastUpdated` have no rows.
 pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexRows, ExtractError> {
+    let places = Places::of(resource);
+    let context = &ExtractContext { places: Some(&places), ..*context };
     let mut rows = values_of(resource, context)?;
     contained::index(resource, context, &mut rows)?;
     // No two rows differ by their marks alone, so that they stay in order.

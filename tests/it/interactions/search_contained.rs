@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use emberwell::fhir::ResourceType;
 use emberwell::search::{ParameterKind, Registry};
 use serde_json::{Value, json};
 
+use crate::support::database::execute;
+use crate::support::program::run;
 use crate::support::{Answer, TestServer, on_both};
 use crate::us_core::data::texts_of;
 
@@ -17,6 +18,8 @@ on_both!(
     what_is_contained_is_found_in_the_form_that_is_asked_for,
     ordinary_searches_pass_over_what_is_contained,
     what_is_contained_follows_its_container,
+    a_reindex_finds_what_was_contained_before,
+    verify_tells_what_is_missing_of_contained_resources,
     pages_hold_each_match_once_in_one_order,
     containers_are_bound_by_compartments,
     what_can_not_be_asked_of_contained_resources_is_refused,
@@ -78,19 +81,10 @@ async fn found(server: &TestServer, query: &str) -> Vec<String> {
 }
 
 /// The stored rows are those of the resources, as `emberwell verify` sees them.
+#[track_caller]
 fn assert_verified(server: &TestServer) {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_emberwell"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EMBERWELL_")) {
-        program.env_remove(name);
-    }
-    program.args(["verify", "--database", server.database(), "--base-url", &server.base]);
-    let told = program.output().unwrap();
-    assert!(
-        told.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&told.stdout),
-        String::from_utf8_lossy(&told.stderr)
-    );
+    let verified = run(server, "verify", &["--base-url", &server.base]);
+    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.told);
 }
 
 async fn what_is_contained_is_found_in_the_form_that_is_asked_for(server: &TestServer) {
@@ -225,6 +219,44 @@ async fn what_is_contained_follows_its_container(server: &TestServer) {
     write(server, &request("r", "eve", &[medication("a", "x")])).await;
     assert_eq!(found(server, search).await, ["MedicationRequest/r#a"]);
     assert_verified(server);
+}
+
+/// Leaves the database as one from before there were rows of contained resources.
+fn forget(server: &TestServer) {
+    let empty = if server.database().starts_with("sqlite:") { "x''" } else { "''" };
+    let tables =
+        ["index_token", "index_string", "index_reference", "index_date", "compartment", "index_words", "contained"];
+    let mut statements: String = tables.iter().map(|table| format!("DELETE FROM {table};")).collect();
+    statements.push_str(&format!("UPDATE resource SET index_rows = {empty}; UPDATE index_rules SET is_stale = 1;"));
+    execute(server.database(), &statements);
+}
+
+async fn a_reindex_finds_what_was_contained_before(server: &TestServer) {
+    let search = "Medication?code=x&_contained=both&_containedType=contained";
+    fill(server).await;
+    let before = found(server, search).await;
+    forget(server);
+    assert!(found(server, search).await.is_empty());
+
+    let reindexed = run(server, "reindex", &[]);
+
+    assert_eq!(reindexed.code, Some(0), "{}", reindexed.told);
+    assert_eq!(before.len(), 5);
+    assert_eq!(found(server, search).await, before);
+    assert_verified(server);
+}
+
+async fn verify_tells_what_is_missing_of_contained_resources(server: &TestServer) {
+    fill(server).await;
+    assert_verified(server);
+    execute(server.database(), "DELETE FROM contained WHERE id = 'm2'; DELETE FROM index_token WHERE rid < -1000000;");
+
+    let verified = run(server, "verify", &["--base-url", &server.base]);
+
+    assert_eq!(verified.code, Some(1));
+    let told = verified.stdout + &verified.told;
+    assert!(told.contains("contained: MedicationRequest/r1 has 1 rows, 2 belong to it"), "{told}");
+    assert!(told.contains("index_token: MedicationRequest/r2 has "), "{told}");
 }
 
 /// The addresses on all pages, forth, and back again from the last one.
