@@ -12,6 +12,13 @@ use crate::fhir::{self, ResourceType, format_instant};
 use crate::interactions::Engine;
 use crate::search::{CENTERS, Handling, Parameter, ParseContext, Registry, parse};
 
+/// R4 has no element for sorting.
+const SORTING: &str = "`_sort` takes every search parameter but composite and special ones, `_id` and `_lastUpdated`, each with a \
+                       `-` before it for the other way, and references with a parameter of what they lead to \
+                       (`patient.family`).";
+const EXPLAINING: &str =
+    " A search with `_explain=true` is answered with how it was done: a Parameters of its statements and plans.";
+
 /// The statement of a server that runs `engine`, and explains its searches if `explains`, as compact JSON.
 pub fn statement(engine: &Engine, explains: bool) -> Vec<u8> {
     let mut now = Vec::new();
@@ -22,7 +29,11 @@ pub fn statement(engine: &Engine, explains: bool) -> Vec<u8> {
         ResourceType::all().map(|resource_type| resource(engine, &registry, resource_type, &referring)).collect();
     let compartments =
         CENTERS.map(|name| format!("http://hl7.org/fhir/CompartmentDefinition/{}", name.to_ascii_lowercase()));
-    let mut statement = json!({
+    let mut documentation = SORTING.to_owned();
+    if explains {
+        documentation.push_str(EXPLAINING);
+    }
+    let statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": String::from_utf8_lossy(&now),
@@ -34,6 +45,7 @@ pub fn statement(engine: &Engine, explains: bool) -> Vec<u8> {
         "patchFormat": ["application/json-patch+json", "application/fhir+json"],
         "rest": [{
             "mode": "server",
+            "documentation": documentation,
             "resource": resources,
             "interaction": codes(&["transaction", "batch", "search-system", "history-system"]),
             "searchParam": search_parameters(engine, &registry, None),
@@ -41,11 +53,6 @@ pub fn statement(engine: &Engine, explains: bool) -> Vec<u8> {
             "operation": [reindex()],
         }],
     });
-    if explains {
-        statement["rest"][0]["documentation"] = json!(
-            "A search with `_explain=true` is answered with how it was done: a Parameters of its statements and plans."
-        );
-    }
     let mut text = Vec::with_capacity(512 * 1024);
     fhir::json::write(&statement, &mut text);
     text

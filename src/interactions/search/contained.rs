@@ -24,6 +24,7 @@ pub(super) fn rows(
     limit: u32,
 ) -> Result<Vec<ResourceRow>, InteractionError> {
     let at = at.map(|at| position(reader, at)).transpose()?;
+    reader.about("page");
     let mut rows = reader.rows(&contained_page(request, context, at.as_ref(), limit))?;
     if is_both(request) {
         let at = at.as_ref().map(beside);

@@ -76,13 +76,15 @@ pub fn search(
     let allowance = at.as_ref().map_or(Allowance(request.control.max_results), |at| at.allowance);
     let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
     let wanted = if is_backward { request.control.count } else { allowance.page(request.control.count) };
-    reader.about("page");
+    reader.about("cursor");
     let found = if is_for_contained(request) {
         contained::rows(reader, request, &context, at.as_ref(), wanted + 1)
     } else if request.control.sort.is_by_creation_or_id() {
         let position = at.as_ref().map(|at| position(reader, at)).transpose()?;
+        reader.about("page");
         reader.rows(&page(request, &context, position.as_ref(), wanted + 1)).map_err(Into::into)
     } else {
+        reader.about("page");
         sorted::rows(reader, request, &context, settings, at.as_ref(), wanted as usize + 1)
     };
     let mut rows = found.map_err(ended(&asked, SearchPart::Matches))?;
@@ -108,7 +110,10 @@ pub fn search(
             Some(at) => at.mark.clone(),
             // Of the same snapshot as the page, unless no match can change its place; what was created in between may
             // then be shown, once.
-            None => reader.mark()?,
+            None => {
+                reader.about("cursor");
+                reader.mark()?
+            }
         };
         let link = |row: &ResourceRow, is_backward, allowance| {
             Cursor { rid: row.rid, is_backward, allowance, mark: mark.clone() }.to_text(&asked, &seal)

@@ -12,6 +12,7 @@ on_both!(
     every_claimed_interaction_of_the_system_works,
     every_claimed_search_parameter_of_patients_is_taken,
     every_claimed_include_of_patients_is_taken,
+    what_is_said_of_sorting_holds,
     every_claimed_compartment_is_searched,
     the_statement_says_what_it_is,
 );
@@ -105,6 +106,21 @@ async fn every_claimed_search_parameter_of_patients_is_taken(server: &TestServer
         };
         server.get(&format!("Patient?{name}={value}")).await.expect(200);
     }
+}
+
+async fn what_is_said_of_sorting_holds(server: &TestServer) {
+    let said = statement(server).await["rest"][0]["documentation"].as_str().unwrap().to_owned();
+    assert!(said.contains("`_sort` takes every search parameter but composite and special ones"), "{said}");
+    for parameter in patients(server).await["searchParam"].as_array().unwrap() {
+        let name = parameter["name"].as_str().unwrap();
+        let is_sorted_by = parameter["type"] != "composite" && parameter["type"] != "special";
+        // Those read texts, whatever R4 calls their type.
+        let expected = if is_sorted_by && !matches!(name, "_text" | "_content") { 200 } else { 400 };
+        for sort in [name.to_owned(), format!("-{name}")] {
+            assert_eq!(server.get(&format!("Patient?_sort={sort}")).await.status, expected, "{sort}");
+        }
+    }
+    server.get("Observation?_sort=patient.family").await.expect(200);
 }
 
 async fn every_claimed_include_of_patients_is_taken(server: &TestServer) {

@@ -47,16 +47,20 @@ async fn a_search_is_explained_by_its_statements_plans_and_times(server: &TestSe
     assert_eq!(names(&steps), ["parse", "compile", "statements", "write"]);
     assert!(steps.iter().all(|step| part(step, "microseconds")["valueInteger"].is_u64()), "{}", answer.text());
     let statements = named(&answer, "statement");
-    assert_eq!(names(&statements), ["page", "count"]);
+    assert_eq!(names(&statements), ["page", "cursor", "count"]);
     // One more than the page has, which tells that there is a next one.
     assert_eq!(part(&statements[0], "rows")["valueInteger"], 3);
-    assert_eq!(part(&statements[1], "number")["valueDecimal"], 3);
-    for statement in &statements {
+    assert_eq!(part(&statements[1], "rows")["valueInteger"], 1);
+    assert_eq!(part(&statements[2], "number")["valueDecimal"], 3);
+    for statement in [&statements[0], &statements[2]] {
         let text = part(statement, "text")["valueString"].as_str().unwrap();
         let plan = part(statement, "plan")["valueString"].as_str().unwrap();
         assert!(text.starts_with("SELECT ") && text.contains("index_string") && text.contains('?'), "{text}");
         assert!(plan.contains("folded"), "{plan}");
     }
+    let next = explaining.get("Patient?family=oak&_count=2").await.link("next").unwrap();
+    let next = explaining.get(&format!("{next}&_explain=true")).await.expect(200);
+    assert_eq!(names(&named(&next, "statement")), ["cursor", "page"]);
     let posted = explaining.request(Method::POST, "Patient/_search?_explain=true");
     let posted = posted.body("application/x-www-form-urlencoded", "family=oak").send().await.expect(200);
     assert_eq!(names(&named(&posted, "statement")), ["page"]);

@@ -12,4 +12,5 @@ mod search_examples;
 mod search_limits;
 mod stale_index;
 mod subsets;
+mod verify;
 mod zone;

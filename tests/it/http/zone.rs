@@ -4,11 +4,13 @@ use chrono::{DateTime, Days, FixedOffset, Timelike, Utc};
 use emberwell::clock;
 use serde_json::{Value, json};
 
+use crate::support::database::execute;
 use crate::support::program::{program, run};
 use crate::support::{TestServer, bundle, on_both, patient};
 
 on_both!(
     another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it,
+    a_database_that_has_noted_no_zone_takes_the_first,
     an_empty_database_takes_the_zone_that_it_is_given,
     a_running_server_takes_over_a_changed_zone_when_it_writes,
     a_change_of_the_zone_that_broke_off_is_finished_by_a_reindex,
@@ -62,6 +64,21 @@ async fn another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it(s
     let refused = run(server, "serve", &[]);
     assert!(refused.code == Some(1) && refused.told.contains("'--zone=+01:00'"), "{}", refused.told);
     east.stop().await;
+}
+
+async fn a_database_that_has_noted_no_zone_takes_the_first(server: &TestServer) {
+    let west = server.beside(|settings| settings.fhir.zone_minutes = -300).await;
+    let id = west.create(&day()).await;
+    west.stop().await;
+    // As an earlier release has left it.
+    execute(server.database(), "UPDATE index_rules SET zone_minutes = NULL");
+    assert_eq!(run(server, "verify", &["--zone=-05:00"]).code, Some(0));
+
+    let again = server.beside(|settings| settings.fhir.zone_minutes = -300).await;
+
+    assert_eq!(again.found("Patient?birthdate=sa2020-05-05T04:30:00Z").await, [id]);
+    assert_eq!(run(server, "serve", &[]).code, Some(1));
+    again.stop().await;
 }
 
 async fn an_empty_database_takes_the_zone_that_it_is_given(server: &TestServer) {
