@@ -278,7 +278,7 @@ async fn pages(server: &TestServer, query: &str) -> (Vec<Vec<String>>, Vec<Vec<S
 
 async fn pages_hold_each_match_once_in_one_order(server: &TestServer) {
     for number in 0..9 {
-        let code = |place: u32| if (number + place) % 3 == 0 { "y" } else { "x" };
+        let code = |place: u32| if (number + place).is_multiple_of(3) { "y" } else { "x" };
         let within: Vec<Value> = (0..=number % 4).map(|place| medication(&format!("m{place}"), code(place))).collect();
         write(server, &request(&format!("r{number}"), "eve", &within)).await;
         write(server, &medication(&format!("alone{number}"), code(0))).await;
