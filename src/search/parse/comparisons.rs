@@ -8,7 +8,7 @@ use crate::search::parse::ParseContext;
 use crate::search::parse::filter::Operator;
 use crate::search::parse::values;
 use crate::search::query_text::split;
-use crate::search::{Criterion, Modifier, ParameterKind, Prefix, Subject, Values};
+use crate::search::{Condition, Criterion, Modifier, Parameter, ParameterKind, Prefix, Subject, Values};
 
 /// "For convenience", what stands for the whole name of a code system.
 const NAMESPACES: [(&str, &str); 4] = [
@@ -29,7 +29,24 @@ pub(super) enum Misfit {
 }
 
 /// What `subject operator value` demands. `of` is the type whose parameter it is, `code` its name.
-pub(super) fn criterion(
+pub(super) fn condition(
+    of: Option<ResourceType>,
+    subject: Subject,
+    code: &str,
+    operator: Operator,
+    value: &str,
+    context: &ParseContext<'_>,
+) -> Result<Condition, Misfit> {
+    let criterion = Condition::Criterion(criterion(of, subject, code, operator, value, context)?);
+    if operator != Operator::Ni {
+        return Ok(criterion);
+    }
+    // "None of the concepts": there are some.
+    let presence = Criterion { subject, modifier: Some(Modifier::Missing), values: Values::Missing(false) };
+    Ok(Condition::And(vec![Condition::Criterion(presence), criterion]))
+}
+
+fn criterion(
     of: Option<ResourceType>,
     subject: Subject,
     code: &str,
@@ -44,7 +61,7 @@ pub(super) fn criterion(
         Subject::Index(parameter) => parameter.kind,
     };
     let (modifier, prefix) = match (kind, operator) {
-        (_, Operator::Pr) if operators(kind).contains(&Operator::Pr) => {
+        (_, Operator::Pr) if operators(subject, kind).contains(&Operator::Pr) => {
             let values = match value.to_ascii_lowercase().as_str() {
                 "true" => Values::Missing(false),
                 "false" => Values::Missing(true),
@@ -55,12 +72,7 @@ pub(super) fn criterion(
         (ParameterKind::Number, Operator::Co) => {
             return Err(Misfit::Unsupported("comparing with the precision in which a number was given ('co')"));
         }
-        (ParameterKind::Token, Operator::Ss | Operator::Sb | Operator::In | Operator::Ni) => {
-            return Err(Misfit::Unsupported(
-                "asking for concepts of a hierarchy or a value set ('ss', 'sb', 'in', 'ni')",
-            ));
-        }
-        _ if !operators(kind).contains(&operator) => return Err(unfit(kind, code, operator)),
+        _ if !operators(subject, kind).contains(&operator) => return Err(unfit(subject, kind, code, operator)),
         (ParameterKind::String, Operator::Eq) => (Some(Modifier::Whole), None),
         (ParameterKind::String, Operator::Co) => (Some(Modifier::Contains), None),
         (ParameterKind::String, Operator::Ew) => (Some(Modifier::Ending), None),
@@ -72,6 +84,10 @@ pub(super) fn criterion(
         // Each resource has one id, so that an unequal one is no equal one.
         (ParameterKind::Token, Operator::Ne) if matches!(subject, Subject::Id) => (Some(Modifier::Not), None),
         (ParameterKind::Token | ParameterKind::String, Operator::Ne) => (Some(Modifier::Unequal), None),
+        (ParameterKind::Token, Operator::Ss) => (Some(Modifier::Below), None),
+        (ParameterKind::Token, Operator::Sb) => (Some(Modifier::Above), None),
+        (ParameterKind::Token, Operator::In) => (Some(Modifier::In), None),
+        (ParameterKind::Token, Operator::Ni) => (Some(Modifier::NotIn), None),
         (ParameterKind::Date, Operator::Co) => (Some(Modifier::Covering), Some(Prefix::Eq)),
         (ParameterKind::Date, Operator::Po) => (Some(Modifier::Overlapping), Some(Prefix::Eq)),
         (_, operator) => (None, prefix(operator)),
@@ -95,16 +111,24 @@ pub(super) fn criterion(
         (ParameterKind::Quantity, Some(prefix)) => {
             values::quantity(prefix, value).map(|quantity| Values::Quantities(vec![quantity]))
         }
+        (ParameterKind::Token, None) if modifier.is_some_and(asks_terminology) => {
+            values::read(of, subject, modifier, &[value], context)
+        }
         _ => values::read(of, subject, None, &[value], context),
     };
     Ok(Criterion { subject, modifier, values: values.map_err(Misfit::Value)? })
 }
 
+fn asks_terminology(modifier: Modifier) -> bool {
+    matches!(modifier, Modifier::Below | Modifier::Above | Modifier::In | Modifier::NotIn)
+}
+
 /// The operators that a parameter of this kind takes. The specification says nothing of uris and composites: they are
 /// what they are, or not there.
-fn operators(kind: ParameterKind) -> &'static [Operator] {
+fn operators(subject: Subject, kind: ParameterKind) -> &'static [Operator] {
     use Operator::*;
     match kind {
+        ParameterKind::Token if has_concepts(subject) => &[Eq, Ne, Ss, Sb, In, Ni, Pr],
         ParameterKind::String => &[Eq, Ne, Co, Sw, Ew, Gt, Lt, Ge, Le, Pr],
         ParameterKind::Number | ParameterKind::Quantity => &[Eq, Ne, Gt, Lt, Ge, Le, Ap, Sa, Eb, Pr],
         ParameterKind::Date => &[Eq, Ne, Co, Gt, Lt, Ge, Le, Ap, Sa, Eb, Po, Pr],
@@ -115,9 +139,14 @@ fn operators(kind: ParameterKind) -> &'static [Operator] {
     }
 }
 
-fn unfit(kind: ParameterKind, code: &str, operator: Operator) -> Misfit {
+/// Whether some of the tokens are codes of code systems that the index knows.
+fn has_concepts(subject: Subject) -> bool {
+    matches!(subject, Subject::Index(Parameter { tokens, .. }) if tokens.are_of_systems)
+}
+
+fn unfit(subject: Subject, kind: ParameterKind, code: &str, operator: Operator) -> Misfit {
     let (operator, names) =
-        (operator.name(), operators(kind).iter().map(|operator| operator.name()).collect::<Vec<_>>());
+        (operator.name(), operators(subject, kind).iter().map(|operator| operator.name()).collect::<Vec<_>>());
     let kind = match kind {
         ParameterKind::Token => "a token",
         ParameterKind::String => "a string",

@@ -140,8 +140,8 @@ impl Work<'_> {
             return Err(filter.refusal(place.at(), &problem));
         }
         let subject = subject(of, name, self.context.registry)?;
-        let criterion = comparisons::criterion(of, subject, name, comparison.operator, &comparison.value, self.context);
-        criterion.map(Condition::Criterion).map_err(|misfit| match misfit {
+        let condition = comparisons::condition(of, subject, name, comparison.operator, &comparison.value, self.context);
+        condition.map_err(|misfit| match misfit {
             Misfit::Operator(problem) => filter.refusal(comparison.operator_at, &problem),
             Misfit::Value(problem) => filter.refusal(comparison.value_at, &problem),
             Misfit::Unsupported(what) => SearchError::Unsupported { parameter: cut(filter.name), what },

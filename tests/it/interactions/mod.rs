@@ -10,6 +10,7 @@ mod search;
 mod search_compartments;
 mod search_contained;
 mod search_filter;
+mod search_filter_terms;
 mod search_hierarchies;
 mod search_includes;
 mod search_links;
