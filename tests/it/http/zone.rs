@@ -39,7 +39,7 @@ async fn another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it(s
     assert_eq!(server.found("Observation?date=2020-05-05").await, [evening.as_str()]);
 
     for command in ["serve", "load"] {
-        let mut arguments = vec!["--zone=+01:00"];
+        let mut arguments = vec!["--zone=+01:00", "--listen=127.0.0.1:0"];
         if command == "load" {
             arguments.push("nothing.json");
         }
@@ -61,7 +61,7 @@ async fn another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it(s
     assert_eq!(east.found("Observation?date=2020-05-06").await, [evening]);
     assert_eq!(east.found("Observation?date=2020-05-05T23:30Z").await.len(), 1);
     assert_eq!(run(server, "verify", &[]).code, Some(0));
-    let refused = run(server, "serve", &[]);
+    let refused = run(server, "serve", &["--listen=127.0.0.1:0"]);
     assert!(refused.code == Some(1) && refused.told.contains("'--zone=+01:00'"), "{}", refused.told);
     east.stop().await;
 }
