@@ -39,10 +39,9 @@ async fn another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it(s
     assert_eq!(server.found("Observation?date=2020-05-05").await, [evening.as_str()]);
 
     for command in ["serve", "load"] {
-        let mut arguments = vec!["--zone=+01:00", "--listen=127.0.0.1:0"];
-        if command == "load" {
-            arguments.push("nothing.json");
-        }
+        let mut arguments = vec!["--zone=+01:00"];
+        // Any port: that of the settings may be another's.
+        arguments.push(if command == "load" { "nothing.json" } else { "--listen=127.0.0.1:0" });
         let refused = run(server, command, &arguments);
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{command}: {}", refused.told);
         for remedy in ["'--zone=+00:00'", "'emberwell reindex --zone=+01:00'"] {
@@ -77,7 +76,7 @@ async fn a_database_that_has_noted_no_zone_takes_the_first(server: &TestServer) 
     let again = server.beside(|settings| settings.fhir.zone_minutes = -300).await;
 
     assert_eq!(again.found("Patient?birthdate=sa2020-05-05T04:30:00Z").await, [id]);
-    assert_eq!(run(server, "serve", &[]).code, Some(1));
+    assert_eq!(run(server, "serve", &["--listen=127.0.0.1:0"]).code, Some(1));
     again.stop().await;
 }
 
@@ -87,7 +86,7 @@ async fn an_empty_database_takes_the_zone_that_it_is_given(server: &TestServer) 
 
     assert_eq!(west.found("Patient?birthdate=sa2020-05-05T04:30:00Z").await, [id]);
     assert_eq!(run(server, "verify", &[]).code, Some(0));
-    assert_eq!(run(server, "serve", &[]).code, Some(1));
+    assert_eq!(run(server, "serve", &["--listen=127.0.0.1:0"]).code, Some(1));
     west.stop().await;
 }
 
@@ -112,9 +111,9 @@ async fn a_change_of_the_zone_that_broke_off_is_finished_by_a_reindex(server: &T
     reindex.kill().unwrap();
     reindex.wait().unwrap();
 
-    let refused = run(server, "serve", &["--zone", "-05:00"]);
+    let refused = run(server, "serve", &["--zone=-05:00", "--listen=127.0.0.1:0"]);
     assert!(refused.code == Some(1) && refused.told.contains("'emberwell reindex'"), "{}", refused.told);
-    assert_eq!(run(server, "serve", &[]).code, Some(1));
+    assert_eq!(run(server, "serve", &["--listen=127.0.0.1:0"]).code, Some(1));
     // Back, before it is done: all is made anew once more.
     let reindexed = run(server, "reindex", &["--zone=Z"]);
 
