@@ -2,6 +2,8 @@
 //!
 //! Spec: R4 bundle.html, search.html#return, http.html#transaction-response
 
+use serde_json::Value;
+
 use crate::fhir::{ResourceKey, format_instant, json, outcome};
 use crate::http::links::{query_url, resource_url, version_url};
 use crate::http::outcome::{Refusal, interaction};
@@ -32,7 +34,10 @@ pub fn searchset(base: &str, request: &SearchRequest, page: &SearchPage, shape: 
     );
     let subset = Subset::of_search(&request.control);
     for row in &page.rows {
-        writer.found(base, row, &subset, "match");
+        match page.contained.get(&row.rid) {
+            None => writer.found(base, row, &subset, "match"),
+            Some(resource) => writer.found_within(base, row, resource.clone(), &subset),
+        }
     }
     let subset = subset.of_included();
     for row in &page.included {
@@ -270,6 +275,20 @@ impl Writer {
         self.text(",\"search\":{\"mode\":\"");
         self.text(mode);
         self.text("\"}}");
+    }
+
+    /// A match that is contained in another resource: its address is that of the container with its id as the fragment.
+    ///
+    /// Spec: R4 search.html#contained
+    fn found_within(&mut self, base: &str, container: &ResourceRow, mut resource: Value, subset: &Subset) {
+        self.entry();
+        let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+        self.text("\"fullUrl\":");
+        json::write_text(&format!("{}#{id}", resource_url(base, &container.key)), &mut self.out);
+        subset.apply(&mut resource);
+        self.text(",\"resource\":");
+        json::write(&resource, &mut self.out);
+        self.text(",\"search\":{\"mode\":\"match\"}}");
     }
 
     fn full_url(&mut self, base: &str, key: &ResourceKey) {

@@ -85,7 +85,16 @@ fn is_shape(name: &str) -> bool {
     let code = name.split(':').next().unwrap_or(name);
     matches!(
         code,
-        "_count" | "_elements" | "_include" | "_maxresults" | "_revinclude" | "_sort" | "_summary" | "_total"
+        "_contained"
+            | "_containedType"
+            | "_count"
+            | "_elements"
+            | "_include"
+            | "_maxresults"
+            | "_revinclude"
+            | "_sort"
+            | "_summary"
+            | "_total"
     )
 }
 
@@ -108,6 +117,7 @@ fn form(condition: &Condition) -> String {
         Condition::Or(any) => joined(any, " or "),
         Condition::Not(negated) => format!("not ({})", form(negated)),
         Condition::ByType(types) => typed(types, " or "),
+        Condition::Contains(contains) => format!("containing ({})", form(&contains.condition)),
     }
 }
 

@@ -39,6 +39,12 @@ impl Criteria {
                 "a conditional interaction includes nothing: leave _include and _revinclude out of its criteria",
             )]));
         }
+        if request.control.contained.is_some() {
+            return Err(InteractionError::Invalid(vec![Issue::request(
+                IssueCode::NotSupported,
+                "a conditional interaction concerns resources by themselves: leave _contained out of its criteria",
+            )]));
+        }
         if request.demands.is_empty() {
             return Err(InteractionError::Invalid(vec![Issue::request(
                 IssueCode::Required,

@@ -34,7 +34,8 @@ impl Prepared {
             _ => None,
         };
         let zone_minutes = registry.zone_minutes();
-        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry };
+        let context =
+            ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry, places: None };
         let rows = extract(resource, &context).map_err(|error| {
             let place = resource.resource_type.name();
             InteractionError::Unprocessable(vec![Issue::error(IssueCode::Processing, place, error.to_string())])

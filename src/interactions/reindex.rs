@@ -129,8 +129,13 @@ fn renewal(engine: &Engine, registry: &Registry, row: ResourceRow) -> Result<Ren
     let tail = row.tail.as_deref().unwrap_or_default();
     let resource = read_back(&row.key, row.version, row.updated_us, tail).map_err(failed)?;
     let hasher = engine.store.hasher();
-    let context =
-        ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes: registry.zone_minutes(), registry };
+    let context = ExtractContext {
+        hasher: &hasher,
+        bases: &engine.bases,
+        zone_minutes: registry.zone_minutes(),
+        registry,
+        places: None,
+    };
     let mut rows = extract(&resource, &context).map_err(|error| failed(error.to_string()))?;
     if resource.resource_type == ResourceType::PATIENT {
         // A Patient is in its own compartment.

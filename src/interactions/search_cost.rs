@@ -192,6 +192,7 @@ fn costly(engine: &Engine, request: &SearchRequest, limit: Duration) -> Vec<Stri
         alone.demands = vec![demand.clone()];
         let counted: Result<i64, InteractionError> = engine.store.read_within(share, |reader| {
             let alone = resolved(reader, &alone)?;
+            let alone = alone.of_containers();
             let hasher = reader.hasher();
             let (dialect, zone_minutes) = (reader.dialect(), request.registry.zone_minutes());
             let context = CompileContext { hasher: &hasher, dialect, now_us: clock::now_us(), zone_minutes };

@@ -13,7 +13,9 @@ use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::whole::read_back;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{ExtractContext, Registry, extract};
-use crate::store::{Fingerprint, IndexRows, Method, Reader, ResourceRow, Span, StoredRow, TABLES, Table, WordTexts};
+use crate::store::{
+    Fingerprint, IndexRows, Method, Reader, ResourceRow, Span, StoredRow, TABLES, Table, WordTexts, container_of,
+};
 
 /// So many resources are in memory at once.
 const CHUNK: i64 = 1000;
@@ -158,7 +160,7 @@ impl<'a> Check<'a> {
         counted.versions += stored.version;
         if let Some(rows) = &stored.index_rows {
             let expected = &mut self.expected;
-            rows.each_fingerprint(rtype, rid, |table, rows| expected[table as usize][bucket(rid)].add(rows));
+            rows.each_fingerprint(rtype, rid, &mut |table, rows| expected[table as usize][bucket(rid)].add(rows));
         } else {
             self.report.wrong(format!("{key}: the index rows beside it are damaged"));
         }
@@ -200,8 +202,8 @@ impl<'a> Check<'a> {
     /// Which kinds of rows differ, besides those of own parameters that wait for a reindex or are no longer in force.
     fn difference(&self, rows: &IndexRows, mut wanted: IndexRows) -> Option<String> {
         let mut rows = rows.clone();
-        rows.retain(|number| self.registry.has_all_rows(number));
-        wanted.retain(|number| self.registry.has_all_rows(number));
+        rows.retain(&|number| self.registry.has_all_rows(number));
+        wanted.retain(&|number| self.registry.has_all_rows(number));
         (rows != wanted).then(|| differing(&rows, &wanted))
     }
 
@@ -210,7 +212,13 @@ impl<'a> Check<'a> {
         let resource = read_back(&row.key, row.version, row.updated_us, tail)?;
         let hasher = engine.store.hasher();
         let zone_minutes = self.registry.zone_minutes();
-        let context = ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &self.registry };
+        let context = ExtractContext {
+            hasher: &hasher,
+            bases: &engine.bases,
+            zone_minutes,
+            registry: &self.registry,
+            places: None,
+        };
         let mut rows = extract(&resource, &context).map_err(|error| error.to_string())?;
         // The database keeps the texts of tokens once, and words in the index alone, not with each resource.
         rows.texts.clear();
@@ -267,7 +275,7 @@ impl<'a> Check<'a> {
     fn index(&mut self, reader: &mut Reader<'_>) -> Result<(), InteractionError> {
         for table in TABLES {
             let mut found = vec![Fingerprint::default(); BUCKETS];
-            reader.each_index_row(table, |rid, hash| found[bucket(rid)].add(Fingerprint::of(hash)))?;
+            reader.each_index_row(table, |rid, hash| found[bucket(owner(rid))].add(Fingerprint::of(hash)))?;
             self.report.tables.push((table.name(), found.iter().map(|bucket| bucket.count).sum()));
             let expected = &self.expected[table as usize];
             let differing: Vec<usize> = (0..BUCKETS).filter(|index| found[*index] != expected[*index]).collect();
@@ -288,6 +296,7 @@ impl<'a> Check<'a> {
         let close = &differing[..differing.len().min(MOST_BUCKETS)];
         let mut by_resource: HashMap<i64, (Fingerprint, Fingerprint)> = HashMap::new();
         reader.each_index_row(table, |rid, hash| {
+            let rid = owner(rid);
             if close.contains(&bucket(rid)) {
                 by_resource.entry(rid).or_default().0.add(Fingerprint::of(hash));
             }
@@ -302,7 +311,7 @@ impl<'a> Check<'a> {
                 let Some(key) = &stored.key else { continue };
                 names.insert(stored.rid, key.to_string());
                 let Some(rows) = &stored.index_rows else { continue };
-                rows.each_fingerprint(key.resource_type.code(), stored.rid, |row_table, rows| {
+                rows.each_fingerprint(key.resource_type.code(), stored.rid, &mut |row_table, rows| {
                     if row_table == table {
                         by_resource.entry(stored.rid).or_default().1.add(rows);
                     }
@@ -326,6 +335,11 @@ impl<'a> Check<'a> {
         }
         Ok(())
     }
+}
+
+/// The resource whose text a row of the index comes from: of what is contained, the container.
+fn owner(rid: i64) -> i64 {
+    container_of(rid).map_or(rid, |(container, _)| container)
 }
 
 fn bucket(rid: i64) -> usize {
@@ -357,6 +371,7 @@ fn differing(left: &IndexRows, right: &IndexRows) -> String {
         ("positions", left.positions != right.positions),
         ("patients", left.patients != right.patients),
         ("words", left.words != right.words),
+        ("contained resources", left.contained != right.contained),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
     kinds.join(", ")

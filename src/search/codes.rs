@@ -62,6 +62,11 @@ impl Deref for ResolvedSearch<'_> {
 }
 
 impl ResolvedSearch<'_> {
+    /// The search after containers of what it looks for, where that is what it is to give; itself where it is not.
+    pub fn of_containers(&self) -> ResolvedSearch<'_> {
+        ResolvedSearch(self.0.of_containers().map_or(Cow::Borrowed(&*self.0), Cow::Owned))
+    }
+
     /// Has `count` say how many rows the criteria have in the index whose size would change the way of the search.
     pub fn sized<E>(
         mut self,
@@ -105,6 +110,7 @@ fn asks(condition: &Condition) -> bool {
         Condition::Listed(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(asks),
         Condition::Not(negated) => asks(negated),
+        Condition::Contains(contains) => asks(&contains.condition),
         Condition::ByType(types) => types.iter().any(|(_, condition)| asks(condition)),
     }
 }
@@ -117,6 +123,7 @@ fn resolve<E>(condition: &mut Condition, answer: &mut dyn FnMut(&[CodeQuery]) ->
         Condition::Listed(_) => Ok(()),
         Condition::And(all) | Condition::Or(all) => all.iter_mut().try_for_each(|condition| resolve(condition, answer)),
         Condition::Not(negated) => resolve(negated, answer),
+        Condition::Contains(contains) => resolve(&mut contains.condition, answer),
         Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
     }
 }

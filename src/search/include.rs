@@ -30,7 +30,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    fn parameter(self) -> &'static str {
+    pub(super) fn parameter(self) -> &'static str {
         match self {
             Direction::Forward => "_include",
             Direction::Reverse => "_revinclude",

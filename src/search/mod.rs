@@ -9,6 +9,7 @@ mod canonical;
 mod codes;
 mod compartment;
 mod compile;
+mod contained;
 mod dialect;
 mod error;
 mod extract;
@@ -29,13 +30,13 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, ResourceRange, Span, Start, Walk, aside, called, count, count_up_to, defined, driven, entries,
-    matches, matching, page, referred, referring, rows_of, screened, size, span, token_entries, token_texts,
-    updated_since,
+    CompileContext, ResourceRange, Span, Start, Walk, aside, called, contained_count, contained_page, count,
+    count_up_to, defined, driven, entries, matches, matching, page, referred, referring, rows_of, screened, size, span,
+    token_entries, token_texts, updated_since,
 };
 
 pub use error::SearchError;
-pub use extract::{ExtractContext, ExtractError, extract, reference_texts};
+pub use extract::{ExtractContext, ExtractError, Places, extract, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;
@@ -44,9 +45,9 @@ pub use parse::{MAX_COUNT, ParseContext, parse};
 pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
-    CanonicalQuantity, Chain, Condition, Control, Criterion, DateValue, Demand, Handling, Has, Modifier, Position,
-    Prefix, QuantityValue, ReferenceValue, SearchRequest, Size, Subject, Summary, TokenValue, Total, TypedIdentifier,
-    Values,
+    CanonicalQuantity, Chain, Condition, Containment, Contains, Control, Criterion, DateValue, Demand, Handling, Has,
+    Modifier, Position, Prefix, QuantityValue, ReferenceValue, Returned, SearchRequest, Size, Subject, Summary,
+    TokenValue, Total, TypedIdentifier, Values,
 };
 pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

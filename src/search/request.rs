@@ -56,6 +56,26 @@ pub struct Control {
     pub sort: Sort,
     /// How many matches all pages may have together; `None` is all.
     pub max_results: Option<u32>,
+    /// What becomes of resources within resources; `None` passes over them.
+    pub contained: Option<Containment>,
+}
+
+/// How resources within resources are searched.
+///
+/// Spec: R4 search.html#contained
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Containment {
+    /// `_contained=both`: resources by themselves as well.
+    pub is_both: bool,
+    pub returned: Returned,
+}
+
+/// What is returned of a contained resource that matches: `_containedType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Returned {
+    #[default]
+    Container,
+    Contained,
 }
 
 /// How the total is to be found.
@@ -116,6 +136,20 @@ pub enum Condition {
     Not(Box<Condition>),
     /// Of a search over several types, whose parameters of one name differ: what each of them must meet.
     ByType(Vec<(ResourceType, Condition)>),
+    /// Something of these types within the resource meets the condition.
+    Contains(Contains),
+}
+
+/// What a container must contain.
+///
+/// Spec: R4 search.html#contained
+#[derive(Clone, Debug)]
+pub struct Contains {
+    /// Empty means any.
+    pub types: Vec<ResourceType>,
+    pub condition: Box<Condition>,
+    /// Whether a resource that is of the types and meets the condition by itself will do.
+    pub or_is: bool,
 }
 
 /// `parameter.rest=value`: a resource that is referred to meets the rest.
@@ -347,7 +381,7 @@ impl SearchRequest {
     /// what is included, nor whether own parameters are still what they were.
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
-        let is_self_contained = !self.uses_own() && !self.asks_terminology();
+        let is_self_contained = !self.uses_own() && !self.asks_terminology() && self.control.contained.is_none();
         let is_read_at_once = self.control.sort.is_by_creation_or_id() && self.includes.is_empty();
         is_self_contained && (self.is_count_only() || (is_total_free && is_read_at_once))
     }

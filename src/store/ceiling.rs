@@ -16,6 +16,7 @@ use libsqlite3_sys as ffi;
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::store::codec::Packed;
+use crate::store::contained::{contained_rid, stored_target};
 use crate::store::reader::Link;
 use crate::store::rows::{IndexRows, Method, WordTexts};
 use crate::store::statement::{Value, fixed};
@@ -405,6 +406,7 @@ struct Statements<'b> {
     composite: Statement<'b>,
     compartment: Statement<'b>,
     words: Statement<'b>,
+    contained: Statement<'b>,
 }
 
 impl<'b> Statements<'b> {
@@ -438,6 +440,7 @@ impl<'b> Statements<'b> {
             composite: statement(c"INSERT INTO index_composite VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             compartment: statement(c"INSERT INTO compartment VALUES (?, ?, ?)")?,
             words: statement(c"INSERT INTO index_words (rowid, narrative, rest) VALUES (?, ?, ?)")?,
+            contained: statement(c"INSERT INTO contained VALUES (?, ?, ?)")?,
         })
     }
 
@@ -498,7 +501,7 @@ impl<'b> Statements<'b> {
             self.quantity.run(&values)?;
         }
         for row in &rows.references {
-            self.reference.run(&[int(row.param.into()), int(row.target), int(rid)])?;
+            self.reference.run(&[int(row.param.into()), int(stored_target(row.target, rid)), int(rid)])?;
         }
         for row in &rows.uris {
             self.uri.run(&[int(row.param.into()), Value::Text(&row.value), int(rid), int(row.edge as i64)])?;
@@ -516,6 +519,13 @@ impl<'b> Statements<'b> {
         if rows.words.count > 0 {
             let WordTexts { narrative, rest } = &rows.word_texts;
             self.words.run(&[int(rid), Value::Text(narrative), Value::Text(rest)])?;
+        }
+        for inner in &rows.contained {
+            let place = contained_rid(rid, inner.place);
+            if let Some(head) = &inner.head {
+                self.contained.run(&[int(place), int(head.rtype.into()), Value::Text(&head.id)])?;
+            }
+            self.index(&inner.rows, place, rtype)?;
         }
         Ok(())
     }

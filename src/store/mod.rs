@@ -5,6 +5,7 @@
 
 pub mod ceiling;
 mod codec;
+mod contained;
 mod deadline;
 mod dictionaries;
 mod error;
@@ -37,6 +38,7 @@ mod verify;
 mod writer;
 
 pub use codec::Packed;
+pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};
 pub use error::StoreError;
 pub use hasher::Hasher;
 pub use history::{HistoryRequest, HistoryRow, HistoryScope};

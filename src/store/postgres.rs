@@ -13,7 +13,7 @@ use diesel::{PgConnection, QueryResult, RunQueryDsl};
 use crate::store::StoreError;
 use crate::store::deadline::statement_timeout;
 use crate::store::postgres::rows::{
-    RowColumns, TextColumns, array, index_deletes, index_inserts, index_marks, text_columns, text_inserts, words,
+    RowColumns, TextColumns, array, index_deletes, index_inserts, index_marks, single_rows, text_columns, text_inserts,
 };
 use crate::store::renew::Renewed;
 use crate::store::statement::{Value, fixed};
@@ -227,7 +227,7 @@ impl QueryFragment<Pg> for Apply {
             );
         }
         index_deletes(&mut out, &columns.gone)?;
-        words(&mut out, &columns.gone, &columns.added)?;
+        single_rows(&mut out, &columns.gone, &columns.added)?;
         index_marks(&mut out, &columns.marked)?;
         index_inserts(&mut out, &columns.added)?;
         text_inserts(&mut out, &columns.texts)?;
@@ -274,7 +274,7 @@ impl QueryFragment<Pg> for Renew {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH ");
         index_deletes(&mut out, &self.gone)?;
-        words(&mut out, &self.gone, &self.added)?;
+        single_rows(&mut out, &self.gone, &self.added)?;
         index_marks(&mut out, &self.marked)?;
         index_inserts(&mut out, &self.added)?;
         text_inserts(&mut out, &self.texts)?;

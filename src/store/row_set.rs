@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use crate::store::LAST_OWN_NUMBER;
+use crate::store::contained::{self, ContainedHead, ContainedRows};
 use crate::store::rows::{
     CompositeRow, DateRow, Edge, IndexRows, PositionRow, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
     WordSum, WordTexts,
@@ -33,10 +34,12 @@ impl IndexRows {
         self.texts.dedup();
         self.patients.sort_unstable();
         self.patients.dedup();
+        self.contained.iter_mut().for_each(|inner| inner.rows.normalize());
     }
 
     /// Drops the rows of the parameters, further rows that they have for modifiers included, for which `is_wanted` says no.
-    pub fn retain(&mut self, is_wanted: impl Fn(i16) -> bool) {
+    pub fn retain(&mut self, is_wanted: &dyn Fn(i16) -> bool) {
+        self.contained.iter_mut().for_each(|inner| inner.rows.retain(is_wanted));
         let is_wanted = |param: i16| is_wanted(param & LAST_OWN_NUMBER);
         self.tokens.retain(|row| is_wanted(row.param));
         self.strings.retain(|row| is_wanted(row.param));
@@ -106,11 +109,23 @@ impl IndexRows {
         if self.words.count > 0 {
             number(self.words.sum as i64, &mut out);
         }
-        // The end, for all but Locations.
+        // The end, for all but Locations and what contains others.
         for row in &self.positions {
             for part in [row.x, row.y, row.z] {
                 number(bits(part), &mut out);
             }
+        }
+        if !self.contained.is_empty() {
+            out.push(CONTAINED);
+            count(self.contained.len(), &mut out);
+        }
+        for inner in &self.contained {
+            let rows = inner.rows.encode();
+            count(usize::try_from(inner.place).unwrap_or_default(), &mut out);
+            small(inner.head.as_ref().map_or(0, |head| head.rtype), &mut out);
+            text(inner.head.as_ref().map_or("", |head| &head.id), &mut out);
+            count(rows.len(), &mut out);
+            out.extend_from_slice(&rows);
         }
         out
     }
@@ -156,13 +171,18 @@ impl IndexRows {
             positions: Vec::new(),
             words: WordSum::default(),
             word_texts: WordTexts::default(),
+            contained: Vec::new(),
         };
         rows.words.count = u32::try_from(input.count()?).ok()?;
         if rows.words.count > 0 {
             rows.words.sum = input.number()? as u64;
         }
-        while !input.0.is_empty() {
+        while input.0.first().is_some_and(|first| *first != CONTAINED) {
             rows.positions.push(PositionRow { x: input.real()?, y: input.real()?, z: input.real()? });
+        }
+        if !input.0.is_empty() {
+            input.byte()?;
+            rows.contained = input.list(Input::contained)?;
         }
         Some(rows)
     }
@@ -184,6 +204,7 @@ impl IndexRows {
             positions: self.positions.iter().filter(|row| !other.positions.contains(row)).copied().collect(),
             words: if has_other_words { self.words } else { WordSum::default() },
             word_texts: if has_other_words { self.word_texts.clone() } else { WordTexts::default() },
+            contained: contained::difference(&self.contained, &other.contained),
         }
     }
 }
@@ -267,6 +288,9 @@ fn text(value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(value.as_bytes());
 }
 
+/// Stands before what is contained; no number begins so.
+const CONTAINED: u8 = 2;
+
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {
@@ -318,6 +342,17 @@ impl Input<'_> {
         String::from_utf8(bytes.to_vec()).ok()
     }
 
+    fn contained(&mut self) -> Option<ContainedRows> {
+        let place = i64::try_from(self.count()?).ok()?;
+        let head = ContainedHead { rtype: self.small()?, id: self.text()? };
+        let length = self.count()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        // Nothing that is contained contains others.
+        let rows = IndexRows::decode(bytes).filter(|rows| rows.contained.is_empty())?;
+        Some(ContainedRows { place, head: Some(head), rows })
+    }
+
     fn list<T>(&mut self, mut row: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let length = self.count()?;
         // A damaged length must not reserve memory: rows take at least one byte each.
@@ -354,9 +389,19 @@ mod tests {
             positions: Vec::new(),
             words: WordSum { count: 300, sum: u64::MAX - 6 },
             word_texts: WordTexts::default(),
+            contained: Vec::new(),
         };
         rows.normalize();
         rows
+    }
+
+    fn containing() -> IndexRows {
+        let head = |id: &str| Some(ContainedHead { rtype: 7, id: id.to_owned() });
+        let contained = vec![
+            ContainedRows { place: 1, head: head("a"), rows: sample() },
+            ContainedRows { place: 300, head: head(""), rows: IndexRows::default() },
+        ];
+        IndexRows { contained, ..sample() }
     }
 
     #[test]
@@ -364,7 +409,10 @@ mod tests {
         assert_eq!(IndexRows::decode(&sample().encode()), Some(sample()));
         assert_eq!(IndexRows::decode(&IndexRows::default().encode()), Some(IndexRows::default()));
         let located = IndexRows { positions: vec![PositionRow { x: 0.6, y: 0.0, z: -0.8 }], ..sample() };
-        assert_eq!(IndexRows::decode(&located.encode()), Some(located));
+        assert_eq!(IndexRows::decode(&located.encode()), Some(located.clone()));
+        assert_eq!(IndexRows::decode(&containing().encode()), Some(containing()));
+        let both = IndexRows { contained: containing().contained, ..located };
+        assert_eq!(IndexRows::decode(&both.encode()), Some(both));
     }
 
     #[test]
@@ -377,7 +425,7 @@ mod tests {
         let row = |param| TokenRow { param, code: 1, system: 0, edge: Edge::Both };
         let mut rows = IndexRows { tokens: vec![row(7), row(4096), row(4096 + 8192), row(4097)], ..sample() };
 
-        rows.retain(|param| param != 4096);
+        rows.retain(&|param| param != 4096);
 
         assert_eq!(rows, IndexRows { tokens: vec![row(7), row(4097)], ..sample() });
     }
@@ -388,6 +436,10 @@ mod tests {
 
         for length in 1..bytes.len() {
             assert_eq!(IndexRows::decode(&bytes[..length]), None, "cut at {length}");
+        }
+        let (whole, own) = (containing().encode(), bytes.len());
+        for length in own + 1..whole.len() {
+            assert_eq!(IndexRows::decode(&whole[..length]), None, "cut at {length}");
         }
     }
 

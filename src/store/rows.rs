@@ -1,7 +1,7 @@
 //! The rows that the database holds: resources, and what the index knows of them.
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
-use crate::store::Hasher;
+use crate::store::{ContainedRows, Hasher};
 
 /// Which interaction made a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct IndexRows {
     pub words: WordSum,
     /// The words. Not part of the rows that are kept and compared: `words` tells whether they changed.
     pub word_texts: WordTexts,
+    /// The resources within it that have rows, in the order of their places.
+    pub contained: Vec<ContainedRows>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,7 +135,8 @@ impl Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReferenceRow {
     pub param: i16,
-    /// `Hasher::key` of a local target, `Hasher::text` of any other URL.
+    /// `Hasher::key` of a local target, `Hasher::text` of any other URL; the place of a contained one, which becomes its
+    /// number in the database (`ContainedRows::place`).
     pub target: i64,
 }
 

@@ -5,6 +5,7 @@ use diesel::sql_types::BigInt;
 use diesel::{Connection as _, RunQueryDsl, SqliteConnection};
 
 use crate::store::StoreError;
+use crate::store::contained::{contained_rid, stored_target};
 use crate::store::renew::Renewed;
 use crate::store::rows::{Edge, IndexRows, WordTexts};
 use crate::store::statement::{Fixed, Statement, Value, fixed};
@@ -179,6 +180,8 @@ row_statements! {
         "DELETE FROM index_words WHERE rowid = ?";
     Compartment: "INSERT INTO compartment (patient, rtype, rid) VALUES (?, ?, ?)",
         "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ?";
+    Contained: "INSERT INTO contained (rid, rtype, id) VALUES (?, ?, ?)",
+        "DELETE FROM contained WHERE rid = ?";
 }
 
 /// What a statement binds of a row whose last value is its edge: taking it away does without.
@@ -190,10 +193,10 @@ fn bound<'a, 'v, const ADD: bool>(values: &'a [Value<'v>]) -> &'a [Value<'v>] {
 fn each_row<const ADD: bool>(
     connection: &mut SqliteConnection,
     rows: &IndexRows,
-    rid: i64,
+    number: i64,
     rtype: i64,
 ) -> Result<(), StoreError> {
-    let rid = || Value::Integer(rid);
+    let rid = || Value::Integer(number);
     let param = |number: i16| Value::Integer(i64::from(number));
     let edge = |edge: Edge| Value::Integer(edge as i64);
     for row in &rows.tokens {
@@ -220,7 +223,7 @@ fn each_row<const ADD: bool>(
         Fixed::<Quantity<ADD>>::new(bound::<ADD>(&values)).execute(connection)?;
     }
     for row in &rows.references {
-        let values = [param(row.param), Value::Integer(row.target), rid()];
+        let values = [param(row.param), Value::Integer(stored_target(row.target, number)), rid()];
         Fixed::<Reference<ADD>>::new(&values).execute(connection)?;
     }
     for row in &rows.uris {
@@ -253,6 +256,14 @@ fn each_row<const ADD: bool>(
     for patient in &rows.patients {
         let values = [Value::Integer(*patient), Value::Integer(rtype), rid()];
         Fixed::<Compartment<ADD>>::new(&values).execute(connection)?;
+    }
+    for inner in &rows.contained {
+        let place = contained_rid(number, inner.place);
+        if let Some(head) = &inner.head {
+            let values = [Value::Integer(place), Value::Integer(i64::from(head.rtype)), Value::Text(&head.id)];
+            Fixed::<Contained<ADD>>::new(if ADD { &values } else { &values[..1] }).execute(connection)?;
+        }
+        each_row::<ADD>(connection, &inner.rows, place, rtype)?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::hash::Hasher as _;
 use crate::fhir::ResourceKey;
 use crate::store::StoreError;
 use crate::store::codec;
+use crate::store::contained::{contained_rid, stored_target};
 use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{CompositeRow, IndexRows, ResourceRow, WordSum, WordTexts, key_from, word_hash};
 use crate::store::statement::{Fixed, Statement, Value, fixed};
@@ -52,10 +53,11 @@ pub enum Table {
     Position,
     /// A row of it is a word at its place.
     Words,
+    Contained,
 }
 
 /// All tables of the index.
-pub const TABLES: [Table; 10] = [
+pub const TABLES: [Table; 11] = [
     Table::Token,
     Table::String,
     Table::Date,
@@ -66,6 +68,7 @@ pub const TABLES: [Table; 10] = [
     Table::Compartment,
     Table::Position,
     Table::Words,
+    Table::Contained,
 ];
 
 impl Table {
@@ -82,6 +85,7 @@ impl Table {
             Table::Compartment => "compartment",
             Table::Position => "index_position",
             Table::Words => "index_words",
+            Table::Contained => "contained",
         }
     }
 }
@@ -291,6 +295,14 @@ impl Reader<'_> {
                 &[],
                 |(z, x, y, rid)| each(rid, numbers(&[bits(z), bits(x), bits(y), rid]))
             ),
+            Table::Contained => stream!(
+                self,
+                (BigInt, SmallInt, Text),
+                (i64, i16, String),
+                "SELECT rid, rtype, id FROM contained",
+                &[],
+                |(rid, rtype, id): (i64, i16, String)| each(rid, text(&id, &[i64::from(rtype), rid]))
+            ),
             Table::Words => each_word(&mut self.link, |rid, column, place, word| {
                 each(rid, of_resource(word_hash(hasher.text(word), column, place), rid));
             })?,
@@ -344,8 +356,8 @@ pub(super) fn words(link: &mut Link<'_>, first: i64) -> Result<HashMap<i64, Word
 
 impl IndexRows {
     /// Hands what the rows that the resource `rid`, whose type has the number `rtype`, has in each table of the index
-    /// come to, piece by piece.
-    pub fn each_fingerprint(&self, rtype: i16, rid: i64, mut add: impl FnMut(Table, Fingerprint)) {
+    /// come to, piece by piece, with those of what it contains.
+    pub fn each_fingerprint(&self, rtype: i16, rid: i64, add: &mut dyn FnMut(Table, Fingerprint)) {
         let WordSum { count, sum } = self.words;
         add(Table::Words, Fingerprint { count: u64::from(count), sum: of_resource(sum, rid) });
         let mut each = |table, hash| add(table, Fingerprint::of(hash));
@@ -362,7 +374,7 @@ impl IndexRows {
             each(Table::Quantity, quantity(row.param, row.value, row.code, row.system, rid, row.mark()));
         }
         for row in &self.references {
-            each(Table::Reference, numbers(&[i64::from(row.param), row.target, rid]));
+            each(Table::Reference, numbers(&[i64::from(row.param), stored_target(row.target, rid), rid]));
         }
         for row in &self.uris {
             each(Table::Uri, text(&row.value, &[i64::from(row.param), rid, row.edge as i64]));
@@ -375,6 +387,13 @@ impl IndexRows {
         }
         for row in &self.positions {
             each(Table::Position, numbers(&[bits(row.z), bits(row.x), bits(row.y), rid]));
+        }
+        for inner in &self.contained {
+            let place = contained_rid(rid, inner.place);
+            if let Some(head) = &inner.head {
+                add(Table::Contained, Fingerprint::of(text(&head.id, &[i64::from(head.rtype), place])));
+            }
+            inner.rows.each_fingerprint(rtype, place, add);
         }
     }
 }

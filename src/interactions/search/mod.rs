@@ -3,10 +3,14 @@
 //! Spec: R4 http.html#search, search.html
 
 mod allowance;
+mod contained;
 mod cursor;
 mod sorted;
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::access::Caller;
 use crate::clock;
@@ -18,13 +22,16 @@ use crate::interactions::include::{Included, included};
 use crate::interactions::search::allowance::Allowance;
 use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search_cost::{SearchPart, ended};
-use crate::search::{CompileContext, Position, SearchRequest, Total, count, page};
+use crate::search::{CompileContext, Position, ResolvedSearch, Returned, SearchRequest, Total, count, page};
 use crate::store::{Reader, ResourceRow};
 
 /// One page of matches.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SearchPage {
     pub rows: Vec<ResourceRow>,
+    /// Those of the matches that are contained in others, by the numbers of their rows, which are those of the containers
+    /// otherwise.
+    pub contained: HashMap<i64, Value>,
     /// What `_include` and `_revinclude` brought along.
     pub included: Vec<ResourceRow>,
     /// What there is to say about the page.
@@ -54,7 +61,8 @@ pub fn search(
 ) -> Result<SearchPage, InteractionError> {
     check_rules(reader, request)?;
     reader.about("codes");
-    let known = resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
+    let asked = resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
+    let known = asked.of_containers();
     let hasher = reader.hasher();
     let zone_minutes = request.registry.zone_minutes();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
@@ -63,26 +71,26 @@ pub fn search(
         &sized(reader, known, &context, settings.plan.counted).map_err(ended(request, SearchPart::Matches))?;
     if request.is_count_only() {
         reader.about("count");
-        let total = reader.number(&count(request, &context)).map_err(ended(request, SearchPart::Total))?;
-        let (included, remarks) = (Vec::new(), Vec::new());
-        return Ok(SearchPage { rows: Vec::new(), included, remarks, next: None, previous: None, total: Some(total) });
+        let total = Some(total(reader, request, &context).map_err(ended(&asked, SearchPart::Total))?);
+        return Ok(SearchPage { total, ..SearchPage::default() });
     }
     let seal = reader.seal();
-    let at = request.control.cursor.as_ref().map(|text| Cursor::parse(text, request, &seal)).transpose()?;
+    let at = request.control.cursor.as_ref().map(|text| Cursor::parse(text, &asked, &seal)).transpose()?;
     let allowance = at.as_ref().map_or(Allowance(request.control.max_results), |at| at.allowance);
     let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
     let wanted = if is_backward { request.control.count } else { allowance.page(request.control.count) };
     reader.about("cursor");
-    let mut rows = if request.control.sort.is_by_creation_or_id() {
+    let found = if is_for_contained(request) {
+        contained::rows(reader, request, &context, at.as_ref(), wanted + 1)
+    } else if request.control.sort.is_by_creation_or_id() {
         let position = at.as_ref().map(|at| position(reader, at)).transpose()?;
         reader.about("page");
-        let found = reader.rows(&page(request, &context, position.as_ref(), wanted + 1));
-        found.map_err(ended(request, SearchPart::Matches))?
+        reader.rows(&page(request, &context, position.as_ref(), wanted + 1)).map_err(Into::into)
     } else {
         reader.about("page");
-        let found = sorted::rows(reader, request, &context, settings, at.as_ref(), wanted as usize + 1);
-        found.map_err(ended(request, SearchPart::Matches))?
+        sorted::rows(reader, request, &context, settings, at.as_ref(), wanted as usize + 1)
     };
+    let mut rows = found.map_err(ended(&asked, SearchPart::Matches))?;
     let has_more = rows.len() > wanted as usize;
     rows.truncate(wanted as usize);
     if is_backward {
@@ -111,7 +119,7 @@ pub fn search(
             }
         };
         let link = |row: &ResourceRow, is_backward, allowance| {
-            Cursor { rid: row.rid, is_backward, allowance, mark: mark.clone() }.to_text(request, &seal)
+            Cursor { rid: row.rid, is_backward, allowance, mark: mark.clone() }.to_text(&asked, &seal)
         };
         next = has_next.then(|| link(last, false, allowed_behind));
         previous = has_previous.then(|| link(first, true, allowed));
@@ -120,7 +128,7 @@ pub fn search(
         Some(Total::None) => None,
         Some(Total::Accurate | Total::Estimate) => {
             reader.about("count");
-            Some(reader.number(&count(request, &context)).map_err(ended(request, SearchPart::Total))?)
+            Some(total(reader, request, &context).map_err(ended(&asked, SearchPart::Total))?)
         }
         // One page that holds everything has counted already.
         None if at.is_none() && !has_next => Some(rows.len() as i64),
@@ -128,8 +136,26 @@ pub fn search(
     };
     reader.about("include");
     let brought = included(reader, &request.registry, &request.includes, &rows);
-    let Included { rows: included, remark } = brought.map_err(ended(request, SearchPart::Includes))?;
-    Ok(SearchPage { rows, included, remarks: remark.into_iter().collect(), next, previous, total })
+    let Included { rows: included, remark } = brought.map_err(ended(&asked, SearchPart::Includes))?;
+    let contained = contained::resources(&rows)?;
+    Ok(SearchPage { rows, contained, included, remarks: remark.into_iter().collect(), next, previous, total })
+}
+
+/// Whether the matches themselves may be within others.
+fn is_for_contained(request: &SearchRequest) -> bool {
+    request.control.contained.is_some_and(|contained| contained.returned == Returned::Contained)
+}
+
+/// The number of all matches.
+fn total(
+    reader: &mut Reader<'_>,
+    request: &ResolvedSearch<'_>,
+    context: &CompileContext<'_>,
+) -> Result<i64, InteractionError> {
+    match is_for_contained(request) {
+        true => contained::total(reader, request, context),
+        false => Ok(reader.number(&count(request, context))?),
+    }
 }
 
 /// `Stale` when the search stands on own parameters that are others in the snapshot of `reader`: its rows may be those of

@@ -16,7 +16,7 @@ pub fn defined(of: ResourceType, url: &str, version: Option<&str>, hasher: &Hash
     let number = |code| Some(i64::from(Registry::bundled().parameter(of, code)?.id()));
     let mut query = Query::new();
     query.sql(COLUMNS).sql(" FROM (SELECT DISTINCT i.rid FROM index_uri i WHERE i.param = ").integer(number("url")?);
-    query.sql(" AND i.value = ").text(url);
+    query.sql(" AND i.rid > 0 AND i.value = ").text(url);
     if let Some(version) = version {
         query.sql(" AND EXISTS (SELECT 1 FROM index_token t WHERE t.param = ").integer(number("version")?);
         query.sql(" AND t.code = ").integer(hasher.text(&fold_code(version)));

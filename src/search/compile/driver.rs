@@ -93,7 +93,7 @@ fn asks_number(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Index(_)),
         Condition::Chain(_) => true,
-        Condition::Has(_) | Condition::Listed(_) | Condition::ByType(_) => false,
+        Condition::Has(_) | Condition::Listed(_) | Condition::ByType(_) | Condition::Contains(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().all(asks_number),
         Condition::Not(negated) => asks_number(negated),
     }
@@ -123,6 +123,7 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
         Condition::And(all) => all.iter().any(leaves_few),
         Condition::Or(any) => any.iter().all(leaves_few),
         Condition::Not(_) => false,
+        Condition::Contains(contains) => leaves_few(&contains.condition),
         Condition::ByType(types) => types.iter().all(|(_, condition)| leaves_few(condition)),
     }
 }

@@ -4,7 +4,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
-use crate::search::compile::{CompileContext, linked, words};
+use crate::search::compile::{CompileContext, contained, linked, words};
 use crate::search::{
     Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
 };
@@ -20,6 +20,8 @@ pub(super) struct Row<'a> {
     depth: usize,
     /// The types that it may be of; empty means any.
     types: &'a [ResourceType],
+    /// Whether it is a row of `contained` instead.
+    is_contained: bool,
     /// Whether its number comes from what leads the statement, before the row itself is looked up.
     is_streamed: bool,
 }
@@ -28,7 +30,12 @@ impl<'a> Row<'a> {
     /// A resource that is searched.
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
-        Row { depth: 0, types, is_streamed: false }
+        Row { depth: 0, types, is_contained: false, is_streamed: false }
+    }
+
+    /// The types that it may be of; empty means any.
+    pub(super) fn types(self) -> &'a [ResourceType] {
+        self.types
     }
 
     /// The same, whose numbers a stream gives: `d`.
@@ -61,18 +68,39 @@ impl<'a> Row<'a> {
         ALIASES[self.depth % ALIASES.len()]
     }
 
-    /// The types that it may be of; empty means any.
-    pub(super) fn types(self) -> &'a [ResourceType] {
-        self.types
-    }
-
     /// A resource one reference away.
     pub(super) fn inner(self) -> Row<'static> {
-        Row { depth: self.depth + 1, types: &[], is_streamed: false }
+        Row { depth: self.depth + 1, types: &[], is_contained: false, is_streamed: false }
+    }
+
+    /// A resource within it.
+    pub(super) fn contained(self) -> Row<'static> {
+        Row { is_contained: true, ..self.inner() }
+    }
+
+    /// Another row of the same table.
+    pub(super) fn alike(self) -> Row<'static> {
+        Row { is_contained: self.is_contained, ..self.inner() }
+    }
+
+    /// `resource r WHERE ..`: all that it may be, of whatever type.
+    pub(super) fn all(self, query: &mut Query) {
+        match self.is_contained {
+            false => query.sql("resource ").sql(self.alias()).sql(" WHERE ").sql(self.alias()).sql(".method <> 2"),
+            true => query.sql("contained ").sql(self.alias()).sql(" WHERE 1 = 1"),
+        };
+    }
+
+    /// What references to it have for a target: its column in the statement.
+    pub(super) fn key(self) -> &'static str {
+        if self.is_contained { ".rid" } else { ".key" }
     }
 
     /// The same row, whose type is known.
-    pub(super) fn of(self, types: &[ResourceType]) -> Row<'_> {
+    pub(super) fn of<'t>(self, types: &'t [ResourceType]) -> Row<'t>
+    where
+        'a: 't,
+    {
         Row { types, ..self }
     }
 }
@@ -115,6 +143,7 @@ pub(super) fn condition(
             linked::by_type(row, types, context, query);
             query.sql(")");
         }
+        Condition::Contains(contains) => contained::within(row, contains, context, query),
     }
 }
 
@@ -125,7 +154,7 @@ fn alternatives(row: Row<'_>, any: &[Condition], is_driven: bool, context: &Comp
         row.rid_for_set(context, query);
         query.sql(" IN (");
         separated(query, any, " UNION ", |query, condition| {
-            linked::set(row.inner(), row.types, condition, context, query);
+            linked::set(row.alike(), row.types, condition, context, query);
         });
         query.sql(")");
         return;
@@ -137,6 +166,16 @@ fn alternatives(row: Row<'_>, any: &[Condition], is_driven: bool, context: &Comp
         query.sql(")");
     });
     query.sql(")");
+}
+
+/// ` AND ..`: the types that `row` may be of. `is_driven` says that something else finds the rows.
+pub(super) fn types(row: Row<'_>, is_driven: bool, query: &mut Query) {
+    if !row.types.is_empty() {
+        query.sql(if is_driven { " AND +" } else { " AND " }).sql(row.alias()).sql(".rtype");
+        one_of(query, row.types, |query, of| {
+            query.integer(i64::from(of.code()));
+        });
+    }
 }
 
 /// The types that are searched.
@@ -277,7 +316,8 @@ fn ids(row: Row<'_>, values: &Values, is_not: bool, context: &CompileContext<'_>
         [] => ResourceType::all().collect(),
         types => types.to_vec(),
     };
-    if types.len() * ids.len() <= MAX_KEYS {
+    // What is contained is known by its id alone.
+    if !row.is_contained && types.len() * ids.len() <= MAX_KEYS {
         let key = |resource_type: &ResourceType, id: &Id| ResourceKey { resource_type: *resource_type, id: id.clone() };
         let keys: Vec<i64> =
             ids.iter().flat_map(|id| types.iter().map(move |of| context.hasher.key(&key(of, id)))).collect();
@@ -372,8 +412,10 @@ fn last_updated(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_
     if spans.len() <= MAX_OR {
         query.sql(" AND (");
         separated(query, &spans, " OR ", |query, (from, to)| {
-            query.sql(row.alias()).sql(".updated_us >= ").integer(*from);
-            query.sql(" AND ").sql(row.alias()).sql(".updated_us < ").integer(*to);
+            updated_us(row, query);
+            query.sql(" >= ").integer(*from).sql(" AND ");
+            updated_us(row, query);
+            query.sql(" < ").integer(*to);
         });
         query.sql(")");
     } else {
@@ -381,7 +423,20 @@ fn last_updated(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_
         separated(query, &spans, "), (", |query, (from, to)| {
             query.integer(*from).sql(", ").integer(*to);
         });
-        query.sql(")) AS v WHERE ").sql(row.alias()).sql(".updated_us >= v.column1 AND ");
-        query.sql(row.alias()).sql(".updated_us < v.column2)");
+        query.sql(")) AS v WHERE ");
+        updated_us(row, query);
+        query.sql(" >= v.column1 AND ");
+        updated_us(row, query);
+        query.sql(" < v.column2)");
     }
+}
+
+/// When a resource was written; what is contained was written with its container.
+fn updated_us(row: Row<'_>, query: &mut Query) {
+    match row.is_contained {
+        false => query.sql(row.alias()).sql(".updated_us"),
+        true => {
+            query.sql("(SELECT k.updated_us FROM resource k WHERE k.rid = -").sql(row.alias()).sql(".rid / 262144)")
+        }
+    };
 }

@@ -34,6 +34,7 @@ pub fn referring(targets: &[i64], parameters: &[i16], known: &[i64], limit: usiz
     ids(&mut query, parameters);
     query.sql(" AND i.target");
     numbers(&mut query, targets);
+    query.sql(" AND i.rid > 0");
     leave_out(&mut query, " AND i.rid NOT IN (", known);
     query.sql(" LIMIT ").integer(limit as i64);
     query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
@@ -49,6 +50,7 @@ pub fn called(urls: &[&str], parameters: &[i16], known: &[i64], limit: usize) ->
     one_of(&mut query, urls, |query, url| {
         query.text(*url);
     });
+    query.sql(" AND i.rid > 0");
     leave_out(&mut query, " AND i.rid NOT IN (", known);
     query.sql(" LIMIT ").integer(limit as i64);
     query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");

@@ -10,7 +10,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::{one_of, separated};
-use crate::search::compile::{CompileContext, rows};
+use crate::search::compile::{CompileContext, contained, rows};
 use crate::search::{Chain, Condition, Criterion, Has, Modifier, Registry, Subject, Values, canonical};
 use crate::store::Query;
 
@@ -77,11 +77,12 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
             named(targets_of(has, row), query);
             query.sql(" AND n.target IN (");
         } else {
-            query.sql(".key IN (");
+            query.sql(row.key()).sql(" IN (");
         }
         query.sql("SELECT i.target FROM index_reference i WHERE +i.param = ");
-        // The sign keeps SQLite from reading all references by the parameter: `index_reference_by_rid` serves.
-        query.integer(by).sql(" AND i.rid IN (");
+        // The sign keeps SQLite from reading all references by the parameter: `index_reference_by_rid` serves. What is
+        // contained refers to nothing by itself.
+        query.integer(by).sql(" AND +i.rid > 0 AND i.rid IN (");
         set(source, &[has.source], &has.condition, context, query);
         query.sql(if is_canonical { ")))" } else { "))" });
         return;
@@ -96,7 +97,7 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
         named(targets_of(has, row), query);
         query.sql(" AND i.target = n.target AND ");
     } else {
-        query.sql(" AND i.target = ").sql(row.alias()).sql(".key AND ");
+        query.sql(" AND i.target = ").sql(row.alias()).sql(row.key()).sql(" AND ");
     }
     query.sql(source.alias()).sql(".rid = i.rid AND ").sql(source.alias()).sql(".method <> 2");
     if !has.by.is_of_one_type() {
@@ -125,7 +126,7 @@ fn named(types: impl Iterator<Item = ResourceType>, query: &mut Query) {
 pub(super) fn listed(row: Row<'_>, lists: &[Id], context: &CompileContext<'_>, query: &mut Query) {
     let list = row.inner();
     let item = Registry::bundled().parameter(ResourceType::LIST, "item").map_or(0, |item| i64::from(item.id()));
-    query.sql(" AND ").sql(row.alias()).sql(".key IN (SELECT i.target FROM resource ").sql(list.alias());
+    query.sql(" AND ").sql(row.alias()).sql(row.key()).sql(" IN (SELECT i.target FROM resource ").sql(list.alias());
     query.sql(" CROSS JOIN index_reference i WHERE ").sql(list.alias()).sql(".key");
     one_of(query, lists, |query, id| {
         query.integer(context.hasher.key(&ResourceKey { resource_type: ResourceType::LIST, id: id.clone() }));
@@ -159,6 +160,7 @@ pub(super) fn can_gather(condition: &Condition) -> bool {
         }
         Condition::And(all) => all.iter().any(leaves_few),
         Condition::Or(any) => any.iter().all(can_gather),
+        Condition::Contains(_) => true,
         Condition::Not(_) | Condition::ByType(_) => false,
     }
 }
@@ -187,16 +189,12 @@ pub(super) fn set(
         Condition::Or(any) if any.iter().all(can_gather) => {
             separated(query, any, " UNION ", |query, condition| set(row, types, condition, context, query));
         }
+        Condition::Contains(contains) => contained::containers(row, contains, context, query),
         _ => {
             let row = row.of(types);
-            query.sql("SELECT ").sql(row.alias()).sql(".rid FROM resource ").sql(row.alias());
-            query.sql(" WHERE ").sql(row.alias()).sql(".method <> 2");
-            if !types.is_empty() {
-                query.sql(" AND ").sql(row.alias()).sql(".rtype");
-                one_of(query, types, |query, of| {
-                    query.integer(i64::from(of.code()));
-                });
-            }
+            query.sql("SELECT ").sql(row.alias()).sql(".rid FROM ");
+            row.all(query);
+            filters::types(row, false, query);
             filters::condition(row, condition, false, context, query);
         }
     }

@@ -11,6 +11,7 @@
 mod boxes;
 mod coded;
 mod composites;
+mod contained;
 mod definitions;
 mod driver;
 mod filters;
@@ -26,6 +27,7 @@ mod walk;
 mod words;
 mod write;
 
+pub use contained::{contained_count, contained_page};
 pub use definitions::defined;
 pub use include::{called, referred, referring};
 pub use sizes::size;
@@ -123,7 +125,8 @@ fn conditions(request: &SearchRequest, driver: Driver, context: &CompileContext<
     if driver.is_stream() {
         query.sql(" FROM ");
         stream(request, driver, context, query);
-        query.sql(" CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
+        // The rows of what is contained come first; they are none of these resources.
+        query.sql(" CROSS JOIN resource r WHERE r.rid = d.rid AND d.rid > 0 AND r.method <> 2");
     } else {
         query.sql(" FROM resource r WHERE r.method <> 2");
     }
@@ -139,7 +142,7 @@ fn numbered(request: &SearchRequest, driver: Driver, context: &CompileContext<'_
     }
     query.sql(" FROM ");
     stream(request, driver, context, query);
-    query.sql(" WHERE 1 = 1");
+    query.sql(" WHERE d.rid > 0");
     demands(request, driver, context, query);
 }
 
@@ -433,12 +436,12 @@ mod tests {
 
         assert_eq!(
             counting("Observation", query, Dialect::Sqlite).0,
-            format!("{STREAM} WHERE 1 = 1{LOOKED_UP}")["FROM ".len()..]
+            format!("{STREAM} WHERE d.rid > 0{LOOKED_UP}")["FROM ".len()..]
         );
         assert_eq!(
             paged,
             format!(
-                "{COLUMNS} {STREAM} CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2 AND r.rtype = ?{LOOKED_UP} \
+                "{COLUMNS} {STREAM} CROSS JOIN resource r WHERE r.rid = d.rid AND d.rid > 0 AND r.method <> 2 AND r.rtype = ?{LOOKED_UP} \
                  ORDER BY d.rid LIMIT ?"
             )
         );

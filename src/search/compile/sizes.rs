@@ -72,6 +72,7 @@ fn collect<'c>(condition: &'c mut Condition, found: &mut Vec<(&'c mut Criterion,
         Condition::Has(has) => collect(&mut has.condition, found),
         Condition::And(all) | Condition::Or(all) => all.iter_mut().for_each(|condition| collect(condition, found)),
         Condition::ByType(types) => types.iter_mut().for_each(|(_, condition)| collect(condition, found)),
+        Condition::Contains(contains) => collect(&mut contains.condition, found),
         // What is left out never leads.
         Condition::Not(_) | Condition::Listed(_) => {}
     }

@@ -15,7 +15,7 @@ use crate::store::Query;
 /// A row that is longer stands in the index of those aside; the literal of the same value in [`ASIDE`] and in the
 /// definition of that index.
 const LONGEST_US: i64 = 31 * 86_400_000_000;
-const ASIDE: &str = " AND (i.edge <> 0 OR i.lo_us < i.hi_us - 2678400000000) LIMIT ";
+const ASIDE: &str = " AND i.rid > 0 AND (i.edge <> 0 OR i.lo_us < i.hi_us - 2678400000000) LIMIT ";
 
 /// The beginnings of rows: from the first moment up to the second, which is beyond. Microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 
 mod composites;
 pub(super) mod computed;
+mod contained;
 mod dates;
 mod edges;
 mod element;
@@ -18,6 +19,7 @@ mod tokens;
 mod words;
 
 pub(super) use composites::{Unread, check as check_composite};
+pub use contained::Places;
 pub(super) use element::Shape;
 pub(super) use plan::Plan;
 pub(super) use quantities::CANONICAL_SYSTEM;
@@ -44,6 +46,8 @@ pub struct ExtractContext<'a> {
     pub zone_minutes: i16,
     /// The parameters that are in force.
     pub registry: &'a Registry,
+    /// Where references to what the resource contains lead; extraction fills it in.
+    pub places: Option<&'a Places<'a>>,
 }
 
 /// The most rows that one resource may have; they are written while every other writer waits.
@@ -56,10 +60,28 @@ pub enum ExtractError {
     TooManyRows { limit: usize },
 }
 
-/// The rows of all parameters of the resource's type, without duplicates and sorted.
+/// The rows of all parameters of the resource's type, without duplicates and sorted, and those of what it contains.
 ///
 /// Special parameters, `_id` and `_lastUpdated` have no rows.
 pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexRows, ExtractError> {
+    let places = Places::of(resource);
+    let context = &ExtractContext { places: Some(&places), ..*context };
+    let mut rows = values_of(resource, context)?;
+    // Nothing that is contained is referred to by a URL from outside.
+    if let Some(param) = context.registry.plan(resource.resource_type).names {
+        references::index_names(param, resource, context, &mut rows);
+        rows.normalize();
+    }
+    contained::index(resource, context, &mut rows)?;
+    // No two rows differ by their marks alone, so that they stay in order.
+    edges::mark(&mut rows);
+    rows.word_texts = words::texts(resource);
+    rows.words = rows.word_texts.sum(context.hasher);
+    Ok(rows)
+}
+
+/// The rows of the parameters of one resource, whatever it contains; none is marked.
+fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexRows, ExtractError> {
     let mut rows = IndexRows::default();
     if resource.resource_type == ResourceType::PATIENT
         && let Some(id) = &resource.id
@@ -106,17 +128,10 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
             return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
         }
     }
-    if let Some(param) = plan.names {
-        references::index_names(param, resource, context, &mut rows);
-    }
     rows.normalize();
     // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
     quantities::join_sides(&mut rows.quantities);
-    // No two rows differ by their marks alone, so that they stay in order.
-    edges::mark(&mut rows);
-    rows.word_texts = words::texts(resource);
-    rows.words = rows.word_texts.sum(context.hasher);
     Ok(rows)
 }
 

@@ -16,6 +16,13 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
     if let (Shape::Reference, Some(identifier)) = (element.shape, element.value.get("identifier")) {
         tokens::index_identifier(Facet::Identifier.of(param), identifier, context, rows);
     }
+    if let (Shape::Reference, Some(id)) =
+        (element.shape, element.text("reference").and_then(|text| text.strip_prefix('#')))
+    {
+        let place = context.places.and_then(|places| places.get(id));
+        rows.references.push(ReferenceRow { param, target: place.unwrap_or(NO_TARGET) });
+        return;
+    }
     each_target(&element, context, &mut |text| {
         let target = text.map_or(NO_TARGET, |text| context.hasher.text(text));
         rows.references.push(ReferenceRow { param, target });

@@ -24,7 +24,13 @@ fn rows(value: Value) -> IndexRows {
     let bases = ["http://here/fhir".to_owned()];
     extract(
         &resource,
-        &ExtractContext { hasher: &hasher(), bases: &bases, zone_minutes: 0, registry: Registry::bundled() },
+        &ExtractContext {
+            hasher: &hasher(),
+            bases: &bases,
+            zone_minutes: 0,
+            registry: Registry::bundled(),
+            places: None,
+        },
     )
     .unwrap()
 }
@@ -312,7 +318,7 @@ fn a_resource_with_too_many_values_is_refused() {
 
     let answer = extract(
         &resource,
-        &ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0, registry: Registry::bundled() },
+        &ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0, registry: Registry::bundled(), places: None },
     );
 
     assert_eq!(answer.err(), Some(ExtractError::TooManyRows { limit: MAX_ROWS }));
@@ -387,7 +393,7 @@ fn own_parameters_take_any_expression() {
     }))
     .unwrap();
 
-    let context = ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0, registry: &registry };
+    let context = ExtractContext { hasher: &hasher(), bases: &[], zone_minutes: 0, registry: &registry, places: None };
     let rows = extract(&resource, &context).unwrap();
 
     assert_eq!(tokens(&rows, 4096), [(hash("blue"), hash("s"))]);

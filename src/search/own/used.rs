@@ -69,6 +69,7 @@ fn of_condition(condition: &Condition, used: &mut Vec<&'static Parameter>) {
         }
         Condition::And(all) | Condition::Or(all) => all.iter().for_each(|condition| of_condition(condition, used)),
         Condition::Not(negated) => of_condition(negated, used),
+        Condition::Contains(contains) => of_condition(&contains.condition, used),
         Condition::ByType(types) => types.iter().for_each(|(_, condition)| of_condition(condition, used)),
     }
 }

@@ -5,7 +5,7 @@
 use crate::fhir::ResourceType;
 use crate::search::parse::ParseContext;
 use crate::search::query_text::split;
-use crate::search::{Include, MAX_COUNT, SearchError, SearchRequest, Summary, Total};
+use crate::search::{Containment, Include, MAX_COUNT, Returned, SearchError, SearchRequest, Summary, Total};
 
 /// The types that `_type` names, as far as they are any.
 pub(super) fn types(value: &str) -> Vec<ResourceType> {
@@ -34,6 +34,17 @@ pub(super) fn is_control(name: &str) -> bool {
     )
 }
 
+/// What `_contained` and `_containedType` ask for; both have been read by [`read`].
+pub(super) fn contained(query: &[(String, String)]) -> Option<Containment> {
+    let value = |wanted: &str| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let is_both = match value("_contained") {
+        None | Some("false") => return None,
+        Some(value) => value == "both",
+    };
+    let returned = if value("_containedType") == Some("contained") { Returned::Contained } else { Returned::Container };
+    Some(Containment { is_both, returned })
+}
+
 /// Takes one control parameter over into `request`; `seen` holds the names that have been given.
 pub(super) fn read<'a>(
     request: &mut SearchRequest,
@@ -47,7 +58,6 @@ pub(super) fn read<'a>(
     }
     let parameter = || name.chars().take(80).collect::<String>();
     let bad = |problem: &str| SearchError::BadValue { parameter: parameter(), problem: problem.to_owned() };
-    let unsupported = |what| SearchError::Unsupported { parameter: parameter(), what };
     if let Some(include) = Include::read(name, value, context.registry) {
         request.includes.push(include?);
         request.used.push((name.to_owned(), value.to_owned()));
@@ -137,9 +147,11 @@ pub(super) fn read<'a>(
                 }
             }
         }
-        // `_contained=false` is what the server does anyway.
-        "_contained" if value == "false" => {}
-        _ => return Err(unsupported("searching contained resources")),
+        // Put together when both are known.
+        "_contained" if matches!(value, "true" | "false" | "both") => {}
+        "_containedType" if matches!(value, "container" | "contained") => {}
+        "_contained" => return Err(bad("give true, false or both")),
+        _ => return Err(bad("give container or contained")),
     }
     request.used.push((name.to_owned(), used));
     Ok(())

@@ -15,10 +15,10 @@ mod values;
 use std::sync::Arc;
 
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
-use crate::search::include;
 use crate::search::{
     Condition, Control, Demand, Handling, Parameter, Registry, SearchError, SearchRequest, Sort, Summary,
 };
+use crate::search::{contained, include};
 
 /// The most matches that a page may hold; a larger `_count` is lowered to it.
 pub const MAX_COUNT: u32 = 1000;
@@ -68,6 +68,7 @@ pub fn parse(
             elements: Vec::new(),
             sort: Sort::default(),
             max_results: None,
+            contained: None,
         },
         used: Vec::with_capacity(query.len()),
         ignored: Vec::new(),
@@ -100,8 +101,11 @@ pub fn parse(
             }
         }
     }
+    request.control.contained = control::contained(query);
     let brings_others = |(name, _): &(String, String)| name.starts_with("_include") || name.starts_with("_revinclude");
-    let types = if query.iter().any(brings_others) { &[] } else { scope.as_slice() };
+    // Containers are of any type.
+    let is_of_any = query.iter().any(brings_others) || request.control.contained.is_some();
+    let types = if is_of_any { &[] } else { scope.as_slice() };
     if elements::unknown(&request.control.elements, types).is_some() {
         return Err(SearchError::BadValue {
             parameter: "_elements".to_owned(),
@@ -112,6 +116,7 @@ pub fn parse(
         request.control.sort = sort::read(&scope, value, context.registry)?;
     }
     include::check(&request)?;
+    contained::check(&request)?;
     request.check_pending()?;
     Ok(request)
 }

@@ -8,6 +8,7 @@ use diesel::pg::Pg;
 use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Double, SmallInt, Text};
 
+use crate::store::contained::{contained_rid, stored_target};
 use crate::store::rows::{IndexRows, TokenText};
 
 /// param, code, text
@@ -59,6 +60,8 @@ pub(super) struct RowColumns {
     position: (Vec<f64>, Vec<f64>, Vec<f64>, Vec<i64>),
     /// rid, narrative, rest
     words: (Vec<i64>, Vec<String>, Vec<String>),
+    /// rid, rtype, id
+    contained: (Vec<i64>, Vec<i16>, Vec<String>),
 }
 
 impl RowColumns {
@@ -94,7 +97,7 @@ impl RowColumns {
         }
         for row in &rows.references {
             self.reference.0.push(row.param);
-            self.reference.1.push(row.target);
+            self.reference.1.push(stored_target(row.target, rid));
             self.reference.2.push(rid);
         }
         for row in &rows.uris {
@@ -129,6 +132,15 @@ impl RowColumns {
             self.words.0.push(rid);
             self.words.1.push(rows.word_texts.narrative.clone());
             self.words.2.push(rows.word_texts.rest.clone());
+        }
+        for inner in &rows.contained {
+            let place = contained_rid(rid, inner.place);
+            if let Some(head) = &inner.head {
+                self.contained.0.push(place);
+                self.contained.1.push(head.rtype);
+                self.contained.2.push(head.id.clone());
+            }
+            self.push(&inner.rows, place, rtype);
         }
     }
 }
@@ -277,8 +289,12 @@ pub(super) fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColu
     Ok(())
 }
 
-/// The words of a resource are one row, which other words replace.
-pub(super) fn words<'b>(out: &mut AstPass<'_, 'b, Pg>, gone: &'b RowColumns, added: &'b RowColumns) -> QueryResult<()> {
+/// What has one row for a number, which another replaces: words, and what a contained resource is.
+pub(super) fn single_rows<'b>(
+    out: &mut AstPass<'_, 'b, Pg>,
+    gone: &'b RowColumns,
+    added: &'b RowColumns,
+) -> QueryResult<()> {
     if !gone.words.0.is_empty() {
         out.push_sql("d10 AS (DELETE FROM index_words WHERE rid = ANY (");
         out.push_bind_param::<Array<BigInt>, _>(&gone.words.0)?;
@@ -292,6 +308,20 @@ pub(super) fn words<'b>(out: &mut AstPass<'_, 'b, Pg>, gone: &'b RowColumns, add
         array::<Text, _>(out, &added.words.1)?;
         array::<Text, _>(out, &added.words.2)?;
         out.push_sql(") ON CONFLICT (rid) DO UPDATE SET narrative = excluded.narrative, rest = excluded.rest), ");
+    }
+    if !gone.contained.0.is_empty() {
+        out.push_sql("d11 AS (DELETE FROM contained WHERE rid = ANY (");
+        out.push_bind_param::<Array<BigInt>, _>(&gone.contained.0)?;
+        out.push_sql(") AND rid <> ALL (");
+        out.push_bind_param::<Array<BigInt>, _>(&added.contained.0)?;
+        out.push_sql(")), ");
+    }
+    if !added.contained.0.is_empty() {
+        out.push_sql("a11 AS (INSERT INTO contained (rid, rtype, id) SELECT * FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&added.contained.0)?;
+        array::<SmallInt, _>(out, &added.contained.1)?;
+        array::<Text, _>(out, &added.contained.2)?;
+        out.push_sql(") ON CONFLICT (rid) DO UPDATE SET rtype = excluded.rtype, id = excluded.id), ");
     }
     Ok(())
 }

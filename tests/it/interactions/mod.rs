@@ -9,6 +9,7 @@ pub mod races;
 mod search;
 mod search_canonicals;
 mod search_compartments;
+mod search_contained;
 mod search_filter;
 mod search_filter_terms;
 mod search_hierarchies;

@@ -8,7 +8,7 @@
 //!
 //! Spec: US Core 3.1.1 and 6.1.0, CapabilityStatement us-core-server
 
-mod data;
+pub mod data;
 mod metadata;
 mod searches;
 

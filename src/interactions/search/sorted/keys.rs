@@ -250,7 +250,7 @@ impl<'a> Keys<'a> {
 
     fn context<'c>(&'c self, hasher: &'c Hasher) -> ExtractContext<'c> {
         let zone_minutes = self.registry.zone_minutes();
-        ExtractContext { hasher, bases: &self.settings.bases, zone_minutes, registry: self.registry }
+        ExtractContext { hasher, bases: &self.settings.bases, zone_minutes, registry: self.registry, places: None }
     }
 }
 
