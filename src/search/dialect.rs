@@ -32,10 +32,11 @@ pub(super) fn needs_whole_keys(dialect: Dialect) -> bool {
     dialect == Dialect::Sqlite
 }
 
-/// What stands before the number of a stream where it is compared with a set.
+/// What stands before a column by which nothing is to be looked up.
 ///
-/// Without the sign SQLite may take the members of the set for what leads, however many they are.
-pub(super) fn keeps_streaming(dialect: Dialect) -> &'static str {
+/// Without statistics SQLite takes an index for the better way, whatever it holds: the members of a set for what leads a
+/// stream, all resources of a type for less than the few that a reference leads to.
+pub(super) fn without_index(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => "+",
         Dialect::Postgres => "",

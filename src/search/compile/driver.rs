@@ -113,7 +113,8 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject: Subject::Id, modifier, .. }) => modifier.is_none(),
         Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) => {
-            counted_rank(criterion, parameter).is_some_and(|(rank, _)| rank <= RANK_OF_FEW)
+            criterion.size != Some(Size::Many)
+                && counted_rank(criterion, parameter).is_some_and(|(rank, _)| rank <= RANK_OF_FEW)
         }
         Condition::Criterion(Criterion { values: Values::Words(words), .. }) => !words.is_negated,
         Condition::Criterion(_) => false,
@@ -132,9 +133,9 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
 fn counted_rank(criterion: &Criterion, parameter: &Parameter) -> Option<(u8, u32)> {
     let guess = rank(criterion, parameter)?;
     Some(match criterion.size {
-        None => (guess, 0),
+        // Of several that are many the guess is what there is.
+        None | Some(Size::Many) => (guess, 0),
         Some(Size::Few(rows)) => (guess.min(RANK_OF_COUNTED), rows),
-        Some(Size::Many) => (guess.max(RANK_OF_FEW + 1), 0),
     })
 }
 

@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
     /// Its number, for asking whether it is in a set.
     pub(super) fn rid_for_set(self, context: &CompileContext<'_>, query: &mut Query) {
         if self.is_streamed {
-            query.sql(dialect::keeps_streaming(context.dialect));
+            query.sql(dialect::without_index(context.dialect));
         }
         self.rid(query);
     }
@@ -178,15 +178,15 @@ pub(super) fn types(row: Row<'_>, is_driven: bool, query: &mut Query) {
     }
 }
 
-/// The types that are searched.
-pub(super) fn scope(request: &SearchRequest, query: &mut Query) {
+/// The types that are searched; `sign` stands before the column.
+pub(super) fn scope(request: &SearchRequest, sign: &'static str, query: &mut Query) {
     match (request.resource_type.as_ref(), request.types.as_slice()) {
         (Some(only), _) | (None, [only]) => {
-            query.sql(" AND r.rtype = ").integer(i64::from(only.code()));
+            query.sql(" AND ").sql(sign).sql("r.rtype = ").integer(i64::from(only.code()));
         }
         (None, []) => {}
         (None, types) => {
-            query.sql(" AND r.rtype IN (");
+            query.sql(" AND ").sql(sign).sql("r.rtype IN (");
             list(query, types, |query, resource_type| {
                 query.integer(i64::from(resource_type.code()));
             });

@@ -61,7 +61,7 @@ pub fn screened(
     let mut query = Query::new();
     query.sql("SELECT r.rid FROM resource r WHERE r.rid").among(context.dialect, rids);
     query.sql(" AND r.method <> 2");
-    filters::scope(request, &mut query);
+    filters::scope(request, "", &mut query);
     for patients in &request.compartments {
         filters::compartment(patients, false, context, &mut query);
     }

@@ -183,7 +183,7 @@ impl<'s> Sorted<'s, '_, '_> {
     }
 
     fn next_chunk(&self, chunk: usize) -> usize {
-        (chunk * 4).min(self.settings.plan.chunk)
+        (chunk * 2).min(self.settings.plan.chunk)
     }
 
     /// Which of the resources match and have not changed since the first page.
