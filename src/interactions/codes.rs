@@ -9,7 +9,9 @@ use std::rc::Rc;
 use crate::fhir::IssueCode;
 use crate::interactions::InteractionError;
 use crate::interactions::definitions::{DefinitionError, StoredDefinitions};
-use crate::search::{CodeQuery, Codes, CompileContext, ResolvedSearch, SearchError, SearchRequest, Size, size};
+use crate::search::{
+    CodeQuery, Codes, CompileContext, ResolvedSearch, SearchError, SearchRequest, Size, keeps_statistics, size,
+};
 use crate::store::Reader;
 use crate::terminology::{CodeSet, Direction, Extent, Lookup, LookupError, TerminologyError};
 
@@ -33,10 +35,13 @@ pub(super) fn sized<'q>(
     context: &CompileContext<'_>,
     limit: u32,
 ) -> Result<ResolvedSearch<'q>, InteractionError> {
+    if keeps_statistics(context.dialect) {
+        return Ok(request);
+    }
     request.sized(|criterion, parameter| {
-        let Some(query) = size(criterion, parameter, context, limit) else { return Ok(None) };
-        let rows = u32::try_from(reader.number(&query)?).unwrap_or(limit);
-        Ok(Some(if rows < limit { Size::Few(rows) } else { Size::Many }))
+        let rows = reader.number(&size(criterion, parameter, context, limit))?;
+        let rows = u32::try_from(rows).unwrap_or(limit);
+        Ok(if rows < limit { Size::Few(rows) } else { Size::Many })
     })
 }
 

@@ -68,10 +68,7 @@ impl ResolvedSearch<'_> {
     }
 
     /// Has `count` say how many rows the criteria have in the index whose size would change the way of the search.
-    pub fn sized<E>(
-        mut self,
-        count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<Size>, E>,
-    ) -> Result<Self, E> {
+    pub fn sized<E>(mut self, count: impl FnMut(&Criterion, &'static Parameter) -> Result<Size, E>) -> Result<Self, E> {
         if sizes::matter(&self.0) {
             sizes::learn(&mut self.0.to_mut().demands, count)?;
         }

@@ -44,6 +44,6 @@ pub(super) fn without_index(dialect: Dialect) -> &'static str {
 }
 
 /// Whether the database knows by itself how many rows a condition leaves.
-pub(super) fn keeps_statistics(dialect: Dialect) -> bool {
+pub fn keeps_statistics(dialect: Dialect) -> bool {
     dialect == Dialect::Postgres
 }

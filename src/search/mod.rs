@@ -35,6 +35,7 @@ pub use compile::{
     token_entries, token_texts, updated_since,
 };
 
+pub use dialect::keeps_statistics;
 pub use error::SearchError;
 pub use extract::{ExtractContext, ExtractError, Places, extract, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};

@@ -5,7 +5,7 @@
 
 use crate::search::compile::driver::{NARROW_DATES, rank};
 use crate::search::compile::{CompileContext, rows};
-use crate::search::{Condition, Criterion, Demand, Modifier, Parameter, SearchRequest, Size, Subject, Values, dialect};
+use crate::search::{Condition, Criterion, Demand, Modifier, Parameter, SearchRequest, Size, Subject, Values};
 use crate::store::Query;
 
 /// No more criteria of one search are counted.
@@ -14,21 +14,12 @@ const MOST_CRITERIA: usize = 16;
 const SURE: u8 = 2;
 
 /// The number of rows that `criterion` has, at most `limit`. One column, one row.
-/// `None` where the database knows better.
-pub fn size(
-    criterion: &Criterion,
-    parameter: &'static Parameter,
-    context: &CompileContext<'_>,
-    limit: u32,
-) -> Option<Query> {
-    if dialect::keeps_statistics(context.dialect) {
-        return None;
-    }
+pub fn size(criterion: &Criterion, parameter: &'static Parameter, context: &CompileContext<'_>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql("SELECT COUNT(*) FROM (SELECT i.rid");
     rows::write(&mut query, criterion, parameter, context);
     query.sql(" LIMIT ").integer(i64::from(limit)).sql(") AS s");
-    Some(query)
+    query
 }
 
 /// Whether counting could change how the search is done: not where one criterion is all that it has, or one surely leads.
@@ -47,14 +38,14 @@ pub(in crate::search) fn matter(request: &SearchRequest) -> bool {
 /// Counts what is worth it among the demands.
 pub(in crate::search) fn learn<E>(
     demands: &mut [Demand],
-    mut count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<Size>, E>,
+    mut count: impl FnMut(&Criterion, &'static Parameter) -> Result<Size, E>,
 ) -> Result<(), E> {
     let mut unknown = Vec::new();
     for demand in demands {
         collect(&mut demand.condition, &mut unknown);
     }
     for (criterion, parameter) in unknown.into_iter().take(MOST_CRITERIA) {
-        criterion.size = count(criterion, parameter)?;
+        criterion.size = Some(count(criterion, parameter)?);
     }
     Ok(())
 }

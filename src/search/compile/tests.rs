@@ -348,7 +348,7 @@ fn what_was_counted_leads_before_what_is_guessed() {
     let text_of = |of: &str, query: &str, sizes: &[(&str, Size)]| {
         let request = request(of, query);
         let sized = plain(&request).sized(|_, parameter| {
-            Ok::<_, ()>(sizes.iter().find(|(code, _)| *code == parameter.code()).map(|(_, size)| *size))
+            sizes.iter().find(|(code, _)| *code == parameter.code()).map(|(_, size)| *size).ok_or(())
         });
         written(&count(&sized.unwrap(), &context(&hasher(), Dialect::Sqlite))).0
     };

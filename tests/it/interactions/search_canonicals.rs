@@ -58,16 +58,6 @@ fn world(base: &str) -> Vec<Value> {
     ]
 }
 
-async fn check(server: &TestServer, cases: &[(&str, &[&str])]) {
-    for (search, wanted) in cases {
-        let mut found = server.found(search).await;
-        found.sort();
-        assert_eq!(found, *wanted, "{search}");
-        let counted = server.get(&format!("{search}&_summary=count")).await.expect(200).json();
-        assert_eq!(counted["total"], wanted.len(), "{search}");
-    }
-}
-
 async fn chains_lead_to_what_bears_the_url_and_the_version(server: &TestServer) {
     fill(server, &world(&server.base)).await;
     let filter = format!(
@@ -75,9 +65,8 @@ async fn chains_lead_to_what_bears_the_url_and_the_version(server: &TestServer) 
         encoded("questionnaire[status eq active].title sw \"about sleep\" and status eq completed")
     );
 
-    check(
-        server,
-        &[
+    server
+        .check_found(&[
             ("QuestionnaireResponse?questionnaire.title=about%20sleep", &["to-1", "to-2", "to-any"]),
             ("QuestionnaireResponse?questionnaire.title=about%20sleep%201", &["to-1", "to-any"]),
             ("QuestionnaireResponse?questionnaire.version=2", &["to-2", "to-any"]),
@@ -104,17 +93,15 @@ async fn chains_lead_to_what_bears_the_url_and_the_version(server: &TestServer) 
             ),
             ("QuestionnaireResponse?questionnaire=http://emberwell.example/Questionnaire/sleep|3", &["to-3"]),
             ("QuestionnaireResponse?questionnaire:missing=true", &["none"]),
-        ],
-    )
-    .await;
+        ])
+        .await;
 }
 
 async fn what_is_referred_to_is_found_by_what_refers(server: &TestServer) {
     fill(server, &world(&server.base)).await;
 
-    check(
-        server,
-        &[
+    server
+        .check_found(&[
             (
                 "Questionnaire?_has:QuestionnaireResponse:questionnaire:status=completed",
                 &["mood", "sleep-1", "sleep-2"],
@@ -127,9 +114,8 @@ async fn what_is_referred_to_is_found_by_what_refers(server: &TestServer) {
             ("Questionnaire?_has:QuestionnaireResponse:questionnaire:_id=to-3,by-other", &[]),
             ("Questionnaire?_has:QuestionnaireResponse:questionnaire:_id=to-any&status=active", &["sleep-2"]),
             ("Questionnaire?_has:QuestionnaireResponse:questionnaire:status:not=completed", &["nameless", "sleep-2"]),
-        ],
-    )
-    .await;
+        ])
+        .await;
     let both = server.get("?_type=Questionnaire,Patient&_has:QuestionnaireResponse:questionnaire:_id=to-1").await;
     assert!(both.refused(400)["details"]["text"].as_str().unwrap().contains("does not refer to Patient"));
     let any = server.found("?_has:QuestionnaireResponse:questionnaire:_id=to-any,to-mood").await;
@@ -177,9 +163,8 @@ async fn chains_go_on_through_further_references(server: &TestServer) {
     )
     .await;
 
-    check(
-        server,
-        &[
+    server
+        .check_found(&[
             ("Measure?depends-on:Library.title=old", &["both", "falls"]),
             ("Measure?depends-on:Library.status=active", &["both", "falls", "pain"]),
             ("MeasureReport?measure.depends-on:Library.title=new", &["r-both", "r-pain"]),
@@ -191,9 +176,8 @@ async fn chains_go_on_through_further_references(server: &TestServer) {
             ("Library?_has:Measure:depends-on:_has:MeasureReport:measure:status=complete", &["scores-1", "scores-2"]),
             ("Organization?_has:MeasureReport:reporter:measure.depends-on:Library.title=old", &["trust"]),
             ("Measure?_has:MeasureReport:measure:reporter:Organization.name=trust", &["both", "falls", "pain"]),
-        ],
-    )
-    .await;
+        ])
+        .await;
 }
 
 async fn changes_count_at_once(server: &TestServer) {
@@ -201,22 +185,22 @@ async fn changes_count_at_once(server: &TestServer) {
     let search = "QuestionnaireResponse?questionnaire.status=active";
 
     server.put("Questionnaire/sleep-2", &questionnaire("sleep-2", "sleep", Some("3"), "active")).await.expect(200);
-    check(server, &[(search, &["to-3", "to-any", "to-mood"])]).await;
+    server.check_found(&[(search, &["to-3", "to-any", "to-mood"])]).await;
     server
         .put("QuestionnaireResponse/to-any", &response("to-any", &format!("{URL}sleep|1"), "completed"))
         .await
         .expect(200);
-    check(server, &[(search, &["to-3", "to-mood"])]).await;
+    server.check_found(&[(search, &["to-3", "to-mood"])]).await;
     server.delete("Questionnaire/mood").await.expect(204);
-    check(server, &[(search, &["to-3"])]).await;
+    server.check_found(&[(search, &["to-3"])]).await;
     let put = json!({
         "resource": questionnaire("mood", "mood", Some("1"), "active"),
         "request": { "method": "PUT", "url": "Questionnaire/mood" }
     });
     server.post("", &bundle("transaction", &[put])).await.expect(200);
-    check(server, &[(search, &["to-3", "to-mood", "to-mood-1"])]).await;
+    server.check_found(&[(search, &["to-3", "to-mood", "to-mood-1"])]).await;
     server.delete("QuestionnaireResponse?questionnaire.title=about%20mood&status=amended").await.expect(204);
-    check(server, &[(search, &["to-3", "to-mood"])]).await;
+    server.check_found(&[(search, &["to-3", "to-mood"])]).await;
 }
 
 /// References and definitions of few URLs and versions, compared one by one.

@@ -61,23 +61,12 @@ fn hospital() -> Vec<Value> {
     ]
 }
 
-async fn check(server: &TestServer, cases: &[(&str, &[&str])]) {
-    for (search, wanted) in cases {
-        let mut found = server.found(search).await;
-        found.sort();
-        assert_eq!(found, *wanted, "{search}");
-        let counted = server.get(&format!("{search}&_summary=count")).await.expect(200).json();
-        assert_eq!(counted["total"], wanted.len(), "{search}");
-    }
-}
-
 async fn what_is_part_of_a_place_is_below_it(server: &TestServer) {
     fill(server, &hospital()).await;
     let base = format!("Procedure?location:below={}", encoded(&format!("{}/Location/east", server.base)));
 
-    check(
-        server,
-        &[
+    server
+        .check_found(&[
             ("Procedure?location:below=hospital", &["in-east", "in-hospital", "in-room", "in-west"]),
             ("Procedure?location:below=Location/east", &["in-east", "in-room"]),
             (&base, &["in-east", "in-room"]),
@@ -94,21 +83,18 @@ async fn what_is_part_of_a_place_is_below_it(server: &TestServer) {
             // A reference without a target is above nothing, and nothing is above another without one.
             ("Procedure?location:above=tent", &["in-tent"]),
             ("Procedure?location:below=tent", &["in-tent"]),
-        ],
-    )
-    .await;
+        ])
+        .await;
     // What is deleted holds nothing together any more; what moves is found where it is now.
     server.delete("Location/east").await.expect(204);
     server.put("Location/west", &location("west", None)).await.expect(200);
-    check(
-        server,
-        &[
+    server
+        .check_found(&[
             ("Procedure?location:below=hospital", &["in-hospital"]),
             ("Procedure?location:below=east", &["in-east", "in-room"]),
             ("Procedure?location:above=room", &["in-east", "in-room"]),
-        ],
-    )
-    .await;
+        ])
+        .await;
 }
 
 async fn a_hierarchy_follows_itself_and_others_follow_the_whole(server: &TestServer) {
@@ -146,9 +132,8 @@ async fn a_hierarchy_follows_itself_and_others_follow_the_whole(server: &TestSer
     ];
     fill(server, &resources).await;
 
-    check(
-        server,
-        &[
+    server
+        .check_found(&[
             ("CarePlan?based-on:below=a", &["b", "c"]),
             ("CarePlan?part-of:below=a", &["c", "d"]),
             ("CarePlan?based-on:above=b", &["b", "c"]),
@@ -161,9 +146,8 @@ async fn a_hierarchy_follows_itself_and_others_follow_the_whole(server: &TestSer
             ("Observation?based-on:below=CarePlan/a", &["o"]),
             ("Observation?based-on:below=CarePlan/b", &[]),
             ("Observation?based-on:below=a", &["o"]),
-        ],
-    )
-    .await;
+        ])
+        .await;
 }
 
 async fn whatever_searches_takes_hierarchies(server: &TestServer) {
@@ -187,9 +171,8 @@ async fn whatever_searches_takes_hierarchies(server: &TestServer) {
     ]);
     fill(server, &resources).await;
 
-    check(
-        server,
-        &[
+    server
+        .check_found(&[
             ("Procedure?location:below=east&patient=ada", &["in-room"]),
             ("Procedure?location:below=hospital&location:above=east", &["in-east", "in-hospital"]),
             ("Procedure?location.partof:below=hospital", &["in-east", "in-room", "in-west"]),
@@ -201,9 +184,8 @@ async fn whatever_searches_takes_hierarchies(server: &TestServer) {
             ("Location?_has:Procedure:location:subject:Patient.name:missing=true&partof:below=east", &["room"]),
             ("Patient/ada/Procedure?location:below=east", &["in-room"]),
             ("?_type=Procedure,Immunization&location:below=east", &["in-east", "in-room"]),
-        ],
-    )
-    .await;
+        ])
+        .await;
     let form = "location:below=east&_sort=-_id&_count=1";
     let posted = server.request(Method::POST, "Procedure/_search").body("application/x-www-form-urlencoded", form);
     assert_eq!(posted.send().await.expect(200).matches(), ["in-room"]);
@@ -211,7 +193,7 @@ async fn whatever_searches_takes_hierarchies(server: &TestServer) {
     let answer = server.post("", &bundle("batch", &[get])).await.expect(200).json();
     assert_eq!(answer["entry"][0]["resource"]["entry"].as_array().map(Vec::len), Some(2), "{answer}");
     server.delete("Procedure?location:below=room").await.expect(204);
-    check(server, &[("Procedure?location:below=east", &["in-east"])]).await;
+    server.check_found(&[("Procedure?location:below=east", &["in-east"])]).await;
     let put = server.put("Location?partof:below=hospital", &location("room", Some("Location/west"))).await;
     assert_eq!(put.status, 412, "{}", put.text());
 }

@@ -109,6 +109,17 @@ impl TestServer {
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
+    /// Checks that each search finds these ids, which stand in alphabetical order, and counts as many.
+    pub async fn check_found(&self, cases: &[(&str, &[&str])]) {
+        for (search, wanted) in cases {
+            let mut found = self.found(search).await;
+            found.sort();
+            assert_eq!(found, *wanted, "{search}");
+            let counted = self.get(&format!("{search}&_summary=count")).await.expect(200).json();
+            assert_eq!(counted["total"], wanted.len(), "{search}");
+        }
+    }
+
     /// The ids that a search finds on its first page, in their order.
     pub async fn found(&self, search: &str) -> Vec<String> {
         let answer = self.get(search).await;

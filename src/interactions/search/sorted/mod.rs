@@ -113,7 +113,9 @@ impl<'s> Sorted<'s, '_, '_> {
         let changed = self.changed()?;
         let mut best = self.gathered(&changed, best)?;
         let within = self.within(walk)?;
-        if let Some(within) = &within {
+        if let Some(within) = &within
+            && !within.aside.is_empty()
+        {
             let aside: Vec<i64> = within.aside.iter().copied().collect();
             let matches = self.reader.numbers(&screened(self.request, self.context, &aside, self.mark))?;
             best = self.gathered(&matches, best)?;
