@@ -3,7 +3,7 @@
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
 use crate::search::{ExtractContext, OwnParameter, extract, problem_of_parameter, read_own_parameter};
-use crate::store::{IndexRows, Locked, Method, Packed, Put, ResourceRow, Tx};
+use crate::store::{Bond, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx};
 use crate::validation;
 
 /// A resource that is valid and ready to be stored.
@@ -95,8 +95,8 @@ impl Prepared {
         }
         let mut rows = self.rows.clone();
         if key.resource_type == ResourceType::PATIENT {
-            // A Patient is in its own compartment; its id may have become known only now.
-            rows.patients.push(tx.hasher().key(&key));
+            // A Patient is in its own compartment and record; its id may have become known only now.
+            rows.patients.push(PatientRow { patient: tx.hasher().key(&key), bond: Bond::Both });
         }
         rows.normalize();
         let (tail, definition) = (Some(self.packed.clone()), self.definition.as_ref().map(OwnParameter::definition));

@@ -51,8 +51,8 @@ pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
 pub use renew::Renewal;
 pub use rows::{
-    CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow,
-    Side, StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
+    Bond, CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PatientRow, PositionRow, QuantityRow,
+    ReferenceRow, ResourceRow, Side, StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;

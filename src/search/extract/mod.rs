@@ -13,6 +13,7 @@ mod edges;
 mod element;
 mod plan;
 mod quantities;
+mod records;
 mod references;
 mod texts;
 mod tokens;
@@ -34,7 +35,7 @@ use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::extract::element::Element;
 use crate::search::near;
 use crate::search::{ParameterKind, Registry};
-use crate::store::{Hasher, IndexRows};
+use crate::store::{Bond, Hasher, IndexRows, PatientRow};
 
 /// What the rows of a resource depend on besides itself.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +88,7 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
         && let Some(id) = &resource.id
     {
         let key = ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() };
-        rows.patients.push(context.hasher.key(&key));
+        rows.patients.push(PatientRow { patient: context.hasher.key(&key), bond: Bond::Both });
     }
     rows.positions.extend(near::position(resource));
     let plan = context.registry.plan(resource.resource_type);
@@ -103,8 +104,8 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
             path.each(&resource.value, context.bases, &mut |value| {
                 let element = Element { shape: path.leaf, value_set: path.value_set, value };
                 index_value(entry.id, entry.kind, &element, context, &mut rows);
-                if entry.makes_compartment {
-                    references::index_compartment(&element, context, &mut rows.patients);
+                if let Some(bond) = entry.bond {
+                    references::index_patient(&element, bond, context, &mut rows.patients);
                 }
             });
         }
@@ -112,8 +113,8 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
             computed::each(expression, resource, context, entry.id, &mut |element| {
                 if element.shape.is_read_by(entry.kind) {
                     index_value(entry.id, entry.kind, element, context, &mut rows);
-                    if entry.makes_compartment {
-                        references::index_compartment(element, context, &mut rows.patients);
+                    if let Some(bond) = entry.bond {
+                        references::index_patient(element, bond, context, &mut rows.patients);
                     }
                 }
             });
@@ -128,6 +129,7 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
             return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
         }
     }
+    records::index(resource, context, &mut rows.patients);
     rows.normalize();
     // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
