@@ -135,6 +135,7 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         // R4 http.html#update: "the server SHALL return a 405 Method Not Allowed" where clients don't choose ids.
         E::ClientIdRefused(_) => Refusal::new(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, text())
             .with(header::ALLOW, HeaderValue::from_static("GET, HEAD")),
+        E::Denied(_) => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text()),
         E::Search(error) if error.is_unknown_address() => {
             Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text())
         }
@@ -265,6 +266,7 @@ mod tests {
             (E::Search(SearchError::Pending { parameter: "eyes".to_owned() }), 409, "conflict"),
             (E::Search(codes(IssueCode::NotFound)), 400, "not-found"),
             (E::Search(codes(IssueCode::TooCostly)), 400, "too-costly"),
+            (E::Denied(crate::access::Denied::Administration), 403, "forbidden"),
             (E::Patch(PatchError::NotAPatch("a patch is a list")), 400, "structure"),
             (E::Patch(PatchError::TooManyOperations(2000)), 400, "too-costly"),
             (E::Patch(PatchError::Malformed { operation: 0, problem: String::new() }), 400, "structure"),

@@ -4,9 +4,9 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
-use crate::search::compile::{CompileContext, contained, linked, words};
+use crate::search::compile::{CompileContext, access, contained, linked, words};
 use crate::search::{
-    Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
+    Bound, Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
 };
 use crate::store::Query;
 
@@ -30,6 +30,11 @@ impl<'a> Row<'a> {
     /// A resource that is searched.
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
+        Row { depth: 0, types, is_contained: false, is_streamed: false }
+    }
+
+    /// Any resource of one of `types`; empty means of any.
+    pub(super) fn any(types: &'a [ResourceType]) -> Row<'a> {
         Row { depth: 0, types, is_contained: false, is_streamed: false }
     }
 
@@ -144,6 +149,16 @@ pub(super) fn condition(
             query.sql(")");
         }
         Condition::Contains(contains) => contained::within(row, contains, context, query),
+        Condition::Owned(patients) => {
+            let bound = Bound { patients: patients.clone(), is_owned: true };
+            compartment(row, &bound, false, context, query);
+        }
+        Condition::OfTypes(of) if of.is_empty() => {
+            query.sql(" AND 1 = 0");
+        }
+        Condition::OfTypes(of) => types(row.of(of), true, query),
+        Condition::Targets(inner) => access::targets(row, inner, context, query),
+        Condition::AttachedTo(inner) => access::attached_to(row, inner, context, query),
     }
 }
 
@@ -197,19 +212,53 @@ pub(super) fn scope(request: &SearchRequest, sign: &'static str, query: &mut Que
 
 /// One of the sets of compartments that bound the search. `is_driving` says that their members are few, so that they
 /// are gathered.
-pub(super) fn compartment(patients: &[ResourceKey], is_driving: bool, context: &CompileContext<'_>, query: &mut Query) {
+pub(super) fn compartment(
+    row: Row<'_>,
+    bound: &Bound,
+    is_driving: bool,
+    context: &CompileContext<'_>,
+    query: &mut Query,
+) {
+    let Bound { patients, is_owned } = bound;
     if patients.is_empty() {
         query.sql(" AND 1 = 0");
         return;
     }
-    query.sql(match is_driving {
-        true => " AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient",
-        false => " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient",
-    });
+    query.sql(" AND ");
+    if is_driving {
+        row.rid(query);
+        query.sql(" IN (SELECT c.rid FROM compartment c WHERE c.patient");
+    } else {
+        query.sql("EXISTS (SELECT 1 FROM compartment c WHERE c.patient");
+    }
     one_of(query, patients, |query, patient| {
         query.integer(context.hasher.key(patient));
     });
-    query.sql(if is_driving { ")" } else { " AND c.rtype = r.rtype AND c.rid = r.rid)" });
+    if is_driving {
+        query.sql(bond(*is_owned)).sql(")");
+        return;
+    }
+    match row.types {
+        // What is known needs no look at the resource.
+        [only] if !row.is_contained => query.sql(" AND c.rtype = ").integer(i64::from(only.code())),
+        _ if row.is_contained => query
+            .sql(" AND c.rtype = (SELECT k.rtype FROM resource k WHERE k.rid = -")
+            .sql(row.alias())
+            .sql(".rid / 262144)"),
+        _ => query.sql(" AND c.rtype = ").sql(row.alias()).sql(".rtype"),
+    };
+    query.sql(" AND c.rid = ");
+    if row.is_contained {
+        query.sql("-").sql(row.alias()).sql(".rid / 262144");
+    } else {
+        row.rid(query);
+    }
+    query.sql(bond(*is_owned)).sql(")");
+}
+
+/// ` AND ..`: which rows of `compartment` count, by `store::Bond`.
+pub(super) fn bond(is_owned: bool) -> &'static str {
+    if is_owned { " AND c.bond <> 2" } else { " AND c.bond <> 3" }
 }
 
 /// A compartment of which no table lists the members: they are found by their references. A parameter's number belongs

@@ -65,7 +65,12 @@ fn collect<'c>(condition: &'c mut Condition, found: &mut Vec<(&'c mut Criterion,
         Condition::ByType(types) => types.iter_mut().for_each(|(_, condition)| collect(condition, found)),
         Condition::Contains(contains) => collect(&mut contains.condition, found),
         // What is left out never leads.
-        Condition::Not(_) | Condition::Listed(_) => {}
+        Condition::Not(_)
+        | Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => {}
     }
 }
 

@@ -62,14 +62,18 @@ pub fn screened(
     query.sql("SELECT r.rid FROM resource r WHERE r.rid").among(context.dialect, rids);
     query.sql(" AND r.method <> 2");
     filters::scope(request, "", &mut query);
-    for patients in &request.compartments {
-        filters::compartment(patients, false, context, &mut query);
+    let row = Row::searched(request);
+    for bound in &request.compartments {
+        filters::compartment(row, bound, false, context, &mut query);
     }
     if let Some(compartment) = request.unlisted_compartment() {
         filters::unlisted(compartment, false, context, &mut query);
     }
     for demand in &request.demands {
-        filters::condition(Row::searched(request), &demand.condition, true, context, &mut query);
+        filters::condition(row, &demand.condition, true, context, &mut query);
+    }
+    if let Some(access) = &request.access {
+        filters::condition(row, access, true, context, &mut query);
     }
     leave_out_changed(unchanged_since, context, &mut query);
     query

@@ -24,6 +24,7 @@ pub use contained::Places;
 pub(super) use element::Shape;
 pub(super) use plan::Plan;
 pub(super) use quantities::CANONICAL_SYSTEM;
+pub(super) use records::ATTACHED;
 pub(super) use references::NO_TARGET;
 
 use std::fmt::Debug;
@@ -129,12 +130,33 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
             return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
         }
     }
-    records::index(resource, context, &mut rows.patients);
+    records::index(resource, context, &mut rows);
     rows.normalize();
     // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
     quantities::join_sides(&mut rows.quantities);
     Ok(rows)
+}
+
+/// The Patients whose records `resource` is part of, as reference targets.
+pub fn owners(resource: &Resource, hasher: &Hasher, bases: &[String]) -> Vec<i64> {
+    let registry = Registry::bundled();
+    let context = ExtractContext { hasher, bases, zone_minutes: 0, registry, places: None };
+    let mut rows = IndexRows::default();
+    if let (ResourceType::PATIENT, Some(id)) = (resource.resource_type, &resource.id) {
+        return vec![hasher.key(&ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() })];
+    }
+    for entry in registry.plan(resource.resource_type).entries.iter() {
+        let Some(bond) = entry.bond.filter(|bond| bond.is_owned()) else { continue };
+        for path in &entry.paths {
+            path.each(&resource.value, bases, &mut |value| {
+                let element = Element { shape: path.leaf, value_set: path.value_set, value };
+                references::index_patient(&element, bond, &context, &mut rows.patients);
+            });
+        }
+    }
+    records::index(resource, &context, &mut rows);
+    rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
 }
 
 /// What `resource` refers to by the reference parameter with the number `param`: `Type/id` of resources of this server,

@@ -8,10 +8,10 @@
 
 use serde_json::Value;
 
-use crate::fhir::{Resource, ResourceType};
+use crate::fhir::{Reference, Resource, ResourceType};
 use crate::search::ExtractContext;
 use crate::search::extract::references::patient;
-use crate::store::{Bond, PatientRow};
+use crate::store::{Bond, IndexRows, PatientRow, ReferenceRow};
 
 /// The parameters that name whom a resource is about, in whatever type has them.
 const ABOUT: [&str; 4] = ["patient", "subject", "beneficiary", "individual"];
@@ -53,8 +53,13 @@ fn is_definition(name: &str) -> bool {
     )
 }
 
-/// Adds the owners that no search parameter tells.
-pub(super) fn index(resource: &Resource, context: &ExtractContext<'_>, patients: &mut Vec<PatientRow>) {
+/// In place of a parameter: the resource has a Binary of this server as an attachment.
+pub(in crate::search) const ATTACHED: i16 = 4095;
+
+/// Adds the owners that no search parameter tells, and the Binaries that the resource leads to.
+pub(super) fn index(resource: &Resource, context: &ExtractContext<'_>, rows: &mut IndexRows) {
+    attachments(resource, context, &mut rows.references);
+    let patients = &mut rows.patients;
     let mut own = |reference: Option<&Value>| {
         let text = reference.and_then(|reference| reference.get("reference")).and_then(Value::as_str);
         patients.extend(patient(text, context).map(|patient| PatientRow { patient, bond: Bond::Owned }));
@@ -73,6 +78,25 @@ pub(super) fn index(resource: &Resource, context: &ExtractContext<'_>, patients:
             own(first.and_then(|first| first.get("subject").or_else(|| first.get("patient"))));
         }
         _ => {}
+    }
+}
+
+/// The Binaries that are attached to documents, reports and media.
+fn attachments(resource: &Resource, context: &ExtractContext<'_>, references: &mut Vec<ReferenceRow>) {
+    let object = &resource.value;
+    let list = |name: &str| object.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let attachments: Vec<&Value> = match resource.resource_type.name() {
+        "DiagnosticReport" => list("presentedForm").iter().collect(),
+        "DocumentReference" => list("content").iter().filter_map(|content| content.get("attachment")).collect(),
+        "Media" => object.get("content").into_iter().collect(),
+        _ => return,
+    };
+    for url in attachments.into_iter().filter_map(|attachment| attachment.get("url")?.as_str()) {
+        if let Reference::Local { key, .. } = Reference::parse(url, context.bases)
+            && key.resource_type.name() == "Binary"
+        {
+            references.push(ReferenceRow { param: ATTACHED, target: context.hasher.key(&key) });
+        }
     }
 }
 
