@@ -9,6 +9,10 @@ pub use denied::Denied;
 
 use crate::search::AccessFilter;
 
+pub mod scopes;
+
+pub use scopes::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types, Word};
+
 /// The party behind a request, with what it may see. Every read and write takes one.
 #[derive(Clone, Debug)]
 pub struct Caller {
