@@ -3,15 +3,15 @@
 //! Every access is a grant: what a caller may see and do is decided once per request, as an [`AccessFilter`], and every
 //! statement carries it.
 
+mod decision;
 mod denied;
-
-pub use denied::Denied;
-
-use crate::search::AccessFilter;
-
 pub mod scopes;
 
+pub use decision::{Holding, TokenFacts, Unfit, decide};
+pub use denied::Denied;
 pub use scopes::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types, Word};
+
+use crate::search::AccessFilter;
 
 /// The party behind a request, with what it may see. Every read and write takes one.
 #[derive(Clone, Debug)]

@@ -183,7 +183,8 @@ impl IncludeSearch<'_, '_> {
         if rids.is_empty() {
             return Ok(());
         }
-        let rows = self.fetch(|known, limit, guard| referred(&rids, &ids(&step.parameters), step.target, known, limit, guard))?;
+        let rows = self
+            .fetch(|known, limit, guard| referred(&rids, &ids(&step.parameters), step.target, known, limit, guard))?;
         self.take(rows, found);
         Ok(())
     }
@@ -234,7 +235,8 @@ impl IncludeSearch<'_, '_> {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut rows = self.fetch(|known, limit, guard| referring(&keys, &ids(&step.parameters), known, limit, guard))?;
+        let mut rows =
+            self.fetch(|known, limit, guard| referring(&keys, &ids(&step.parameters), known, limit, guard))?;
         // The number of an own parameter may stand for several types.
         rows.retain(|row| step.is_from(row.key.resource_type));
         self.take(rows, found);

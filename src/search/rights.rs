@@ -14,8 +14,7 @@ use serde_json::Value;
 
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::{
-    Chain, Condition, Contains, Criterion, Has, Modifier, Registry, SearchRequest, Subject, TokenValue,
-    Values, owners,
+    Chain, Condition, Contains, Criterion, Has, Modifier, Registry, SearchRequest, Subject, TokenValue, Values, owners,
 };
 use crate::store::Hasher;
 
@@ -141,20 +140,51 @@ pub struct NotPermitted {
 /// only.
 pub static SHARED_TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
     const NAMES: [&str; 35] = [
-        "ActivityDefinition", "CapabilityStatement", "ChargeItemDefinition", "CodeSystem", "CompartmentDefinition",
-        "ConceptMap", "Endpoint", "EventDefinition", "ExampleScenario", "GraphDefinition", "HealthcareService",
-        "ImplementationGuide", "InsurancePlan", "Library", "Location", "Measure", "Medication", "MedicationKnowledge",
-        "MessageDefinition", "NamingSystem", "ObservationDefinition", "OperationDefinition", "Organization",
-        "OrganizationAffiliation", "PlanDefinition", "Practitioner", "PractitionerRole", "Questionnaire",
-        "SearchParameter", "SpecimenDefinition", "StructureDefinition", "StructureMap", "Substance",
-        "TerminologyCapabilities", "ValueSet",
+        "ActivityDefinition",
+        "CapabilityStatement",
+        "ChargeItemDefinition",
+        "CodeSystem",
+        "CompartmentDefinition",
+        "ConceptMap",
+        "Endpoint",
+        "EventDefinition",
+        "ExampleScenario",
+        "GraphDefinition",
+        "HealthcareService",
+        "ImplementationGuide",
+        "InsurancePlan",
+        "Library",
+        "Location",
+        "Measure",
+        "Medication",
+        "MedicationKnowledge",
+        "MessageDefinition",
+        "NamingSystem",
+        "ObservationDefinition",
+        "OperationDefinition",
+        "Organization",
+        "OrganizationAffiliation",
+        "PlanDefinition",
+        "Practitioner",
+        "PractitionerRole",
+        "Questionnaire",
+        "SearchParameter",
+        "SpecimenDefinition",
+        "StructureDefinition",
+        "StructureMap",
+        "Substance",
+        "TerminologyCapabilities",
+        "ValueSet",
     ];
     NAMES.iter().filter_map(|name| ResourceType::parse(name).ok()).collect()
 });
 
 /// Types whose resources lead to what is in a Binary.
 static HOLDERS: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
-    ["DiagnosticReport", "DocumentReference", "Media"].iter().filter_map(|name| ResourceType::parse(name).ok()).collect()
+    ["DiagnosticReport", "DocumentReference", "Media"]
+        .iter()
+        .filter_map(|name| ResourceType::parse(name).ok())
+        .collect()
 });
 
 static PROVENANCE: LazyLock<Option<ResourceType>> = LazyLock::new(|| ResourceType::parse("Provenance").ok());
@@ -276,9 +306,7 @@ impl AccessFilter {
             add(vec![binary], vec![Condition::AttachedTo(Box::new(holder))]);
         }
         let is_by_owner = |of: &ResourceType| {
-            !SHARED_TYPES.contains(of)
-                && Some(*of) != *PROVENANCE
-                && (reads || Some(*of) != *AUDIT_EVENT)
+            !SHARED_TYPES.contains(of) && Some(*of) != *PROVENANCE && (reads || Some(*of) != *AUDIT_EVENT)
         };
         match wanted.is_empty() {
             // Nothing of the other kinds is part of a record.

@@ -65,7 +65,8 @@ impl Reader<'_> {
     pub fn current(&mut self, key: &ResourceKey, guard: &Guard) -> Result<Option<ResourceRow>, StoreError> {
         if let Some(condition) = guard.condition() {
             let mut query = Query::new();
-            query.sql("SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.method, r.codec, r.tail FROM resource r");
+            query
+                .sql("SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.method, r.codec, r.tail FROM resource r");
             query.sql(" WHERE r.key = ").integer(self.hasher.key(key)).append(condition.clone());
             return Ok(self.rows(&query)?.into_iter().find(|row| row.key == *key));
         }
@@ -87,7 +88,9 @@ impl Reader<'_> {
     ) -> Result<Option<ResourceRow>, StoreError> {
         if let Some(condition) = guard.condition() {
             let mut query = Query::new();
-            query.sql("SELECT r.rid, r.rtype, r.id, v.version, v.updated_us, v.method, v.codec, v.tail FROM resource r ");
+            query.sql(
+                "SELECT r.rid, r.rtype, r.id, v.version, v.updated_us, v.method, v.codec, v.tail FROM resource r ",
+            );
             query.sql("CROSS JOIN (SELECT rid, version, updated_us, method, codec, tail FROM version UNION ALL ");
             query.sql("SELECT rid, version, updated_us, method, codec, tail FROM resource) AS v ");
             query.sql("WHERE v.rid = r.rid AND r.key = ").integer(self.hasher.key(key));

@@ -211,7 +211,8 @@ fn who_asks_for_what_came_since_waits_for_what_is_being_written_on_postgres() {
             })
         });
         has_begun.recv().unwrap();
-        let history = scope.spawn(|| store.read_settled(|reader| reader.history(&request, &Guard::unbounded("test"), false)));
+        let history =
+            scope.spawn(|| store.read_settled(|reader| reader.history(&request, &Guard::unbounded("test"), false)));
         wait_for_a_waiter(&home);
         go.send(()).unwrap();
         history.join().unwrap().unwrap()
@@ -226,7 +227,12 @@ fn a_shared_snapshot_shows_what_was_committed_since() {
     let store = home.open();
     let begun = Cell::new(0);
     let read = |number: usize| {
-        let row = store.read_shared(|| begun.set(begun.get() + 1), |reader| reader.current(&key(number), &Guard::unbounded("test"))).unwrap();
+        let row = store
+            .read_shared(
+                || begun.set(begun.get() + 1),
+                |reader| reader.current(&key(number), &Guard::unbounded("test")),
+            )
+            .unwrap();
         row.is_some()
     };
 

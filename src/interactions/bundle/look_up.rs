@@ -57,8 +57,8 @@ pub(super) fn look_up(
             }
             Action::ConditionalDelete { resource_type, criteria } => {
                 let most = if engine.fhir.delete_multiple { MOST_DELETED } else { 1 };
-                let (rows, condition) =
-                    matching(engine, caller, reader, *resource_type, criteria, most).map_err(|error| at(index, error))?;
+                let (rows, condition) = matching(engine, caller, reader, *resource_type, criteria, most)
+                    .map_err(|error| at(index, error))?;
                 if rows.len() > most as usize {
                     return Err(at(index, InteractionError::MultipleMatches(*resource_type)));
                 }

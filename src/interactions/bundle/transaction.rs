@@ -113,7 +113,8 @@ impl Transaction {
                 links.add(full_url, key);
             }
         }
-        let bodies = in_parallel(entries, &looked_up, |entry, (resolved, _)| body(engine, caller, &links, entry, resolved));
+        let bodies =
+            in_parallel(entries, &looked_up, |entry, (resolved, _)| body(engine, caller, &links, entry, resolved));
         let mut refused = Refused::default();
         let mut steps = Vec::with_capacity(entries.len());
         for (index, ((entry, (resolved, condition)), body)) in entries.iter().zip(looked_up).zip(bodies).enumerate() {

@@ -3,9 +3,9 @@
 //! Spec: SMART App Launch 2.2, scopes for requesting clinical data
 
 use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::compile::CompileContext;
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::one_of;
-use crate::search::compile::CompileContext;
 use crate::search::extract::ATTACHED;
 use crate::search::{Condition, Registry, SHARED_TYPES, View};
 use crate::store::Query;

@@ -159,9 +159,7 @@ pub(super) fn can_gather(condition: &Condition) -> bool {
         | Condition::Chain(_)
         | Condition::Has(_)
         | Condition::Listed(_)
-        | Condition::Owned(_) => {
-            leaves_few(condition)
-        }
+        | Condition::Owned(_) => leaves_few(condition),
         Condition::And(all) => all.iter().any(leaves_few),
         Condition::Or(any) => any.iter().all(can_gather),
         Condition::Contains(_) => true,

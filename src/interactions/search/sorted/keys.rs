@@ -10,9 +10,8 @@ use crate::interactions::search::SearchSettings;
 use crate::interactions::sight::seen;
 use crate::interactions::whole::whole;
 use crate::search::{
-    AccessFilter, ExtractContext, IndexedValue, Link, Parameter, Place, Registry, ResolvedSearch, Right, SortBy, SortKey,
-    SortValue, View, extract,
-    indexed_value, reference_texts, rows_of,
+    AccessFilter, ExtractContext, IndexedValue, Link, Parameter, Place, Registry, ResolvedSearch, Right, SortBy,
+    SortKey, SortValue, View, extract, indexed_value, reference_texts, rows_of,
 };
 use crate::store::{Hasher, IndexRows, Reader, ResourceRow, Standing, StandingContent, StoreError};
 
@@ -54,7 +53,11 @@ struct Level {
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(request: &'a ResolvedSearch<'_>, mark: Option<&'a str>, settings: &'a SearchSettings) -> Keys<'a> {
+    pub(super) fn new(
+        request: &'a ResolvedSearch<'_>,
+        mark: Option<&'a str>,
+        settings: &'a SearchSettings,
+    ) -> Keys<'a> {
         let (codes, references, linked) = (HashMap::new(), HashMap::new(), HashMap::new());
         let (sort, registry) = (request.control.sort.keys.as_slice(), &*request.registry);
         let filter = request.filter();
