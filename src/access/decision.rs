@@ -29,6 +29,29 @@ pub struct Holding {
     pub is_custodian: bool,
 }
 
+impl Holding {
+    /// As far as an app was granted it: on its record, no more sensitive, with old versions only where both say so.
+    fn within(&self, grant: Option<&Holding>) -> Option<Holding> {
+        let Some(grant) = grant else { return Some(self.clone()) };
+        let record = match (&self.record, &grant.record) {
+            (Some(own), Some(granted)) if own != granted => return None,
+            (own, granted) => granted.clone().or_else(|| own.clone()),
+        };
+        let sees = Sensitivity {
+            personal: self.sees.personal && grant.sees.personal,
+            restricted: self.sees.restricted && grant.sees.restricted,
+            very_restricted: self.sees.very_restricted && grant.sees.very_restricted,
+        };
+        Some(Holding {
+            record,
+            scopes: self.scopes.clone(),
+            sees,
+            sees_history: self.sees_history && grant.sees_history,
+            is_custodian: self.is_custodian,
+        })
+    }
+}
+
 /// What is known of the holder of a token.
 #[derive(Clone, Debug)]
 pub struct TokenFacts {
@@ -36,8 +59,11 @@ pub struct TokenFacts {
     pub scopes: ScopeSet,
     /// What the client may have at most; `None` for a person without an app in between.
     pub policy: Option<ScopeSet>,
+    /// What the person granted to the app, which narrows all that the person holds; `None` where no app was granted anything.
+    pub app_grant: Option<Holding>,
     /// The patient of the launch.
     pub patient: Option<ResourceKey>,
+    /// What whoever stands behind the token holds.
     pub holdings: Vec<Holding>,
     /// Who holds the token, on whose behalf: pages of one are not those of another.
     pub holder: String,
@@ -70,8 +96,14 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
     if facts.patient.is_none() && facts.scopes.scopes().iter().any(|scope| scope.context == Context::Patient) {
         return Err(Unfit::NoPatient);
     }
+    let allowed = match &facts.app_grant {
+        Some(grant) => allowed.intersection(&grant.scopes),
+        None => allowed,
+    };
+    let holdings: Vec<Holding> =
+        facts.holdings.iter().filter_map(|holding| holding.within(facts.app_grant.as_ref())).collect();
     for scope in allowed.scopes() {
-        for holding in &facts.holdings {
+        for holding in &holdings {
             let Some(reach) = reach(scope, holding, facts.patient.as_ref()) else { continue };
             let sees = Sensitivity { personal: !has_app && holding.is_custodian, ..holding.sees };
             for given in holding.scopes.scopes() {
@@ -79,12 +111,12 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
             }
         }
     }
-    let used = || facts.holdings.iter();
+    let used = || holdings.iter();
     let mut stamp = DefaultHasher::new();
     (&facts.holder, format!("{:?}", permits.found)).hash(&mut stamp);
     Ok(AccessFilter::bounded(Bounds {
-        sees_history: !facts.holdings.is_empty() && used().all(|holding| holding.sees_history),
-        is_custodian: !has_app && !facts.holdings.is_empty() && used().all(|holding| holding.is_custodian),
+        sees_history: !holdings.is_empty() && used().all(|holding| holding.sees_history),
+        is_custodian: !has_app && !holdings.is_empty() && used().all(|holding| holding.is_custodian),
         permits: permits.found,
         zone_minutes: registry.zone_minutes(),
         bases: Arc::clone(bases),
@@ -213,7 +245,8 @@ mod tests {
     fn facts(scopes: &str, patient_id: Option<&str>, holdings: Vec<Holding>) -> TokenFacts {
         let scopes = ScopeSet::parse(scopes);
         let policy = Some(scopes.clone());
-        TokenFacts { scopes, policy, patient: patient_id.map(patient), holdings, holder: "app".to_owned() }
+        let patient = patient_id.map(patient);
+        TokenFacts { scopes, policy, app_grant: None, patient, holdings, holder: "app".to_owned() }
     }
 
     fn decided(facts: &TokenFacts) -> Result<AccessFilter, Unfit> {
@@ -307,6 +340,18 @@ mod tests {
             assert_eq!(refused(&scope, Some("a")), Unfit::Query(observation), "{query}");
         }
         assert_eq!(refused("patient/*.rs?_security=x", Some("a")), Unfit::QueryOfAllTypes);
+    }
+
+    #[test]
+    fn what_an_app_was_granted_narrows_what_the_person_holds() {
+        let holds = vec![holding(Some("a"), "user/*.cruds"), holding(Some("m"), "user/*.cruds")];
+        let app_grant = Some(holding(Some("a"), "user/Observation.rs"));
+        let filter = decided(&TokenFacts { app_grant, ..facts("user/*.cruds", None, holds) }).unwrap();
+
+        let open = view(&filter, "Observation", Right::Read);
+        assert!(open.contains("\"a\"") && !open.contains("\"m\""), "{open}");
+        assert_eq!(view(&filter, "Observation", Right::Update), "nothing");
+        assert_eq!(view(&filter, "Condition", Right::Read), "nothing");
     }
 
     #[test]

@@ -236,10 +236,14 @@ impl AccessFilter {
         self.0.as_ref().map_or(0, |bounds| bounds.zone_minutes)
     }
 
-    /// Whether all records are open to the caller, as to an operator's system client.
-    pub fn reaches_everything(&self) -> bool {
-        let is_wide = |bounds: &Arc<Bounds>| bounds.permits.iter().any(|permit| permit.reach == Reach::Everything);
-        self.0.as_ref().is_none_or(is_wide)
+    /// Whether all resources of the type are open to `right`, whosever record they are part of, as to a system client.
+    pub fn reaches_all(&self, resource_type: ResourceType, right: Right) -> bool {
+        let is_wide = |permit: &Permit| {
+            permit.reach == Reach::Everything
+                && permit.resource_type.is_none_or(|only| only == resource_type)
+                && permit.rights.has(right)
+        };
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_wide))
     }
 
     /// What the caller may see of `types` (of all, when there are none) with `right`.
@@ -248,6 +252,18 @@ impl AccessFilter {
         let mut terms = Vec::new();
         for permit in bounds.permits.iter().filter(|permit| permit.rights.has(right)) {
             self.terms(permit, types, right, &mut terms);
+        }
+        united(terms)
+    }
+
+    /// What the caller may make of a resource of this type. Whoever may write it may label it, even so that it is hidden from
+    /// then on.
+    pub fn view_of_written(&self, resource_type: ResourceType, right: Right) -> View {
+        let Some(bounds) = &self.0 else { return View::Everything };
+        let mut terms = Vec::new();
+        for permit in bounds.permits.iter().filter(|permit| permit.rights.has(right)) {
+            let permit = Permit { sees: Sensitivity::ALL, ..permit.clone() };
+            self.terms(&permit, &[resource_type], right, &mut terms);
         }
         united(terms)
     }
@@ -461,7 +477,7 @@ impl SearchRequest {
             View::Where(condition) => bind(condition, &mut request),
         }
         for demand in &mut request.demands {
-            narrow(&mut demand.condition, filter);
+            narrow(&mut demand.condition, filter)?;
         }
         request.stamp = filter.stamp();
         Ok(NarrowedSearch { request: Cow::Owned(request), filter: filter.clone() })
@@ -492,16 +508,16 @@ fn bind(condition: Condition, request: &mut SearchRequest) {
 }
 
 /// Has every resource that the condition passes through be one that may be seen.
-fn narrow(condition: &mut Condition, filter: &AccessFilter) {
+fn narrow(condition: &mut Condition, filter: &AccessFilter) -> Result<(), NotPermitted> {
     match condition {
         Condition::Chain(Chain { targets, .. }) => {
             for (of, target) in targets {
-                narrow(target, filter);
+                narrow(target, filter)?;
                 require(target, &[*of], filter);
             }
         }
         Condition::Has(Has { source, condition, .. }) => {
-            narrow(condition, filter);
+            narrow(condition, filter)?;
             require(condition, &[*source], filter);
         }
         Condition::Listed(lists) => {
@@ -517,16 +533,33 @@ fn narrow(condition: &mut Condition, filter: &AccessFilter) {
                 *condition = Condition::Has(Has { source: ResourceType::LIST, by: item, condition: Box::new(listed) });
             }
         }
-        Condition::And(all) | Condition::Or(all) => all.iter_mut().for_each(|condition| narrow(condition, filter)),
-        Condition::Not(negated) => narrow(negated, filter),
-        Condition::ByType(types) => types.iter_mut().for_each(|(_, condition)| narrow(condition, filter)),
-        Condition::Contains(Contains { condition, .. }) => narrow(condition, filter),
-        Condition::Criterion(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Targets(_)
-        | Condition::AttachedTo(_) => {}
+        Condition::And(all) | Condition::Or(all) => {
+            all.iter_mut().try_for_each(|condition| narrow(condition, filter))?;
+        }
+        Condition::Not(negated) => narrow(negated, filter)?,
+        Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| narrow(condition, filter))?,
+        Condition::Contains(Contains { condition, .. }) => narrow(condition, filter)?,
+        Condition::Criterion(criterion) => check_hierarchy(criterion, filter)?,
+        Condition::Owned(_) | Condition::OfTypes(_) | Condition::Targets(_) | Condition::AttachedTo(_) => {}
     }
+    Ok(())
+}
+
+/// Refuses to follow a hierarchy through resources of which the caller may see only some: it would tell what lies between.
+fn check_hierarchy(criterion: &Criterion, filter: &AccessFilter) -> Result<(), NotPermitted> {
+    let (Subject::Index(parameter), Values::References(_), Some(Modifier::Above | Modifier::Below)) =
+        (&criterion.subject, &criterion.values, criterion.modifier)
+    else {
+        return Ok(());
+    };
+    for by in parameter.hierarchies() {
+        let Ok(of) = ResourceType::parse(&by.base) else { continue };
+        let is_whole = filter.reaches_all(of, Right::Search) || SHARED_TYPES.contains(&of);
+        if !is_whole || matches!(filter.view(&[of], Right::Search), View::Nothing) {
+            return Err(NotPermitted { resource_type: Some(of), right: Right::Search });
+        }
+    }
+    Ok(())
 }
 
 /// Adds to `condition`, of resources of `types`, that they may be searched.
