@@ -25,7 +25,7 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
         query.sql(")");
         return;
     }
-    let target = row.inner();
+    let target = row.inner_of_one();
     query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN ");
     if chain.by.has_canonicals() {
         query.sql("index_reference n CROSS JOIN ");
@@ -42,7 +42,7 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
     }
     query.sql(" AND ").sql(target.alias()).sql(".method <> 2 AND (");
     by_type(target, &chain.targets, context, query);
-    query.sql("))");
+    query.sql(")").sql(row.end(context));
 }
 
 /// ` FROM index_reference i WHERE ..`: the rows of the reference whose targets meet the chain.
@@ -87,6 +87,7 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
         query.sql(if is_canonical { ")))" } else { "))" });
         return;
     }
+    let source = row.inner_of_one();
     query.sql(" AND EXISTS (SELECT 1 FROM ");
     if is_canonical {
         query.sql("index_reference n CROSS JOIN ");
@@ -104,7 +105,7 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
         query.sql(" AND ").sql(source.alias()).sql(".rtype = ").integer(i64::from(has.source.code()));
     }
     filters::condition(source.of(&[has.source]), &has.condition, true, context, query);
-    query.sql(")");
+    query.sql(row.end(context));
 }
 
 /// The types of `row` that the references may lead to.
