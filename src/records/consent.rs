@@ -40,7 +40,8 @@ impl Actor {
     }
 }
 
-/// The Consent that says what `grant` says. Its `provision.action.text` has the scopes.
+/// The Consent that says what `grant` says, but for its reason, for which a Consent has codes only. `provision.action.text` has
+/// the scopes.
 pub fn consent(grant: &Grant, by: &Actor, to: &Actor, now_us: i64) -> Value {
     let mut consent = json!({
         "resourceType": "Consent",
@@ -74,9 +75,6 @@ fn provision(grant: &Grant, to: &Actor) -> Value {
         "action": actions(grant, &scopes),
         "securityLabel": labels(grant.labels),
     });
-    if let Some(reason) = &grant.reason {
-        provision["purpose"] = json!([{ "display": reason }]);
-    }
     let types: Option<Vec<Value>> = scopes.scopes().iter().map(|scope| class(scope.types)).collect();
     if let Some(mut types) = types.filter(|types| !types.is_empty()) {
         types.dedup();
