@@ -10,12 +10,12 @@ async fn what_is_no_value_for_a_flag_is_refused_by_its_name(server: &TestServer)
     let person = ["add", "--email", "a@example.org", "--name", "A"];
     let grant = ["add", "--record", "Patient/a", "--to", "a@example.org", "--level", "view"];
     let client = ["add", "--name", "A", "--kind", "public", "--scope", "patient/*.rs"];
-    let with = |base: &[&'static str], flag: &str, value: &'static str| {
+    let with = |base: &[&'static str], flag: &'static str, value: &'static str| {
         let place = base.iter().position(|word| *word == flag);
         let mut all = base.to_vec();
         match place {
             Some(place) => all[place + 1] = value,
-            None => all.extend([flag.to_owned().leak() as &str, value]),
+            None => all.extend([flag, value]),
         }
         all
     };
