@@ -8,5 +8,6 @@ mod layers;
 mod load;
 mod migrations;
 mod patch_suite;
+mod records;
 mod search_oracle;
 mod us_core;
