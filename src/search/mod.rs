@@ -5,6 +5,7 @@
 //!
 //! Spec: R4 search.html
 
+mod canonical;
 mod codes;
 mod compartment;
 mod compile;

@@ -1,7 +1,8 @@
 //! Conditions on other resources: those that a resource refers to, and those that refer to it.
 //!
 //! Each is either gathered into a set, when what decides seems to leave few resources, or looked up for one resource
-//! at a time, so that a page costs the same however many there are.
+//! at a time, so that a page costs the same however many there are. Canonical references are joined by the names of what
+//! they lead to, which are rows of the same table, as `n`.
 //!
 //! Spec: R4 search.html#chaining, #has, #list
 
@@ -10,7 +11,7 @@ use crate::search::compile::driver::leaves_few;
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::{one_of, separated};
 use crate::search::compile::{CompileContext, contained, rows};
-use crate::search::{Chain, Condition, Criterion, Has, Modifier, Registry, Subject, Values};
+use crate::search::{Chain, Condition, Criterion, Has, Modifier, Registry, Subject, Values, canonical};
 use crate::store::Query;
 
 /// ` AND ..`: something that `row` refers to meets the chain.
@@ -20,6 +21,17 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
         query.sql(" AND ").sql(row.alias()).sql(".rid IN (SELECT i.rid");
         chain_rows(row, chain, context, query);
         query.sql(")");
+        return;
+    }
+    if chain.by.has_canonicals() {
+        let target = row.inner();
+        query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN index_reference n CROSS JOIN resource ");
+        query.sql(target.alias()).sql(" WHERE i.rid = ").sql(row.alias()).sql(".rid AND i.param = ").integer(by);
+        query.sql(" AND n.target = i.target AND ");
+        named(chain.targets.iter().map(|(of, _)| *of), query);
+        query.sql(" AND ").sql(target.alias()).sql(".rid = n.rid AND ").sql(target.alias()).sql(".method <> 2 AND (");
+        by_type(target, &chain.targets, context, query);
+        query.sql("))");
         return;
     }
     let target = row.target();
@@ -51,7 +63,15 @@ pub(super) fn chain_rows(row: Row<'_>, chain: &Chain, context: &CompileContext<'
     query.sql(" FROM index_reference i WHERE i.param = ").integer(i64::from(chain.by.id()));
     query.sql(" AND i.target IN (");
     separated(query, &chain.targets, " UNION ALL ", |query, (of, condition)| {
-        targets(row.inner(), *of, condition, context, query);
+        if chain.by.has_canonicals() {
+            // The sign keeps SQLite from reading the names of all.
+            query.sql("SELECT n.target FROM index_reference n WHERE +n.param = ");
+            query.integer(canonical::names_of_type(*of).map_or(0, i64::from)).sql(" AND n.rid IN (");
+            set(row.inner(), &[*of], condition, context, query);
+            query.sql(")");
+        } else {
+            targets(row.inner(), *of, condition, context, query);
+        }
     });
     query.sql(")");
 }
@@ -89,24 +109,57 @@ fn targets(row: Row<'_>, of: ResourceType, condition: &Condition, context: &Comp
 pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: &mut Query) {
     let by = i64::from(has.by.id());
     let source = row.inner();
+    let is_canonical = has.by.has_canonicals();
     if leaves_few(&has.condition) {
-        query.sql(" AND ").sql(row.alias()).sql(row.key());
-        query.sql(" IN (SELECT i.target FROM index_reference i WHERE +i.param = ");
+        query.sql(" AND ").sql(row.alias());
+        if is_canonical {
+            query.sql(".rid IN (SELECT n.rid FROM index_reference n WHERE ");
+            named(targets_of(has, row), query);
+            query.sql(" AND n.target IN (");
+        } else {
+            query.sql(row.key()).sql(" IN (");
+        }
+        query.sql("SELECT i.target FROM index_reference i WHERE +i.param = ");
         // The sign keeps SQLite from reading all references by the parameter: `index_reference_by_rid` serves. What is
         // contained refers to nothing by itself.
         query.integer(by).sql(" AND +i.rid > 0 AND i.rid IN (");
         set(source, &[has.source], &has.condition, context, query);
-        query.sql("))");
+        query.sql(if is_canonical { ")))" } else { "))" });
         return;
     }
-    query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN resource ").sql(source.alias());
-    query.sql(" WHERE i.param = ").integer(by).sql(" AND i.target = ").sql(row.alias()).sql(row.key()).sql(" AND ");
+    query.sql(" AND EXISTS (SELECT 1 FROM ");
+    if is_canonical {
+        query.sql("index_reference n CROSS JOIN ");
+    }
+    query.sql("index_reference i CROSS JOIN resource ").sql(source.alias()).sql(" WHERE i.param = ").integer(by);
+    if is_canonical {
+        query.sql(" AND n.rid = ").sql(row.alias()).sql(".rid AND ");
+        named(targets_of(has, row), query);
+        query.sql(" AND i.target = n.target AND ");
+    } else {
+        query.sql(" AND i.target = ").sql(row.alias()).sql(row.key()).sql(" AND ");
+    }
     query.sql(source.alias()).sql(".rid = i.rid AND ").sql(source.alias()).sql(".method <> 2");
     if !has.by.is_of_one_type() {
         query.sql(" AND ").sql(source.alias()).sql(".rtype = ").integer(i64::from(has.source.code()));
     }
     filters::condition(source.of(&[has.source]), &has.condition, true, context, query);
     query.sql(")");
+}
+
+/// The types of `row` that the references may lead to.
+fn targets_of<'a>(has: &'a Has, row: Row<'a>) -> impl Iterator<Item = ResourceType> + 'a {
+    let is_searched = move |of: &ResourceType| row.types().is_empty() || row.types().contains(of);
+    ResourceType::all().filter(move |of| is_searched(of) && has.by.points_to(*of))
+}
+
+/// `n.param ..`: the names of resources of the types.
+fn named(types: impl Iterator<Item = ResourceType>, query: &mut Query) {
+    let numbers: Vec<i16> = types.filter_map(canonical::names_of_type).collect();
+    query.sql("n.param");
+    one_of(query, &numbers, |query, number| {
+        query.integer(i64::from(*number));
+    });
 }
 
 /// ` AND ..`: one of the Lists has `row` among its entries.

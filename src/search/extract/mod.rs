@@ -66,6 +66,11 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     let places = Places::of(resource);
     let context = &ExtractContext { places: Some(&places), ..*context };
     let mut rows = values_of(resource, context)?;
+    // Nothing that is contained is referred to by a URL from outside.
+    if let Some(param) = context.registry.plan(resource.resource_type).names {
+        references::index_names(param, resource, context, &mut rows);
+        rows.normalize();
+    }
     contained::index(resource, context, &mut rows)?;
     // No two rows differ by their marks alone, so that they stay in order.
     edges::mark(&mut rows);

@@ -5,7 +5,7 @@ use crate::fhirpath::Expression;
 use crate::search::extract::composites::Composite;
 use crate::search::extract::computed;
 use crate::search::path::{self, Path};
-use crate::search::{Parameter, ParameterKind};
+use crate::search::{Parameter, ParameterKind, canonical};
 
 /// How the rows of one resource type are made; compiled when the first resource of the type is written.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(in crate::search) struct Plan {
     pub(super) entries: Vec<Entry>,
     pub(super) presences: Vec<Presence>,
     pub(super) composites: Vec<Composite>,
+    /// Where the names of the resources go, by which canonical references lead to them.
+    pub(super) names: Option<i16>,
 }
 
 /// A parameter that is true where an element is there and not false, and false elsewhere: `Patient.deceased`.
@@ -38,7 +40,8 @@ pub(super) struct Entry {
 impl Plan {
     pub(in crate::search) fn new(resource_type: ResourceType, parameters: &[&Parameter]) -> Plan {
         let compartment = definitions::compartment("Patient", resource_type.name());
-        let mut plan = Plan { entries: Vec::new(), presences: Vec::new(), composites: Vec::new() };
+        let names = canonical::names_of_type(resource_type);
+        let mut plan = Plan { entries: Vec::new(), presences: Vec::new(), composites: Vec::new(), names };
         for parameter in parameters {
             let is_column = matches!(parameter.code(), "_id" | "_lastUpdated");
             if parameter.kind == ParameterKind::Composite {

@@ -2,10 +2,10 @@
 //!
 //! Spec: R4 search.html#reference, #versions
 
-use crate::fhir::{Id, Reference, ResourceKey, ResourceType};
-use crate::search::ExtractContext;
+use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType};
 use crate::search::extract::{Element, Shape, tokens};
 use crate::search::facet::Facet;
+use crate::search::{ExtractContext, canonical};
 use crate::store::{IndexRows, ReferenceRow};
 
 /// In place of a target: the element is there (`:missing=false`), but names nothing that can be searched for.
@@ -27,6 +27,21 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
         let target = text.map_or(NO_TARGET, |text| context.hasher.text(text));
         rows.references.push(ReferenceRow { param, target });
     });
+    if let (Shape::Canonical | Shape::Uri, Some(text)) = (element.shape, element.value.as_str())
+        && !text.starts_with('#')
+    {
+        names(param, canonical::called(text, context.bases), context, rows);
+    }
+}
+
+/// The names of a definition, by which canonical references lead to it.
+pub(super) fn index_names(param: i16, resource: &Resource, context: &ExtractContext<'_>, rows: &mut IndexRows) {
+    names(param, canonical::names(resource), context, rows);
+}
+
+fn names(param: i16, names: Vec<String>, context: &ExtractContext<'_>, rows: &mut IndexRows) {
+    let targets = names.into_iter().map(|name| context.hasher.text(&name));
+    rows.references.extend(targets.map(|target| ReferenceRow { param, target }));
 }
 
 /// Calls `each` with what the element refers to: `Type/id` of a resource of this server, or the URL of another; `None`

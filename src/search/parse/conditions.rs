@@ -10,7 +10,7 @@ use crate::search::parse::{
 };
 use crate::search::query_text::split;
 use crate::search::{
-    Chain, Condition, Criterion, Demand, Has, Parameter, ParameterKind, Registry, SearchError, Subject,
+    Chain, Condition, Criterion, Demand, Has, Parameter, ParameterKind, Registry, SearchError, Subject, canonical,
 };
 
 /// So many references may lie between a resource and what decides about it.
@@ -157,6 +157,10 @@ impl Work<'_> {
         {
             return Err(malformed(format!("'{}' of {source} does not refer to {of}", by.code())));
         }
+        if let Some(of) = of.filter(|of| !leads_to(by, *of)) {
+            let problem = format!("'{}' of {source} refers by canonical URL, and a {of} has none", by.code());
+            return Err(malformed(problem));
+        }
         too_deep(whole, depth)?;
         let condition = Box::new(inner(self, source, rest)?);
         Ok(Condition::Has(Has { source, by, condition }))
@@ -177,20 +181,21 @@ impl Work<'_> {
         let malformed = |problem: String| SearchError::BadName { parameter: cut(whole), problem };
         too_deep(whole, depth)?;
         if let Some(named) = named {
-            let target = ResourceType::parse(named).ok().filter(|of| by.targets.is_empty() || by.targets.contains(of));
+            let target = ResourceType::parse(named).ok().filter(|of| by.points_to(*of) && leads_to(by, *of));
             let Some(target) = target else {
                 return Err(malformed(format!("after '{}:' comes a resource type that it refers to", cut(code))));
             };
             return Ok(Condition::Chain(Chain { by, targets: vec![(target, inner(self, target)?)] }));
         }
-        if by.targets.is_empty() || by.targets.len() > MAX_TARGETS {
+        let all: Vec<ResourceType> = by.targets.iter().copied().filter(|of| leads_to(by, *of)).collect();
+        if all.is_empty() || all.len() > MAX_TARGETS {
             return Err(malformed(format!("'{code}' refers to many types: name one, as {code}:Patient")));
         }
         // Types that lack the parameter can't match; at least one must have it.
         let (mut targets, mut unknown) = (Vec::new(), None);
-        for target in &by.targets {
-            match inner(self, *target) {
-                Ok(condition) => targets.push((*target, condition)),
+        for target in all {
+            match inner(self, target) {
+                Ok(condition) => targets.push((target, condition)),
                 Err(
                     error @ (SearchError::UnknownParameter { .. }
                     | SearchError::UnknownModifier { .. }
@@ -226,6 +231,11 @@ pub(super) fn is_common(name: &str, registry: &Registry) -> bool {
     matches!(code, "_id" | "_lastUpdated" | "_list" | "_text") || registry.common_parameter(code).is_some()
 }
 
+/// Whether a chain can go to a resource of this type: what is referred to by a canonical URL must have one.
+fn leads_to(by: &Parameter, resource_type: ResourceType) -> bool {
+    !by.has_canonicals() || canonical::names_of_type(resource_type).is_some()
+}
+
 /// The reference parameter `code`, through which a chain or `_has` goes.
 pub(super) fn reference(
     of: Option<ResourceType>,
@@ -233,14 +243,13 @@ pub(super) fn reference(
     whole: &str,
     registry: &Registry,
 ) -> Result<&'static Parameter, SearchError> {
-    let problem = match subject(of, code, registry)? {
-        Subject::Index(parameter) if parameter.kind == ParameterKind::Reference && parameter.has_canonicals() => {
-            "refers to resources by their canonical URL, through which a search can't go yet"
+    match subject(of, code, registry)? {
+        Subject::Index(parameter) if parameter.kind == ParameterKind::Reference => Ok(parameter),
+        _ => {
+            let problem = format!("'{}' is no reference, through which alone a search can go", cut(code));
+            Err(SearchError::BadName { parameter: cut(whole), problem })
         }
-        Subject::Index(parameter) if parameter.kind == ParameterKind::Reference => return Ok(parameter),
-        _ => "is no reference, through which alone a search can go",
-    };
-    Err(SearchError::BadName { parameter: cut(whole), problem: format!("'{}' {problem}", cut(code)) })
+    }
 }
 
 /// `_list=id,..`

@@ -87,6 +87,10 @@ fn linked(
     }
     let (code, named) = head.split_once(':').map_or((head, None), |(code, named)| (code, Some(named)));
     let by = each(scope).map(|of| reference(of, code, code, registry)).collect::<Result<Vec<_>, _>>().map_err(told)?;
+    if by.iter().any(|by| by.has_canonicals()) {
+        let problem = "refers to resources by their canonical URL, which several may have: none gives the order";
+        return Err(bad(format!("'{}' {problem}", cut(code))));
+    }
     let points_to = |of: &ResourceType| by.iter().any(|by| by.points_to(*of));
     let targets = match named {
         Some(named) => {

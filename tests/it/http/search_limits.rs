@@ -223,8 +223,8 @@ async fn a_control_parameter_with_a_bad_value_is_refused_by_name(server: &TestSe
         ("_sort", vec!["", "-", "colour", "--_id"]),
         ("_include", vec!["", "x", "Patient", "Patient:nothing", "Nothing:subject"]),
         ("_revinclude", vec!["", "x", "Observation", "Observation:nothing"]),
-        ("_contained", vec!["", "x", "true"]),
-        ("_containedType", vec!["", "x", "container"]),
+        ("_contained", vec!["", "x", "TRUE"]),
+        ("_containedType", vec!["", "x", "containers"]),
         ("_type", vec!["", "Nothing", "Patient"]),
         ("_pretty", vec!["", "x", "1"]),
         ("_explain", vec!["", "x", "1"]),
@@ -257,8 +257,13 @@ async fn a_control_parameter_with_a_bad_value_is_refused_by_name(server: &TestSe
     for (format, status) in [("xml", 406), ("nonsense", 406), ("", 406)] {
         server.get(&format!("Patient?_format={format}")).await.refused(status);
     }
-    for good in ["_count=99999999999999999999", "_maxresults=99999999999999999999", "_pretty=false", "_contained=false"]
-    {
+    for good in [
+        "_count=99999999999999999999",
+        "_maxresults=99999999999999999999",
+        "_pretty=false",
+        "_contained=false",
+        "_contained=both",
+    ] {
         assert_eq!(server.found(&format!("Patient?{good}")).await.len(), 1, "{good}");
     }
 }

@@ -7,6 +7,7 @@ pub mod own_parameters;
 mod patch;
 pub mod races;
 mod search;
+mod search_canonicals;
 mod search_compartments;
 mod search_contained;
 mod search_filter;
