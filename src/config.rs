@@ -41,7 +41,7 @@ pub struct LimitSettings {
     pub bundle_entries: usize,
     /// How long a search, or another request that reads, may keep the database busy; `None` is any time.
     pub search_time: Option<Duration>,
-    pub sort: SortSettings,
+    pub plan: PlanSettings,
 }
 
 impl Default for LimitSettings {
@@ -51,27 +51,31 @@ impl Default for LimitSettings {
             bundle_bytes: 32 << 20,
             bundle_entries: 5000,
             search_time: Some(Duration::from_secs(10)),
-            sort: SortSettings::default(),
+            plan: PlanSettings::default(),
         }
     }
 }
 
-/// How sorted searches are done. None of it changes what they find, nor in which order.
+/// How searches are done. None of it changes what they find, nor in which order.
 #[derive(Clone, Copy, Debug)]
-pub struct SortSettings {
+pub struct PlanSettings {
+    /// A criterion with fewer rows in the index than this is known to have few.
+    pub counted: u32,
     /// Up to so many matches are gathered and sorted; of more, the page alone is read in order.
     pub few: usize,
     /// After so many rows read in order, the search gathers all matches if nearly none of the rows was a match's.
     pub steps: usize,
     /// Rows read in order by one statement, at most; at least 1.
     pub chunk: usize,
-    /// A page is refused when more resources of its type have been updated since the first page.
+    /// More resources whose dates may match far from where they begin are not looked at one by one.
+    pub aside: usize,
+    /// A sorted page is refused when more resources of its type have been updated since the first page.
     pub changed: usize,
 }
 
-impl Default for SortSettings {
-    fn default() -> SortSettings {
-        SortSettings { few: 5_000, steps: 20_000, chunk: 8_192, changed: 10_000 }
+impl Default for PlanSettings {
+    fn default() -> PlanSettings {
+        PlanSettings { counted: 3_000, few: 5_000, steps: 20_000, chunk: 8_192, aside: 1_000, changed: 10_000 }
     }
 }
 

@@ -23,13 +23,14 @@ pub(super) struct Request {
 
 /// What a run showed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Measured {
-    pub(super) requests: u64,
-    pub(super) per_second: f64,
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
+pub struct Measured {
+    pub requests: u64,
+    /// Requests per second.
+    pub per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
     /// The mean length of an answer's body.
-    pub(super) answer_bytes: u64,
+    pub answer_bytes: u64,
 }
 
 /// How long to go on.
@@ -71,6 +72,16 @@ pub(super) fn run(
         p50_ms: share(&latencies_us, 0.50),
         p99_ms: share(&latencies_us, 0.99),
         answer_bytes: answer_bytes / requests.max(1),
+    })
+}
+
+/// The body of one answer.
+pub(super) fn body(address: SocketAddr, path: &str) -> io::Result<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    runtime.block_on(async {
+        let mut client = Client::connect(address).await?;
+        let answer = client.send("GET", path, &[]).await?;
+        Ok(String::from_utf8_lossy(client.body(answer)).into_owned())
     })
 }
 

@@ -9,8 +9,10 @@ mod child;
 mod client;
 mod constant;
 mod data;
+mod growth;
 mod load;
 mod report;
+mod town;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,8 +26,9 @@ use crate::store::ceiling::{self, Sample, Writes};
 
 use child::Server;
 pub use constant::serve_constant;
-use load::{Measured, Request, Until};
-pub use report::{Line, Report};
+pub use load::Measured;
+use load::{Request, Until};
+pub use report::{Growth, GrowthLine, Line, Report, Stage};
 
 /// Entries of each transaction that is imported.
 const ENTRIES: u64 = 100;
@@ -50,6 +53,27 @@ pub struct Plan {
     pub folder: PathBuf,
 }
 
+impl Plan {
+    fn database_name(&self) -> &'static str {
+        if self.postgres.is_some() { "PostgreSQL" } else { "SQLite" }
+    }
+
+    /// The address of the database, in `folder` if it is a file.
+    fn database(&self, folder: &Path) -> String {
+        self.postgres.clone().unwrap_or_else(|| format!("sqlite:{}", sqlite_path(folder)))
+    }
+}
+
+fn sqlite_path(folder: &Path) -> String {
+    folder.join("emberwell.db").to_string_lossy().into_owned()
+}
+
+/// A server for the database of `plan`.
+fn start(plan: &Plan, folder: &Path) -> io::Result<Server> {
+    let database = plan.database(folder);
+    Server::start(folder, &["serve", "--open", "--listen", "127.0.0.1:0", "--database", &database])
+}
+
 /// Why there are no figures.
 #[derive(Debug, Error)]
 pub enum BenchError {
@@ -59,6 +83,8 @@ pub enum BenchError {
     Store(#[from] StoreError),
     #[error("the server stored nothing that the ceiling could be measured with")]
     NothingStored,
+    #[error("the search '{0}' found nothing")]
+    NothingFound(&'static str),
 }
 
 /// What the clients do.
@@ -116,11 +142,20 @@ impl Work {
 
 /// Measures everything that `plan` names. `progress` hears what is done next.
 pub fn run(plan: &Plan, progress: impl Fn(&str)) -> Result<Report, BenchError> {
+    in_folder(plan, |folder| Bench { plan, folder, progress: &progress, next: 0 }.measure())
+}
+
+/// Measures the same searches on `sizes` resources each, in ascending order, by one client.
+pub fn run_growth(plan: &Plan, sizes: &[u64], progress: impl Fn(&str)) -> Result<Growth, BenchError> {
+    in_folder(plan, |folder| growth::measure(plan, sizes, folder, &progress))
+}
+
+fn in_folder<T>(plan: &Plan, measure: impl FnOnce(&Path) -> Result<T, BenchError>) -> Result<T, BenchError> {
     let folder = plan.folder.join(format!("emberwell-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let report = Bench { plan, folder: &folder, progress: &progress, next: 0 }.measure();
+    let measured = measure(&folder);
     std::fs::remove_dir_all(&folder)?;
-    report
+    measured
 }
 
 struct Bench<'a> {
@@ -133,7 +168,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn measure(mut self) -> Result<Report, BenchError> {
-        let server = self.start()?;
+        let server = start(self.plan, self.folder)?;
         (self.progress)("writing the resources that are read");
         let patients = data::READ_PATIENTS + data::WRITTEN_PATIENTS;
         load::run(server.address, 8, Until::Sent(patients), 0, |number| Request {
@@ -156,14 +191,14 @@ impl Bench<'_> {
         let (_, peak_kib) = server.memory_kib()?;
         server.stop()?;
         let size = match self.plan.postgres {
-            None => Some(ceiling::sqlite_size(&self.sqlite_path())?),
+            None => Some(ceiling::sqlite_size(&sqlite_path(self.folder))?),
             Some(_) => None,
         };
         (self.progress)("starting on what is there");
         let mut starts_ms = Vec::with_capacity(STARTS);
         let mut idle_kib = 0;
         for _ in 0..STARTS {
-            let server = self.start()?;
+            let server = start(self.plan, self.folder)?;
             starts_ms.push(server.started_in.as_secs_f64() * 1000.0);
             #[allow(clippy::disallowed_methods, reason = "idle memory is what a server takes when nothing happens")]
             std::thread::sleep(SETTLING);
@@ -171,8 +206,14 @@ impl Bench<'_> {
             server.stop()?;
         }
         starts_ms.sort_by(f64::total_cmp);
-        let database = if self.plan.postgres.is_some() { "PostgreSQL" } else { "SQLite" };
-        Ok(Report { database, lines, start_ms: starts_ms[STARTS / 2], idle_kib, peak_kib, size })
+        Ok(Report {
+            database: self.plan.database_name(),
+            lines,
+            start_ms: starts_ms[STARTS / 2],
+            idle_kib,
+            peak_kib,
+            size,
+        })
     }
 
     fn line(&mut self, server: &Server, work: Work, clients: usize) -> Result<Line, BenchError> {
@@ -228,20 +269,7 @@ impl Bench<'_> {
 
     fn samples(&self) -> Result<Vec<Sample>, BenchError> {
         let observation = ResourceType::parse("Observation").map_err(|_| BenchError::NothingStored)?;
-        let samples = ceiling::samples(&self.database(), observation, SAMPLES)?;
+        let samples = ceiling::samples(&self.plan.database(self.folder), observation, SAMPLES)?;
         if samples.is_empty() { Err(BenchError::NothingStored) } else { Ok(samples) }
-    }
-
-    fn start(&self) -> Result<Server, BenchError> {
-        let database = self.database();
-        Ok(Server::start(self.folder, &["serve", "--open", "--listen", "127.0.0.1:0", "--database", &database])?)
-    }
-
-    fn sqlite_path(&self) -> String {
-        self.folder.join("emberwell.db").to_string_lossy().into_owned()
-    }
-
-    fn database(&self) -> String {
-        self.plan.postgres.clone().unwrap_or_else(|| format!("sqlite:{}", self.sqlite_path()))
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::bench::load::Measured;
 use crate::store::ceiling::Size;
 
 /// One workload with one number of clients.
@@ -41,6 +42,68 @@ pub struct Report {
     pub size: Option<Size>,
 }
 
+/// What searches cost as the data grows.
+#[derive(Clone, Debug)]
+pub struct Growth {
+    /// Which database.
+    pub database: &'static str,
+    /// The sizes, in ascending order.
+    pub stages: Vec<Stage>,
+    pub lines: Vec<GrowthLine>,
+}
+
+/// One size of the data.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage {
+    pub resources: u64,
+    /// Resources per second, while it grew to this size.
+    pub loaded_per_second: f64,
+    /// Of the whole database, indexes and history included.
+    pub bytes: u64,
+}
+
+/// One search.
+#[derive(Clone, Debug)]
+pub struct GrowthLine {
+    pub search: &'static str,
+    /// One for each stage.
+    pub measured: Vec<Measured>,
+}
+
+impl GrowthLine {
+    /// By how much the median grew from the first stage to the last.
+    pub fn growth(&self) -> f64 {
+        match (self.measured.first(), self.measured.last()) {
+            (Some(first), Some(last)) => last.p50_ms / first.p50_ms,
+            _ => 1.0,
+        }
+    }
+}
+
+impl Growth {
+    /// One JSON object.
+    pub fn json(&self) -> Value {
+        let stage = |stage: &Stage| {
+            json!({
+                "resources": stage.resources, "loadedPerSecond": rounded(stage.loaded_per_second), "bytes": stage.bytes,
+            })
+        };
+        let measured = |measured: &Measured| json!({ "p50Ms": measured.p50_ms, "p99Ms": measured.p99_ms, "answerBytes": measured.answer_bytes });
+        let line = |line: &GrowthLine| {
+            let measured: Vec<Value> = line.measured.iter().map(measured).collect();
+            json!({ "search": line.search, "measured": measured, "growth": rounded(line.growth()) })
+        };
+        json!({
+            "database": self.database, "stages": self.stages.iter().map(stage).collect::<Vec<_>>(),
+            "lines": self.lines.iter().map(line).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
+}
+
 impl Line {
     /// The part of the ceiling that was reached; 1 is all of it.
     pub fn ratio(&self) -> f64 {
@@ -51,7 +114,6 @@ impl Line {
 impl Report {
     /// One JSON object.
     pub fn json(&self) -> Value {
-        let rounded = |number: f64| (number * 1000.0).round() / 1000.0;
         let line = |line: &Line| {
             json!({
                 "work": line.work, "clients": line.clients, "perSecond": rounded(line.per_second),
@@ -95,9 +157,51 @@ impl fmt::Display for Report {
     }
 }
 
+impl fmt::Display for Growth {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "| {}, p50 / p99 ms |", self.database)?;
+        for stage in &self.stages {
+            write!(out, " {} |", stage.resources)?;
+        }
+        writeln!(out, " growth |")?;
+        writeln!(out, "|---|{}--:|", "--:|".repeat(self.stages.len()))?;
+        for line in &self.lines {
+            write!(out, "| {} |", line.search)?;
+            for measured in &line.measured {
+                write!(out, " {:.2} / {:.2} |", measured.p50_ms, measured.p99_ms)?;
+            }
+            writeln!(out, " {:.1} |", line.growth())?;
+        }
+        writeln!(out)?;
+        for stage in &self.stages {
+            let Stage { resources, loaded_per_second, bytes } = stage;
+            let each = bytes / (*resources).max(1);
+            writeln!(out, "{resources} resources: {each} bytes each, loaded at {loaded_per_second:.0} per second")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn growth_is_from_the_first_size_to_the_last() {
+        let of = |p50_ms| Measured { requests: 1, per_second: 1.0, p50_ms, p99_ms: 9.0, answer_bytes: 1 };
+        let stage = |resources| Stage { resources, loaded_per_second: 5000.0, bytes: 1000 * resources };
+        let growth = Growth {
+            database: "SQLite",
+            stages: vec![stage(10), stage(100)],
+            lines: vec![GrowthLine { search: "token", measured: vec![of(0.5), of(0.6)] }],
+        };
+
+        let text = growth.to_string();
+
+        assert!(text.contains("| token | 0.50 / 9.00 | 0.60 / 9.00 | 1.2 |"), "{text}");
+        assert!(text.contains("100 resources: 1000 bytes each, loaded at 5000 per second"), "{text}");
+        assert_eq!(growth.json()["lines"][0]["growth"], json!(1.2));
+    }
 
     #[test]
     fn the_ratio_stands_beside_both_of_its_parts() {

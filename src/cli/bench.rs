@@ -21,6 +21,10 @@ pub(super) struct BenchArgs {
     #[arg(long, default_value = "1,16", value_delimiter = ',', value_name = "N,..",
         value_parser = clap::value_parser!(u16).range(1..=256))]
     clients: Vec<u16>,
+    /// Measure what searches cost as the data grows to these numbers of resources, such as 100000,1000000, instead of the load
+    #[arg(long, value_delimiter = ',', value_name = "RESOURCES,..", conflicts_with_all = ["work", "clients"],
+        value_parser = clap::value_parser!(u64).range(1000..=1_000_000_000))]
+    growth: Vec<u64>,
     /// Measure this PostgreSQL database, which must be empty, instead of SQLite
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
@@ -48,11 +52,21 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
         postgres: args.postgres.clone(),
         folder: args.folder.clone().unwrap_or_else(std::env::temp_dir),
     };
-    let report = bench::run(&plan, |what| eprintln!("emberwell: {what}")).map_err(Failure::failed)?;
-    if args.json {
-        println!("{}", report.json());
+    let progress = |what: &str| eprintln!("emberwell: {what}");
+    let (json, table) = if args.growth.is_empty() {
+        let report = bench::run(&plan, progress).map_err(Failure::failed)?;
+        (report.json(), report.to_string())
     } else {
-        print!("{report}");
+        if !args.growth.is_sorted() {
+            return Err(Failure::Usage("--growth: name the smaller numbers first".to_owned()));
+        }
+        let growth = bench::run_growth(&plan, &args.growth, progress).map_err(Failure::failed)?;
+        (growth.json(), growth.to_string())
+    };
+    if args.json {
+        println!("{json}");
+    } else {
+        print!("{table}");
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::Failure;
-use crate::config::{FhirSettings, LimitSettings, ServerSettings, Settings, SortSettings};
+use crate::config::{FhirSettings, LimitSettings, PlanSettings, ServerSettings, Settings};
 use crate::fhir::{NotAZone, Zone};
 
 /// The file that is read when no other is named.
@@ -143,7 +143,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
                 Some(seconds) => Some(Duration::from_secs(u64::from(seconds))),
                 None => limits.search_time,
             },
-            sort: SortSettings::default(),
+            plan: PlanSettings::default(),
         },
     })
 }

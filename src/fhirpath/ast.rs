@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::decimal::Decimal;
 use super::functions::Function;
 use super::temporal::Temporal;
-use super::types::{Symbol, SystemType, TypeId};
+use super::types::{Chosen, Symbol, SystemType, TypeId};
 use super::units::Unit;
 
 /// An expression; at most [`super::parser::MAX_DEPTH`] high, so that recursion over it is safe.
@@ -36,6 +36,8 @@ pub(super) enum Step {
     Root(Option<TypeId>),
     /// `None` when no type has such an element.
     Member(Option<Symbol>, Box<str>),
+    /// As `Member`, and the choice that JSON writes so.
+    JsonName(Option<Symbol>, Box<str>, Chosen),
     At(Expr),
     Call(Function, Vec<Expr>),
     Is(TypeTest),

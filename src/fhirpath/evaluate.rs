@@ -150,6 +150,19 @@ impl<'a> Evaluation<'_, 'a> {
                 });
                 Ok(spaces.collect())
             }
+            Step::JsonName(own, name, chosen) => {
+                let mut found = Items::Empty;
+                for node in input {
+                    if let Some(own) = own {
+                        node.push_members(*own, name, &mut found);
+                    }
+                    let mut choices = Items::Empty;
+                    node.push_members(chosen.symbol, chosen.element, &mut choices);
+                    let is_meant = |node: &Node<'a>| node.element().is_some_and(|one| one.type_id == chosen.type_id);
+                    choices.into_vec().into_iter().filter(is_meant).for_each(|node| found.push(node));
+                }
+                Ok(found)
+            }
             Step::Root(wanted) => {
                 let fits = |node: &&Node<'_>| match (node.element(), wanted) {
                     (Some(element), Some(wanted)) => element.type_id.is_a(*wanted),

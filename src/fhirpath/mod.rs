@@ -7,6 +7,7 @@ mod compare;
 mod decimal;
 mod evaluate;
 mod functions;
+mod json_names;
 mod lexer;
 mod locate;
 mod node;

@@ -171,6 +171,23 @@ impl TypeId {
     }
 }
 
+/// One type of a choice, as JSON writes it in one name.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// The element, as FHIRPath calls it.
+    pub(super) element: &'static str,
+    pub(super) symbol: Symbol,
+    pub(super) type_id: TypeId,
+}
+
+/// What JSON writes as the member `name`; `None` when no choice is written so.
+pub(super) fn chosen(name: &str) -> Option<Chosen> {
+    let choices = table().types.iter().flat_map(|of| &of.elements).filter(|element| element.is_choice);
+    let mut members = choices.flat_map(|element| element.members.iter().map(move |member| (element, member)));
+    let (element, member) = members.find(|(_, member)| member.name() == name)?;
+    Some(Chosen { element: element.name, symbol: Symbol::named(element.name)?, type_id: member.type_id })
+}
+
 impl Type {
     /// The element with that symbol.
     pub(super) fn element(&'static self, symbol: Symbol) -> Option<&'static Element> {

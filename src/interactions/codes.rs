@@ -1,4 +1,5 @@
-//! Which codes a search is about: its value sets and hierarchies looked up, on the snapshot that it reads.
+//! What a search must know before it is compiled, from the snapshot that it reads: which codes its value sets and
+//! hierarchies hold, and how much its criteria leave.
 //!
 //! Spec: R4 search.html#token
 
@@ -8,7 +9,7 @@ use std::rc::Rc;
 use crate::fhir::IssueCode;
 use crate::interactions::InteractionError;
 use crate::interactions::definitions::{DefinitionError, StoredDefinitions};
-use crate::search::{CodeQuery, Codes, ResolvedSearch, SearchError, SearchRequest};
+use crate::search::{CodeQuery, Codes, CompileContext, ResolvedSearch, SearchError, SearchRequest, Size, size};
 use crate::store::Reader;
 use crate::terminology::{CodeSet, Direction, Extent, Lookup, LookupError, TerminologyError};
 
@@ -22,6 +23,20 @@ pub(super) fn resolved<'q>(
     request.resolve(|parameter, queries| match codes(&mut lookup, queries) {
         Ok(set) => Ok(listed(&set)),
         Err(error) => Err(refused(error, parameter)),
+    })
+}
+
+/// The search with the sizes of its criteria, as far as they decide how it is done; `limit` rows are many.
+pub(super) fn sized<'q>(
+    reader: &mut Reader<'_>,
+    request: ResolvedSearch<'q>,
+    context: &CompileContext<'_>,
+    limit: u32,
+) -> Result<ResolvedSearch<'q>, InteractionError> {
+    request.sized(|criterion, parameter| {
+        let Some(query) = size(criterion, parameter, context, limit) else { return Ok(None) };
+        let rows = u32::try_from(reader.number(&query)?).unwrap_or(limit);
+        Ok(Some(if rows < limit { Size::Few(rows) } else { Size::Many }))
     })
 }
 

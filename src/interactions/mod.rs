@@ -72,7 +72,7 @@ pub const PREPARATIONS: usize = 20;
 impl Engine {
     /// What a search depends on besides its request.
     pub fn search_settings(&self) -> SearchSettings {
-        SearchSettings { bases: Arc::clone(&self.bases), sort: self.limits.sort }
+        SearchSettings { bases: Arc::clone(&self.bases), plan: self.limits.plan }
     }
 
     /// An engine over `store`, with the search parameters that are in force there.

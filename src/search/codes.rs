@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::fhir::ResourceKey;
-use crate::search::{Condition, Criterion, Modifier, SearchRequest, TokenValue, Values};
+use crate::search::compile::sizes;
+use crate::search::{Condition, Criterion, Modifier, Parameter, SearchRequest, Size, TokenValue, Values};
 
 /// What one value of such a criterion names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,17 @@ impl ResolvedSearch<'_> {
     /// The search after containers of what it looks for, where that is what it is to give; itself where it is not.
     pub fn of_containers(&self) -> ResolvedSearch<'_> {
         ResolvedSearch(self.0.of_containers().map_or(Cow::Borrowed(&*self.0), Cow::Owned))
+    }
+
+    /// Has `count` say how many rows the criteria have in the index whose size would change the way of the search.
+    pub fn sized<E>(
+        mut self,
+        count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<Size>, E>,
+    ) -> Result<Self, E> {
+        if sizes::matter(&self.0) {
+            sizes::learn(&mut self.0.to_mut().demands, count)?;
+        }
+        Ok(self)
     }
 }
 

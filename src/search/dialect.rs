@@ -31,3 +31,18 @@ pub(super) fn fills_sets_to_leave_out(dialect: Dialect) -> bool {
 pub(super) fn needs_whole_keys(dialect: Dialect) -> bool {
     dialect == Dialect::Sqlite
 }
+
+/// What stands before the number of a stream where it is compared with a set.
+///
+/// Without the sign SQLite may take the members of the set for what leads, however many they are.
+pub(super) fn keeps_streaming(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "+",
+        Dialect::Postgres => "",
+    }
+}
+
+/// Whether the database knows by itself how many rows a condition leaves.
+pub(super) fn keeps_statistics(dialect: Dialect) -> bool {
+    dialect == Dialect::Postgres
+}

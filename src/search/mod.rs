@@ -30,9 +30,9 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, ResourceRange, Start, Walk, called, contained_count, contained_page, count, count_up_to, defined,
-    driven, entries, matches, matching, page, referred, referring, rows_of, screened, token_entries, token_texts,
-    updated_since,
+    CompileContext, ResourceRange, Span, Start, Walk, aside, called, contained_count, contained_page, count,
+    count_up_to, defined, driven, entries, matches, matching, page, referred, referring, rows_of, screened, size, span,
+    token_entries, token_texts, updated_since,
 };
 
 pub use error::SearchError;
@@ -46,8 +46,8 @@ pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
     CanonicalQuantity, Chain, Condition, Containment, Contains, Control, Criterion, DateValue, Demand, Handling, Has,
-    Modifier, Position, Prefix, QuantityValue, ReferenceValue, Returned, SearchRequest, Subject, Summary, TokenValue,
-    Total, TypedIdentifier, Values,
+    Modifier, Position, Prefix, QuantityValue, ReferenceValue, Returned, SearchRequest, Size, Subject, Summary,
+    TokenValue, Total, TypedIdentifier, Values,
 };
 pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

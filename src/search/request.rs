@@ -179,6 +179,15 @@ pub struct Criterion {
     pub modifier: Option<Modifier>,
     /// One of them must match.
     pub values: Values,
+    /// `None` as long as nobody has counted.
+    pub size: Option<Size>,
+}
+
+/// How many rows a criterion has in the index. It decides how the search is done, never what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    Few(u32),
+    Many,
 }
 
 /// What a criterion is about.

@@ -194,6 +194,15 @@ pub fn sqlite_size(path: &str) -> Result<Size, StoreError> {
     Ok(Size { bytes: file.len(), resources, versions })
 }
 
+/// Has PostgreSQL clean up and look at what its tables hold, as it does by itself after a while, and says how many bytes
+/// the whole database takes.
+pub fn postgres_size(address: &str) -> Result<u64, StoreError> {
+    let mut connection = PgConnection::establish(address)?;
+    connection.batch_execute("VACUUM ANALYZE")?;
+    let bytes: i64 = fixed!(BigInt, "SELECT pg_database_size(current_database())", &[]).get_result(&mut connection)?;
+    Ok(bytes.unsigned_abs())
+}
+
 /// Makes writes out of samples.
 struct Source<'s> {
     samples: &'s [Sample],

@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::access::Caller;
 use crate::clock;
-use crate::config::SortSettings;
+use crate::config::PlanSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
-use crate::interactions::codes::resolved;
+use crate::interactions::codes::{resolved, sized};
 use crate::interactions::include::{Included, included};
 use crate::interactions::search::allowance::Allowance;
 use crate::interactions::search::cursor::{Cursor, foreign};
@@ -49,7 +49,7 @@ pub struct SearchPage {
 pub struct SearchSettings {
     /// The server's own base URLs, without a slash at the end.
     pub bases: Arc<[String]>,
-    pub sort: SortSettings,
+    pub plan: PlanSettings,
 }
 
 /// The page that `request` asks for.
@@ -62,10 +62,13 @@ pub fn search(
     check_rules(reader, request)?;
     reader.about("codes");
     let asked = resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
-    let request = &asked.of_containers();
+    let known = asked.of_containers();
     let hasher = reader.hasher();
     let zone_minutes = request.registry.zone_minutes();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
+    reader.about("sizes");
+    let request =
+        &sized(reader, known, &context, settings.plan.counted).map_err(ended(request, SearchPart::Matches))?;
     if request.is_count_only() {
         reader.about("count");
         let total = Some(total(reader, request, &context).map_err(ended(&asked, SearchPart::Total))?);

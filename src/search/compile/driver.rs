@@ -4,7 +4,9 @@
 
 use crate::fhir::ResourceType;
 use crate::search::compile::rows;
-use crate::search::{Condition, Criterion, Modifier, Parameter, Prefix, SearchRequest, Subject, TokenValue, Values};
+use crate::search::{
+    Condition, Criterion, Modifier, Parameter, Prefix, SearchRequest, Size, Subject, TokenValue, Values,
+};
 
 /// What leads the statement.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,24 @@ impl Driver {
         matches!(self, Driver::Criterion { is_stream: true, .. } | Driver::Compartment { .. })
     }
 
+    /// The number of a match in the statement.
+    pub(super) fn rid(self) -> &'static str {
+        if self.is_stream() { "d.rid" } else { "r.rid" }
+    }
+
+    /// Whether this is a stream whose rows are of the type that is searched and of nothing deleted, and the other
+    /// demands ask no more than its numbers.
+    pub(super) fn tells_all(self, request: &SearchRequest) -> bool {
+        let bounds = match self {
+            Driver::Criterion { parameter, is_stream: true, .. } if parameter.is_of_one_type() => 0,
+            Driver::Compartment { .. } => 1,
+            _ => return false,
+        };
+        request.compartments.len() == bounds
+            && request.unlisted_compartment().is_none()
+            && request.demands.iter().all(|demand| asks_number(&demand.condition))
+    }
+
     pub(super) fn of(request: &SearchRequest) -> Driver {
         let demands = request.demands.iter().map(|demand| &demand.condition);
         let is_id = |condition: &Condition| {
@@ -47,14 +67,14 @@ impl Driver {
             if !matches!(condition, Condition::Criterion(_))
                 || matches!(condition, Condition::Criterion(Criterion { values: Values::Words(_), .. }))
             {
-                return leaves_few(condition).then_some((RANK_OF_LINKS, Driver::Linked { place }));
+                return leaves_few(condition).then_some(((RANK_OF_LINKS, 0), Driver::Linked { place }));
             }
             let Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) = condition
             else {
                 return None;
             };
             let is_stream = rows::exact_keys(criterion, parameter) == Some(1);
-            Some((rank(criterion, parameter)?, Driver::Criterion { place, parameter, is_stream }))
+            Some((counted_rank(criterion, parameter)?, Driver::Criterion { place, parameter, is_stream }))
         });
         let patients = request.compartments.iter().enumerate().filter(|(_, patients)| patients.len() == 1);
         let compartments = patients.map(|(place, _)| match request.resource_type {
@@ -62,14 +82,29 @@ impl Driver {
             None => Driver::Members { place: Some(place) },
         });
         let unlisted = request.unlisted_compartment().map(|_| Driver::Members { place: None });
-        let compartments = compartments.chain(unlisted).map(|driver| (RANK_OF_COMPARTMENT, driver));
+        let compartments = compartments.chain(unlisted).map(|driver| ((RANK_OF_COMPARTMENT, 0), driver));
         let fewest = criteria.chain(compartments).min_by_key(|(rank, _)| *rank);
         fewest.map_or(Driver::Type, |(_, driver)| driver)
     }
 }
 
+/// Whether a condition can be asked of the number of a resource, without its row.
+fn asks_number(condition: &Condition) -> bool {
+    match condition {
+        Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Index(_)),
+        Condition::Chain(_) => true,
+        Condition::Has(_) | Condition::Listed(_) | Condition::ByType(_) | Condition::Contains(_) => false,
+        Condition::And(all) | Condition::Or(all) => all.iter().all(asks_number),
+        Condition::Not(negated) => asks_number(negated),
+    }
+}
+
 const RANK_OF_COMPARTMENT: u8 = 1;
+/// Of what was counted and is few.
+const RANK_OF_COUNTED: u8 = 2;
 const RANK_OF_LINKS: u8 = 3;
+/// Of dates within a span of some weeks.
+pub(super) const NARROW_DATES: u8 = 4;
 /// Up to this rank, what matches is gathered rather than looked up.
 const RANK_OF_FEW: u8 = 4;
 
@@ -78,7 +113,7 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject: Subject::Id, modifier, .. }) => modifier.is_none(),
         Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) => {
-            rank(criterion, parameter).is_some_and(|rank| rank <= RANK_OF_FEW)
+            counted_rank(criterion, parameter).is_some_and(|(rank, _)| rank <= RANK_OF_FEW)
         }
         Condition::Criterion(Criterion { values: Values::Words(words), .. }) => !words.is_negated,
         Condition::Criterion(_) => false,
@@ -93,8 +128,18 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
     }
 }
 
+/// As [`rank`], and better where the rows have been counted: those of several are compared by their numbers.
+fn counted_rank(criterion: &Criterion, parameter: &Parameter) -> Option<(u8, u32)> {
+    let guess = rank(criterion, parameter)?;
+    Some(match criterion.size {
+        None => (guess, 0),
+        Some(Size::Few(rows)) => (guess.min(RANK_OF_COUNTED), rows),
+        Some(Size::Many) => (guess.max(RANK_OF_FEW + 1), 0),
+    })
+}
+
 /// How many resources a criterion seems to leave: lower is fewer. `None` when it says what resources are not.
-fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
+pub(super) fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
     const DAYS_32_US: i64 = 32 * 86_400_000_000;
     if criterion.modifier == Some(Modifier::Not) {
         return None;
@@ -136,7 +181,7 @@ fn rank(criterion: &Criterion, parameter: &Parameter) -> Option<u8> {
                     let span = date.interval(0);
                     date.prefix == Prefix::Eq && span.hi_us.saturating_sub(span.lo_us) <= DAYS_32_US
                 });
-            if is_narrow { 4 } else { 8 }
+            if is_narrow { NARROW_DATES } else { 8 }
         }
         Values::Quantities(amounts) => {
             if amounts.iter().all(|amount| amount.prefix == Prefix::Eq) {

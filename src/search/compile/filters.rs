@@ -21,6 +21,8 @@ pub(super) struct Row<'a> {
     /// The types that it may be of; empty means any.
     types: &'a [ResourceType],
     table: Table,
+    /// Whether its number comes from what leads the statement, before the row itself is looked up.
+    is_streamed: bool,
 }
 
 /// What a row is of.
@@ -36,12 +38,33 @@ impl<'a> Row<'a> {
     /// A resource that is searched.
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
-        Row { depth: 0, types, table: Table::Resource }
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false }
     }
 
     /// The types that it may be of; empty means any.
     pub(super) fn types(self) -> &'a [ResourceType] {
         self.types
+    }
+
+    /// The same, whose numbers a stream gives: `d`.
+    pub(super) fn streamed(self, is_streamed: bool) -> Row<'a> {
+        Row { is_streamed, ..self }
+    }
+
+    /// Its number. That of the stream is known before the resource is looked up, which what does not match is spared.
+    pub(super) fn rid(self, query: &mut Query) {
+        match self.is_streamed {
+            true => query.sql("d.rid"),
+            false => query.sql(self.alias()).sql(".rid"),
+        };
+    }
+
+    /// Its number, for asking whether it is in a set.
+    pub(super) fn rid_for_set(self, context: &CompileContext<'_>, query: &mut Query) {
+        if self.is_streamed {
+            query.sql(dialect::keeps_streaming(context.dialect));
+        }
+        self.rid(query);
     }
 
     /// Its name in the statement. Deeper than any search goes, names would come again.
@@ -55,7 +78,7 @@ impl<'a> Row<'a> {
 
     /// A resource one reference away.
     pub(super) fn inner(self) -> Row<'static> {
-        Row { depth: self.depth + 1, types: &[], table: Table::Resource }
+        Row { depth: self.depth + 1, types: &[], table: Table::Resource, is_streamed: false }
     }
 
     /// A resource within it.
@@ -140,7 +163,9 @@ pub(super) fn condition(
 /// ` AND ..`: one of the conditions is met. Where nothing leaves few resources yet, they are gathered as one set.
 fn alternatives(row: Row<'_>, any: &[Condition], is_driven: bool, context: &CompileContext<'_>, query: &mut Query) {
     if !is_driven && any.iter().all(linked::can_gather) {
-        query.sql(" AND ").sql(row.alias()).sql(".rid IN (");
+        query.sql(" AND ");
+        row.rid_for_set(context, query);
+        query.sql(" IN (");
         separated(query, any, " UNION ", |query, condition| {
             linked::set(row.alike(), row.types, condition, context, query);
         });
@@ -267,9 +292,12 @@ fn criterion(
     if is_probe {
         query.sql(if is_negated { "NOT EXISTS (SELECT 1" } else { "EXISTS (SELECT 1" });
         rows::write_probe(query, criterion, parameter, context);
-        query.sql(" AND i.rid = ").sql(row.alias()).sql(".rid)");
+        query.sql(" AND i.rid = ");
+        row.rid(query);
+        query.sql(")");
     } else {
-        query.sql(row.alias()).sql(if is_negated { ".rid NOT IN (SELECT i.rid" } else { ".rid IN (SELECT i.rid" });
+        row.rid_for_set(context, query);
+        query.sql(if is_negated { " NOT IN (SELECT i.rid" } else { " IN (SELECT i.rid" });
         rows::write(query, criterion, parameter, context);
         query.sql(")");
     }
@@ -328,9 +356,12 @@ fn located(row: Row<'_>, values: &Values, context: &CompileContext<'_>, query: &
     if is_absent && !dialect::fills_sets_to_leave_out(context.dialect) {
         query.sql("NOT EXISTS (SELECT 1");
         near::rows(query, circles);
-        query.sql(" AND i.rid = ").sql(row.alias()).sql(".rid)");
+        query.sql(" AND i.rid = ");
+        row.rid(query);
+        query.sql(")");
     } else {
-        query.sql(row.alias()).sql(if is_absent { ".rid NOT IN (SELECT i.rid" } else { ".rid IN (SELECT i.rid" });
+        row.rid_for_set(context, query);
+        query.sql(if is_absent { " NOT IN (SELECT i.rid" } else { " IN (SELECT i.rid" });
         near::rows(query, circles);
         query.sql(")");
     }
@@ -356,9 +387,12 @@ fn worded(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_>, que
     if wanted.is_negated && !dialect::fills_sets_to_leave_out(context.dialect) {
         query.sql("NOT EXISTS (SELECT 1");
         words::among(query, criterion.subject, &wanted.tree, context.dialect);
-        query.sql(" AND ").sql(words::number(context.dialect)).sql(" = ").sql(row.alias()).sql(".rid)");
+        query.sql(" AND ").sql(words::number(context.dialect)).sql(" = ");
+        row.rid(query);
+        query.sql(")");
     } else {
-        query.sql(row.alias()).sql(if wanted.is_negated { ".rid NOT IN (SELECT " } else { ".rid IN (SELECT " });
+        row.rid_for_set(context, query);
+        query.sql(if wanted.is_negated { " NOT IN (SELECT " } else { " IN (SELECT " });
         query.sql(words::number(context.dialect));
         words::among(query, criterion.subject, &wanted.tree, context.dialect);
         query.sql(")");

@@ -18,7 +18,9 @@ use crate::store::Query;
 pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, query: &mut Query) {
     let by = i64::from(chain.by.id());
     if chain.targets.iter().all(|(_, condition)| leaves_few(condition)) {
-        query.sql(" AND ").sql(row.alias()).sql(".rid IN (SELECT i.rid");
+        query.sql(" AND ");
+        row.rid_for_set(context, query);
+        query.sql(" IN (SELECT i.rid");
         chain_rows(row, chain, context, query);
         query.sql(")");
         return;
@@ -26,7 +28,9 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
     if chain.by.has_canonicals() {
         let target = row.inner();
         query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN index_reference n CROSS JOIN resource ");
-        query.sql(target.alias()).sql(" WHERE i.rid = ").sql(row.alias()).sql(".rid AND i.param = ").integer(by);
+        query.sql(target.alias()).sql(" WHERE i.rid = ");
+        row.rid(query);
+        query.sql(" AND i.param = ").integer(by);
         query.sql(" AND n.target = i.target AND ");
         named(chain.targets.iter().map(|(of, _)| *of), query);
         query.sql(" AND ").sql(target.alias()).sql(".rid = n.rid AND ").sql(target.alias()).sql(".method <> 2 AND (");
@@ -47,7 +51,9 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
     query.sql(" LEFT JOIN contained n ON n.rid = i.target AND n.rtype");
     of(query);
     query.sql(" WHERE i.param = ").integer(by).sql(") AS ");
-    query.sql(target.alias()).sql(" WHERE ").sql(target.alias()).sql(".source = ").sql(row.alias()).sql(".rid AND (");
+    query.sql(target.alias()).sql(" WHERE ").sql(target.alias()).sql(".source = ");
+    row.rid(query);
+    query.sql(" AND (");
     by_type(target, &chain.targets, context, query);
     query.sql("))");
 }
@@ -192,7 +198,7 @@ pub(super) fn by_type(
 /// Whether [`set`] finds what meets the condition without asking each resource.
 pub(super) fn can_gather(condition: &Condition) -> bool {
     match condition {
-        Condition::Criterion(Criterion { subject: Subject::Index(_), modifier, values }) => {
+        Condition::Criterion(Criterion { subject: Subject::Index(_), modifier, values, .. }) => {
             *modifier != Some(Modifier::Not) && *values != Values::Missing(true)
         }
         Condition::Criterion(_) | Condition::Chain(_) | Condition::Has(_) | Condition::Listed(_) => {

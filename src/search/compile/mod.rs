@@ -20,7 +20,9 @@ mod include;
 mod linked;
 mod order;
 mod rows;
+pub(super) mod sizes;
 mod sorted;
+mod span;
 mod walk;
 mod words;
 mod write;
@@ -28,7 +30,9 @@ mod write;
 pub use contained::{contained_count, contained_page};
 pub use definitions::defined;
 pub use include::{called, referred, referring};
+pub use sizes::size;
 pub use sorted::{driven, matching, rows_of, screened, updated_since};
+pub use span::{Span, aside, span};
 pub use walk::{Start, Walk, entries, token_entries, token_texts};
 
 use crate::search::compile::driver::Driver;
@@ -55,7 +59,8 @@ const COLUMNS: &str = "SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.m
 pub fn page(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, at: Option<&Position>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS);
-    let driver = conditions(request, context, &mut query);
+    let driver = Driver::of(request);
+    conditions(request, driver, context, &mut query);
     order::write(&request.control.sort, driver, context.dialect, at, &mut query);
     query.sql(" LIMIT ").integer(i64::from(limit));
     query
@@ -74,15 +79,16 @@ pub fn count(request: &ResolvedSearch<'_>, context: &CompileContext<'_>) -> Quer
         return query;
     }
     query.sql("SELECT COUNT(*)");
-    conditions(request, context, &mut query);
+    numbered(request, Driver::of(request), context, &mut query);
     query
 }
 
 /// The number of matches, but no more than `most`: ends when so many are found. One column, one row.
 pub fn count_up_to(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, most: u32) -> Query {
     let mut query = Query::new();
-    query.sql("SELECT COUNT(*) FROM (SELECT r.rid");
-    conditions(request, context, &mut query);
+    let driver = Driver::of(request);
+    query.sql("SELECT COUNT(*) FROM (SELECT ").sql(driver.rid());
+    numbered(request, driver, context, &mut query);
     query.sql(" LIMIT ").integer(i64::from(most)).sql(") AS m");
     query
 }
@@ -92,7 +98,8 @@ pub fn count_up_to(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, m
 pub fn matches(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, limit: u32) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS);
-    let driver = conditions(request, context, &mut query);
+    let driver = Driver::of(request);
+    conditions(request, driver, context, &mut query);
     query.sql(if driver.is_stream() { " ORDER BY d.rid" } else { " ORDER BY r.rid" });
     query.sql(" LIMIT ").integer(i64::from(limit));
     query
@@ -113,30 +120,54 @@ pub enum ResourceRange<'a> {
     },
 }
 
-/// Writes ` FROM .. WHERE ..`.
-fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut Query) -> Driver {
-    let driver = Driver::of(request);
-    let row = Row::searched(request);
+/// Writes ` FROM .. WHERE ..` with the resource as `r`, and as `d` what leads if it is a stream.
+fn conditions(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>, query: &mut Query) {
+    if driver.is_stream() {
+        query.sql(" FROM ");
+        stream(request, driver, context, query);
+        // The rows of what is contained come first; they are none of these resources.
+        query.sql(" CROSS JOIN resource r WHERE r.rid = d.rid AND d.rid > 0 AND r.method <> 2");
+    } else {
+        query.sql(" FROM resource r WHERE r.method <> 2");
+    }
+    filters::scope(request, query);
+    demands(request, driver, context, query);
+}
+
+/// As [`conditions`] for statements that want no more than numbers, as [`Driver::rid`]: where the rows of the index tell
+/// all that is asked, no resource is looked up.
+fn numbered(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>, query: &mut Query) {
+    if !driver.tells_all(request) {
+        return conditions(request, driver, context, query);
+    }
+    query.sql(" FROM ");
+    stream(request, driver, context, query);
+    query.sql(" WHERE d.rid > 0");
+    demands(request, driver, context, query);
+}
+
+/// Writes what leads, in order, as `d`.
+fn stream(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>, query: &mut Query) {
     match driver {
         Driver::Criterion { place, parameter, is_stream: true } => {
-            query.sql(" FROM (SELECT i.rid");
+            query.sql("(SELECT i.rid");
             if let Condition::Criterion(criterion) = &request.demands[place].condition {
                 rows::write(query, criterion, parameter, context);
             }
-            // The rows of what is contained come first; they are none of these resources.
-            query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND d.rid > 0 AND r.method <> 2");
+            query.sql(") AS d");
         }
         Driver::Compartment { place, resource_type } => {
-            query.sql(" FROM (SELECT c.rid FROM compartment c WHERE c.patient = ");
+            query.sql("(SELECT c.rid FROM compartment c WHERE c.patient = ");
             query.integer(context.hasher.key(&request.compartments[place][0]));
-            query.sql(" AND c.rtype = ").integer(i64::from(resource_type.code()));
-            query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
+            query.sql(" AND c.rtype = ").integer(i64::from(resource_type.code())).sql(") AS d");
         }
-        _ => {
-            query.sql(" FROM resource r WHERE r.method <> 2");
-        }
+        _ => {}
     }
-    filters::scope(request, query);
+}
+
+/// Writes ` AND ..` for each demand but the one that is a stream.
+fn demands(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>, query: &mut Query) {
+    let row = Row::searched(request).streamed(driver.is_stream());
     // What drives but does not stream stands in front of the others.
     if let Driver::Criterion { place, is_stream: false, .. } | Driver::Linked { place } = driver {
         filters::condition(row, &request.demands[place].condition, false, context, query);
@@ -160,7 +191,6 @@ fn conditions(request: &SearchRequest, context: &CompileContext<'_>, query: &mut
             filters::condition(row, &demand.condition, driver.is_some(), context, query);
         }
     }
-    driver
 }
 
 #[cfg(test)]
@@ -318,7 +348,7 @@ mod tests {
         assert_eq!(numbers[1..], [hasher().text("Location/1"), i64::from(partof.id()), 0]);
         assert!(
             beside.ends_with(&format!(
-                " AND EXISTS (SELECT 1 FROM index_reference i WHERE i.param = ? AND +i.target{down} AND i.rid = r.rid)"
+                " AND EXISTS (SELECT 1 FROM index_reference i WHERE i.param = ? AND +i.target{down} AND i.rid = d.rid)"
             )),
             "{beside}"
         );
@@ -395,24 +425,53 @@ mod tests {
 
     #[test]
     fn one_key_streams_and_the_others_are_looked_up() {
-        let (text, _) = counting("Observation", "date=ge2013&status:not=final&patient=1&code=s|a", Dialect::Sqlite);
+        let query = "date=ge2013&status:not=final&patient=1&code=s|a";
+        const LOOKED_UP: &str = " AND EXISTS (SELECT 1 FROM index_date i WHERE i.param = ? AND (i.lo_us >= ? OR i.hi_us > ?) AND i.rid = d.rid) \
+             AND NOT EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = d.rid) \
+             AND EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = d.rid)";
+        const STREAM: &str = "FROM (SELECT i.rid FROM index_reference i WHERE i.param = ? AND i.target = ?) AS d";
+        let hasher = hasher();
+        let context = context(&hasher, Dialect::Sqlite);
+        let (paged, _) = written(&page(&plain(&request("Observation", query)), &context, None, 10));
 
         assert_eq!(
-            text,
-            "(SELECT i.rid FROM index_reference i WHERE i.param = ? AND i.target = ?) AS d CROSS JOIN resource r \
-             WHERE r.rid = d.rid AND d.rid > 0 AND r.method <> 2 AND r.rtype = ? \
-             AND EXISTS (SELECT 1 FROM index_date i WHERE i.param = ? AND (i.lo_us >= ? OR i.hi_us > ?) AND i.rid = r.rid) \
-             AND NOT EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = r.rid) \
-             AND EXISTS (SELECT 1 FROM index_token i WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = r.rid)"
+            counting("Observation", query, Dialect::Sqlite).0,
+            format!("{STREAM} WHERE d.rid > 0{LOOKED_UP}")["FROM ".len()..]
+        );
+        assert_eq!(
+            paged,
+            format!(
+                "{COLUMNS} {STREAM} CROSS JOIN resource r WHERE r.rid = d.rid AND d.rid > 0 AND r.method <> 2 AND r.rtype = ?{LOOKED_UP} \
+                 ORDER BY d.rid LIMIT ?"
+            )
         );
     }
 
     #[test]
-    fn what_no_index_can_look_up_becomes_a_set() {
-        let (text, _) = counting("Observation", "value-quantity=gt5&patient=1&combo-code=a,b", Dialect::Sqlite);
+    fn a_count_looks_up_the_resources_that_the_index_does_not_tell_all_of() {
+        let looks_up = |of: &str, query: &str| counting(of, query, Dialect::Sqlite).0.contains(" resource r ");
 
-        assert!(text.contains(" AND r.rid IN (SELECT i.rid FROM index_quantity i "), "{text}");
-        assert!(text.contains(" AND r.rid IN (SELECT i.rid FROM index_token i "), "{text}");
+        assert!(!looks_up("Observation", "code=s|a&patient.gender=male&status:not=final"));
+        for query in [
+            "_tag=s|a",
+            "code=s|a&_id:not=1",
+            "patient=1&_lastUpdated=2013",
+            "code=s|a&_has:Condition:evidence-detail:code=x",
+        ] {
+            assert!(looks_up("Observation", query), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_no_index_can_look_up_becomes_a_set() {
+        let query = "value-quantity=gt5&patient=1&combo-code=a,b";
+        let (text, _) = counting("Observation", query, Dialect::Sqlite);
+        let (on_postgres, _) = counting("Observation", query, Dialect::Postgres);
+
+        // The sign keeps SQLite from letting the set lead.
+        assert!(text.contains(" AND +d.rid IN (SELECT i.rid FROM index_quantity i "), "{text}");
+        assert!(text.contains(" AND +d.rid IN (SELECT i.rid FROM index_token i "), "{text}");
+        assert!(on_postgres.contains(" AND d.rid IN (SELECT i.rid FROM index_quantity i "), "{on_postgres}");
     }
 
     #[test]

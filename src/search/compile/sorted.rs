@@ -7,16 +7,21 @@
 use crate::search::SearchRequest;
 use crate::search::compile::driver::Driver;
 use crate::search::compile::filters::{self, Row};
-use crate::search::compile::{COLUMNS, CompileContext, conditions, rows};
+use crate::search::compile::{COLUMNS, CompileContext, conditions, numbered, rows};
 use crate::search::{Condition, ResolvedSearch, ResourceRange};
 use crate::store::{Dialect, Query};
 
 /// All matches, as far as `range` goes.
 pub fn matching(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, range: ResourceRange<'_>) -> Query {
     let mut query = Query::new();
-    query.sql("SELECT r.rid");
-    let driver = conditions(request, context, &mut query);
-    let column = if driver.is_stream() { "d.rid" } else { "r.rid" };
+    let driver = Driver::of(request);
+    let column = driver.rid();
+    query.sql("SELECT ").sql(column);
+    match range {
+        // What has changed is told by the row of the resource.
+        ResourceRange::Next { unchanged_since: Some(_), .. } => conditions(request, driver, context, &mut query),
+        _ => numbered(request, driver, context, &mut query),
+    }
     match range {
         ResourceRange::All => {}
         ResourceRange::AtMost(limit) => {

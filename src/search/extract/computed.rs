@@ -9,9 +9,10 @@ use crate::fhirpath::{self, Context, Expression, Node};
 use crate::search::ExtractContext;
 use crate::search::extract::{Element, Shape};
 
-/// The term, compiled; `None` when it is no FHIRPath, which is refused before it is stored.
+/// The term, compiled; `None` when it is no FHIRPath, which is refused before it is stored. Choices may be named as in JSON, as
+/// published parameters do.
 pub(super) fn compile(term: &str) -> Option<Expression> {
-    fhirpath::compile(term).ok()
+    fhirpath::compile(term).ok().map(Expression::with_json_names)
 }
 
 /// Whether a walk means what FHIRPath means: `[0]` takes the first of all that was found, not of each parent, and a

@@ -42,7 +42,7 @@ pub(super) fn condition(
         return Ok(criterion);
     }
     // "None of the concepts": there are some.
-    let presence = Criterion { subject, modifier: Some(Modifier::Missing), values: Values::Missing(false) };
+    let presence = Criterion { subject, modifier: Some(Modifier::Missing), values: Values::Missing(false), size: None };
     Ok(Condition::And(vec![Condition::Criterion(presence), criterion]))
 }
 
@@ -67,7 +67,7 @@ fn criterion(
                 "false" => Values::Missing(true),
                 _ => return Err(Misfit::Value("'pr' takes true or false".to_owned())),
             };
-            return Ok(Criterion { subject, modifier: Some(Modifier::Missing), values });
+            return Ok(Criterion { subject, modifier: Some(Modifier::Missing), values, size: None });
         }
         (ParameterKind::Number, Operator::Co) => {
             return Err(Misfit::Unsupported("comparing with the precision in which a number was given ('co')"));
@@ -116,7 +116,7 @@ fn criterion(
         }
         _ => values::read(of, subject, None, &[value], context),
     };
-    Ok(Criterion { subject, modifier, values: values.map_err(Misfit::Value)? })
+    Ok(Criterion { subject, modifier, values: values.map_err(Misfit::Value)?, size: None })
 }
 
 fn asks_terminology(modifier: Modifier) -> bool {

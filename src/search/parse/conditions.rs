@@ -131,7 +131,7 @@ impl Work<'_> {
         let modifier = modifier.map(|modifier| read_modifier(subject, code, modifier)).transpose()?;
         let values = values::read(of, subject, modifier, parts, self.context)
             .map_err(|problem| SearchError::BadValue { parameter: cut(whole), problem })?;
-        Ok(Condition::Criterion(Criterion { subject, modifier, values }))
+        Ok(Condition::Criterion(Criterion { subject, modifier, values, size: None }))
     }
 
     /// `_has:Type:reference:rest`; `inner` reads the rest, of resources of the type.

@@ -11,6 +11,7 @@ use crate::support::{TestServer, bundle, on_both, statuses};
 on_both!(
     a_definition_waits_for_a_reindex_and_then_finds_old_and_new_resources,
     values_of_each_kind_are_found_in_extensions,
+    a_choice_may_be_named_as_in_json,
     own_references_lead_chains_includes_and_has,
     a_changed_expression_waits_again_and_a_deleted_definition_is_unknown,
     what_is_wrong_with_a_definition_is_told_with_its_position,
@@ -97,6 +98,26 @@ async fn values_of_each_kind_are_found_in_extensions(server: &TestServer) {
     for ((kind, _, value), id) in cases.iter().zip(ids) {
         assert_eq!(server.found(&format!("Patient?own-{kind}={value}")).await, [id], "{kind}");
     }
+}
+
+/// As US Core defines `asserted-date`.
+async fn a_choice_may_be_named_as_in_json(server: &TestServer) {
+    let seen = server.create(&with("seen", &json!({ "valueDateTime": "2020-03-01T10:00:00Z" }))).await;
+    server.create(&with("seen", &json!({ "valueString": "2020-03-01" }))).await;
+    server.create(&with("other", &json!({ "valueDateTime": "2020-03-01T10:00:00Z" }))).await;
+    let mut dead = json!({ "resourceType": "Patient", "deceasedDateTime": "2021-05" });
+    let dead_id = server.create(&dead).await;
+    let expression = "Patient.extension.where(url = 'http://own/seen').valueDateTime";
+    server.create(&definition("seen", "date", expression)).await;
+    server.create(&definition("died", "date", "Patient.deceasedDateTime")).await;
+
+    reindex(server, "$reindex").await;
+
+    assert_eq!(server.found("Patient?seen=2020-03").await, [seen]);
+    assert_eq!(server.found("Patient?died=2021").await, [dead_id.as_str()]);
+    dead["deceasedDateTime"] = json!("2021-06-07");
+    let later = server.create(&dead).await;
+    assert_eq!(server.found("Patient?died=2021").await, [dead_id.as_str(), later.as_str()]);
 }
 
 async fn own_references_lead_chains_includes_and_has(server: &TestServer) {

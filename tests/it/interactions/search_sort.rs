@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use emberwell::config::SortSettings;
+use emberwell::config::PlanSettings;
 use serde_json::{Value, json};
 
 use crate::search_oracle::random::Random;
@@ -20,14 +20,14 @@ on_both!(
 );
 
 /// Each way to a page, at sizes that a test reaches.
-const WAYS: [SortSettings; 4] = [
+const WAYS: [PlanSettings; 4] = [
     // All that match are few.
-    SortSettings { few: 5_000, steps: 20_000, chunk: 8_192, changed: 10_000 },
+    PlanSettings { counted: 3_000, few: 5_000, steps: 20_000, chunk: 8_192, aside: 1_000, changed: 10_000 },
     // Nothing is few: tables are read in order, by small steps.
-    SortSettings { few: 0, steps: usize::MAX, chunk: 3, changed: 10_000 },
+    PlanSettings { counted: 0, few: 0, steps: usize::MAX, chunk: 3, aside: 1_000, changed: 10_000 },
     // The reading in order is given up early.
-    SortSettings { few: 2, steps: 0, chunk: 5, changed: 10_000 },
-    SortSettings { few: 30, steps: 20, chunk: 64, changed: 10_000 },
+    PlanSettings { counted: 3, few: 2, steps: 0, chunk: 5, aside: 0, changed: 10_000 },
+    PlanSettings { counted: 30, few: 30, steps: 20, chunk: 64, aside: 3, changed: 10_000 },
 ];
 
 /// Makes a test of each way on each database.
@@ -55,11 +55,12 @@ macro_rules! in_each_way {
 in_each_way! {
     pages_agree_with_a_sort_in_memory: few = 0, steps = 1, given_up = 2, mixed = 3;
     pages_keep_their_order_while_others_write: few = 0, steps = 1, given_up = 2, mixed = 3;
+    what_has_several_dates_has_its_place_in_a_part_of_time: few = 0, steps = 1, mixed = 3;
 }
 
 fn run(database: Database, way: usize, behaviour: impl AsyncFn(&TestServer, u64)) {
     actix_web::rt::System::new().block_on(async {
-        let change = |settings: &mut emberwell::config::Settings| settings.limits.sort = WAYS[way];
+        let change = |settings: &mut emberwell::config::Settings| settings.limits.plan = WAYS[way];
         let Some(server) = TestServer::start_with(database, change).await else { return };
         behaviour(&server, way as u64).await;
         server.stop().await;
@@ -97,7 +98,9 @@ fn an_observation(random: &mut Random, patients: usize) -> Value {
         "resourceType": "Observation", "status": random.of(&["final", "amended"]),
         "code": { "coding": [{ "system": format!("http://{code}.example"), "code": code }] }
     });
-    if random.percent(80) {
+    if random.percent(10) {
+        observation["effectiveTiming"] = json!({ "event": [random.of(&DATES), random.of(&DATES)] });
+    } else if random.percent(80) {
         observation["effectiveDateTime"] = json!(random.of(&DATES));
     } else if random.percent(50) {
         observation["effectivePeriod"] = json!({ "start": random.of(&DATES[..4]) });
@@ -128,10 +131,7 @@ fn values(resource: &Value, key: &str, patients: &[Value]) -> Vec<String> {
         "given" => resource["name"][0]["given"].as_array().into_iter().flatten().filter_map(folded).collect(),
         "gender" => text(&resource["gender"]),
         "birthdate" => resource["birthDate"].as_str().map(span).into_iter().collect(),
-        "date" => {
-            let period = resource["effectivePeriod"]["start"].as_str().map(|start| open(&span(start)));
-            resource["effectiveDateTime"].as_str().map(span).or(period).into_iter().collect()
-        }
+        "date" => dates(resource),
         "status" => text(&resource["status"]),
         "code" => text(&resource["code"]["coding"][0]["code"]),
         "value-quantity" => resource["valueQuantity"]["value"]
@@ -150,6 +150,18 @@ fn values(resource: &Value, key: &str, patients: &[Value]) -> Vec<String> {
             found.map(|patient| values(patient, key, &[])).unwrap_or_default()
         }
     }
+}
+
+/// The spans of an Observation.
+fn dates(observation: &Value) -> Vec<String> {
+    let period = observation["effectivePeriod"]["start"].as_str().map(|start| open(&span(start)));
+    let events = observation["effectiveTiming"]["event"].as_array().into_iter().flatten();
+    let events: Vec<String> = events.filter_map(Value::as_str).map(span).collect();
+    // "Only the outer limits matter."
+    let first = events.iter().map(|span| &span[..19]).min();
+    let last = events.iter().map(|span| &span[20..]).max();
+    let timing = first.zip(last).map(|(first, last)| format!("{first}|{last}"));
+    observation["effectiveDateTime"].as_str().map(span).or(period).or(timing).into_iter().collect()
 }
 
 /// First moment and the one after, as texts of one length.
@@ -209,7 +221,7 @@ const OF_PATIENTS: [Filter; 4] = [
     ("family:missing=false&gender:not=male&", |patient| patient["name"].is_array() && patient["gender"] != "male"),
 ];
 
-const OF_OBSERVATIONS: [Filter; 5] = [
+const OF_OBSERVATIONS: [Filter; 9] = [
     ("", |_| true),
     ("code=alpha&", |observation| observation["code"]["coding"][0]["code"] == "alpha"),
     ("status=final&code=beta,gamma&", |observation| {
@@ -222,6 +234,17 @@ const OF_OBSERVATIONS: [Filter; 5] = [
     }),
     ("value-quantity=gt0&", |observation| {
         observation["valueQuantity"]["value"].as_f64().is_some_and(|value| value > 0.0)
+    }),
+    ("date=lt2020-06-01&", |observation| dates(observation).iter().any(|span| span.as_str() < "2020-06-01")),
+    ("date=gt2019-12-31&", |observation| dates(observation).iter().any(|span| &span[20..] > "2020-01-01         ")),
+    ("date=sa2019-12-31&date=lt2020-06-15&", |observation| {
+        let dates = dates(observation);
+        dates.iter().any(|span| span.as_str() >= "2020-01-01") && dates.iter().any(|span| span.as_str() < "2020-06-15")
+    }),
+    ("code=alpha,beta&date=eq2020&", |observation| {
+        let code = observation["code"]["coding"][0]["code"].as_str();
+        let is_within = |span: &String| span.as_str() >= "2020-01-01" && &span[20..] <= "2021-01-01         ";
+        matches!(code, Some("alpha" | "beta")) && dates(observation).iter().any(is_within)
     }),
 ];
 
@@ -318,6 +341,52 @@ async fn pages_agree_with_a_sort_in_memory(server: &TestServer, seed: u64) {
             assert_eq!(page.matches(), pages[place], "{url}: page {place} on the way back");
         }
         assert_eq!(place, 0, "{url}");
+    }
+}
+
+async fn what_has_several_dates_has_its_place_in_a_part_of_time(server: &TestServer, seed: u64) {
+    let mut random = Random::new(seed);
+    let day = |random: &mut Random| format!("2020-{:02}-{:02}", 1 + random.below(12), 1 + random.below(28));
+    let mut plans = Vec::new();
+    for _ in 0..40 {
+        let days: Vec<String> = (0..if random.percent(90) { 1 } else { 3 }).map(|_| day(&mut random)).collect();
+        let activity = |start: &String| json!({ "detail": { "status": "scheduled", "scheduledPeriod": { "start": start, "end": start } } });
+        let plan = json!({
+            "resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": { "reference": "Patient/p" },
+            "activity": days.iter().map(activity).collect::<Vec<_>>()
+        });
+        plans.push((server.create(&plan).await, days));
+    }
+    let is_within = |days: &[String]| {
+        days.iter().any(|day| day.as_str() >= "2020-03-02") && days.iter().any(|day| day.as_str() < "2020-07-01")
+    };
+
+    for is_descending in [false, true] {
+        let mut expected: Vec<(&String, usize, &String)> = plans
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, days))| is_within(days))
+            .map(|(place, (id, days))| {
+                ((if is_descending { days.iter().max() } else { days.iter().min() }).unwrap(), place, id)
+            })
+            .collect();
+        expected.sort();
+        if is_descending {
+            expected.reverse();
+        }
+        let sign = if is_descending { "-" } else { "" };
+        let url = format!(
+            "CarePlan?activity-date=ge2020-03-02&activity-date=lt2020-07-01&_sort={sign}activity-date&_count=4"
+        );
+        let mut found = Vec::new();
+        let mut next = Some(url.clone());
+        while let Some(url) = next {
+            let page = server.get(&url).await.expect(200);
+            found.extend(page.matches());
+            next = page.link("next");
+        }
+        let expected: Vec<String> = expected.into_iter().map(|(_, _, id)| id.clone()).collect();
+        assert_eq!(found, expected, "{url}");
     }
 }
 
@@ -539,7 +608,7 @@ async fn a_batch_holds_sorted_searches(server: &TestServer) {
 fn pages_end_when_too_much_was_updated() {
     actix_web::rt::System::new().block_on(async {
         let change = |settings: &mut emberwell::config::Settings| {
-            settings.limits.sort = SortSettings { few: 0, changed: 1, ..SortSettings::default() };
+            settings.limits.plan = PlanSettings { few: 0, changed: 1, ..PlanSettings::default() };
         };
         let Some(server) = TestServer::start_with(Database::Sqlite, change).await else { return };
         let mut patients = Vec::new();

@@ -1,13 +1,9 @@
 //! One query asked of a server, and its answer compared with the oracle's, page by page.
 
-use std::collections::BTreeSet;
-
-use awc::http::Method;
-use serde_json::Value;
-
 use crate::search_oracle::oracle::{World, key};
 use crate::search_oracle::queries::Query;
 use crate::support::{Answer, TestServer};
+use awc::http::Method;
 
 /// What is wrong with the answer to a query; `None` when nothing is.
 pub async fn difference(server: &TestServer, world: &World, query: &Query) -> Option<String> {
@@ -38,13 +34,14 @@ pub async fn difference(server: &TestServer, world: &World, query: &Query) -> Op
         }
         next = answer.link("next");
     }
-    if let Some(problem) = query.sort.as_deref().and_then(|sort| disorder(world, sort, &found)) {
-        return told(problem);
-    }
     let mut wanted: Vec<String> = wanted.iter().map(|place| world.key(*place)).collect();
     wanted.sort();
+    let in_order: Vec<usize> = found.iter().filter_map(|key| world.place(key)).collect();
     found.sort();
-    (wanted != found).then(|| told(unlike(&wanted, &found)))?
+    if wanted != found {
+        return told(unlike(&wanted, &found));
+    }
+    world.disorder(query.sort.as_deref(), &in_order).and_then(told)
 }
 
 async fn posted(server: &TestServer, query: &Query) -> Answer {
@@ -81,21 +78,4 @@ fn included_wrongly(world: &World, query: &Query, answer: &Answer, matches: &[St
     }
     let is_told = answer.entries().iter().any(|entry| entry["search"]["mode"] == "outcome");
     (is_told != is_cut).then(|| format!("cut: {is_cut}, and the answer says {is_told}"))
-}
-
-/// Two matches that stand the wrong way round.
-fn disorder(world: &World, sort: &str, found: &[String]) -> Option<String> {
-    let is_descending = sort.starts_with('-');
-    let sorted_by = |key: &String| -> Option<String> {
-        let resource: &Value = &world.resources[world.place(key)?];
-        let text = match sort.trim_start_matches('-') {
-            "_id" => &resource["id"],
-            _ => &resource["meta"]["lastUpdated"],
-        };
-        text.as_str().map(str::to_owned)
-    };
-    let keys: BTreeSet<&String> = found.iter().collect();
-    let values: Vec<Option<String>> = found.iter().map(sorted_by).collect();
-    let wrong = values.windows(2).position(|pair| if is_descending { pair[0] < pair[1] } else { pair[0] > pair[1] });
-    wrong.filter(|_| !keys.is_empty()).map(|place| format!("{} stands before {}", found[place], found[place + 1]))
 }

@@ -9,13 +9,13 @@ use crate::search_oracle::random::Random;
 use crate::search_oracle::units;
 use crate::search_oracle::values::{escaped, fold, readings, texts, tokens};
 
-fn criterion(parameter: &Parameter, modifier: &str, values: Vec<String>) -> Criterion {
+pub fn criterion(parameter: &Parameter, modifier: &str, values: Vec<String>) -> Criterion {
     let colon = if modifier.is_empty() { "" } else { ":" };
     Criterion { name: format!("{}{colon}{modifier}", parameter.code), values }
 }
 
 /// An element of a parameter in a random resource.
-fn element<'a>(
+pub fn element<'a>(
     random: &mut Random,
     world: &'a World,
     type_name: &str,
@@ -95,6 +95,7 @@ pub fn with_modifier(
     let (shape, value) = element(random, world, type_name, parameter)?;
     let mut text = value.as_str().filter(|_| shape == of)?.to_owned();
     match modifier {
+        "contains" => return Some(criterion(parameter, modifier, vec![escaped(&cut(random, &text))])),
         "above" => text.push_str(random.of(&["", "/x", "/ValueSet/1/_history/5", "x"])),
         _ => text.truncate(text.len() - text.len().min(random.below(4) * 5)),
     }
@@ -268,7 +269,7 @@ pub fn one_value(random: &mut Random, world: &World, (shape, element): (Shape, &
     })
 }
 
-fn cased(random: &mut Random, text: &str) -> String {
+pub fn cased(random: &mut Random, text: &str) -> String {
     match random.below(4) {
         0 => text.to_uppercase(),
         1 => text.to_lowercase(),
@@ -277,7 +278,7 @@ fn cased(random: &mut Random, text: &str) -> String {
 }
 
 /// Some letters in a row.
-fn cut(random: &mut Random, text: &str) -> String {
+pub fn cut(random: &mut Random, text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     let start = random.below(letters.len());
     let end = start + 1 + random.below(letters.len() - start);
@@ -285,7 +286,7 @@ fn cut(random: &mut Random, text: &str) -> String {
 }
 
 /// A prefix and a date, often in a coarser precision.
-fn dated(random: &mut Random, world: &World, text: &str) -> Option<String> {
+pub fn dated(random: &mut Random, world: &World, text: &str) -> Option<String> {
     let coarser = *random.pick(&[4, 7, 10, 16, 99, 99]);
     let date = if coarser < text.len() { &text[..coarser] } else { text };
     let prefix = random.pick(&PREFIXES);

@@ -16,8 +16,8 @@ pub fn typed_chain(random: &mut Random, world: &World, type_name: &str) -> Optio
 pub fn open_chain(random: &mut Random, world: &World, type_name: &str) -> Option<Criterion> {
     let (parameter, target) = link(random, type_name)?;
     let rest = rest(random, world, target)?;
-    // `_has` in it must fit every type.
-    let fits = !parameter.targets.is_empty() && !rest.name.starts_with("_has");
+    // `_has` and `_filter` in it must fit every type.
+    let fits = !parameter.targets.is_empty() && !["_has", "_filter"].iter().any(|name| rest.name.starts_with(name));
     fits.then(|| Criterion { name: format!("{}.{}", parameter.code, rest.name), ..rest })
 }
 
@@ -38,7 +38,7 @@ pub fn listed(random: &mut Random, _: &World, _: &str) -> Option<Criterion> {
 }
 
 /// A reference of the type, and a type that it may lead to.
-fn link(random: &mut Random, type_name: &str) -> Option<(&'static Parameter, &'static str)> {
+pub fn link(random: &mut Random, type_name: &str) -> Option<(&'static Parameter, &'static str)> {
     let parameter = random.pick(own(type_name));
     let target = random.pick(TYPES).0;
     let leads = parameter.targets.is_empty() || parameter.targets.contains(&target);

@@ -8,7 +8,10 @@ mod criteria;
 mod date_table;
 mod decimals;
 mod edge_table;
+mod filter_criteria;
+mod filters;
 mod generated;
+mod hierarchies;
 pub mod includes;
 mod links;
 mod number_table;
@@ -18,10 +21,13 @@ pub mod queries;
 pub mod random;
 mod resources;
 mod shrink;
+mod sorting;
 mod spans;
+mod terms;
 mod unit_table;
 mod units;
 pub mod values;
+mod words;
 
 use serde_json::{Value, json};
 

@@ -4,17 +4,20 @@
 //!
 //! Spec: R4 search.html
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use crate::search_oracle::decimals::split_prefix;
+use crate::search_oracle::filters;
 use crate::search_oracle::parameters::{COMPARTMENTS, Parameter, Shape, find};
 use crate::search_oracle::queries::Query;
 use crate::search_oracle::spans::Span;
 use crate::search_oracle::values::{
     fold, is_of_type, number_meets, parts, quantity_meets, readings, span, text_meets, token_meets, tokens, unescaped,
 };
+use crate::search_oracle::words::Words;
 
 /// All resources of a server.
 pub struct World {
@@ -25,6 +28,8 @@ pub struct World {
     pub now: i64,
     /// Where the resource `Type/id` is.
     places: HashMap<String, usize>,
+    /// Of each resource.
+    words: OnceCell<Vec<Words>>,
 }
 
 /// One criterion: `name` with its chain and modifier, and values of which one is enough, escaped as in a query.
@@ -40,7 +45,7 @@ pub type Places = HashSet<usize>;
 impl World {
     pub fn new(resources: Vec<Value>, base: String, now: i64) -> World {
         let places = resources.iter().enumerate().map(|(place, resource)| (key(resource), place)).collect();
-        World { resources, base, now, places }
+        World { resources, base, now, places, words: OnceCell::new() }
     }
 
     /// The resources that a query finds, in the order in which they were made.
@@ -80,7 +85,12 @@ impl World {
         chrono::DateTime::from_timestamp_micros(self.now).expect("a time near now").format("%Y").to_string()
     }
 
-    fn of_type<'a>(&'a self, of: &'a str) -> impl Iterator<Item = usize> + 'a {
+    /// The words of each resource.
+    pub fn words(&self) -> &[Words] {
+        self.words.get_or_init(|| self.resources.iter().map(Words::of).collect())
+    }
+
+    pub fn of_type<'a>(&'a self, of: &'a str) -> impl Iterator<Item = usize> + 'a {
         self.resources.iter().enumerate().filter(move |(_, one)| type_of(one) == of).map(|(place, _)| place)
     }
 
@@ -102,10 +112,24 @@ impl World {
             return self.of_type(of).filter(leads).collect();
         }
         let (code, modifier) = name.split_once(':').unwrap_or((name, ""));
+        match code {
+            "_filter" => return self.filtered(of, &filters::read(&values[0])),
+            "_text" | "_content" => {
+                let meets = |place: &usize| {
+                    let words = &self.words()[*place];
+                    match modifier {
+                        "missing" => words.has_narrative() != (values[0] == "true"),
+                        _ => words.meet(code == "_content", values),
+                    }
+                };
+                return self.of_type(of).filter(meets).collect();
+            }
+            _ => {}
+        }
         self.of_type(of).filter(|place| self.meets(&self.resources[*place], code, modifier, values)).collect()
     }
 
-    fn meets(&self, resource: &Value, code: &str, modifier: &str, values: &[String]) -> bool {
+    pub fn meets(&self, resource: &Value, code: &str, modifier: &str, values: &[String]) -> bool {
         let any = |test: &dyn Fn(&str) -> bool| values.iter().any(|value| test(value));
         match code {
             "_id" if modifier == "not" => return !any(&|value| resource["id"] == value),
@@ -133,7 +157,7 @@ impl World {
             return elements.is_empty() == (values[0] == "true");
         }
         let found = any(&|value| self.one_meets(&elements, parameter, modifier, value));
-        found != (modifier == "not")
+        found != matches!(modifier, "not" | "not-in")
     }
 
     /// Whether each component is there and, when values are given, meets its own.
@@ -149,7 +173,7 @@ impl World {
         })
     }
 
-    fn one_meets(&self, elements: &[(Shape, &Value)], parameter: &Parameter, modifier: &str, value: &str) -> bool {
+    pub fn one_meets(&self, elements: &[(Shape, &Value)], parameter: &Parameter, modifier: &str, value: &str) -> bool {
         if let Some((_, Shape::Presence)) = parameter.paths.first() {
             let is_there = elements.iter().any(|(_, element)| **element != Value::Bool(false));
             return is_there == (value == "true");
@@ -162,6 +186,10 @@ impl World {
                     readings(*shape, element).iter().any(|text| fold(text).starts_with(&wanted))
                 }
                 "of-type" => is_of_type(element, value),
+                "in" | "not-in" | "above" | "below" => tokens(*shape, element).iter().any(|token| match token {
+                    (Some(system), Some(code)) => self.is_meant(modifier, value, system, code),
+                    _ => false,
+                }),
                 _ => tokens(*shape, element).iter().any(|stored| token_meets(stored, value)),
             },
             Shape::Text | Shape::Family | Shape::Name | Shape::Address => text_meets(*shape, element, modifier, value),
@@ -173,6 +201,10 @@ impl World {
             Shape::Reference if modifier == "identifier" => element.get("identifier").is_some_and(|identifier| {
                 tokens(Shape::Identifier, identifier).iter().any(|stored| token_meets(stored, value))
             }),
+            Shape::Reference if matches!(modifier, "above" | "below") => {
+                let stored = element["reference"].as_str().filter(|text| !text.starts_with('#'));
+                stored.is_some_and(|stored| self.is_part(modifier, stored, &unescaped(value)))
+            }
             Shape::Reference => self.reference_meets(element, parameter, modifier, value),
             Shape::Canonical => {
                 let (stored, value) = (element.as_str().unwrap(), unescaped(value));
@@ -182,6 +214,7 @@ impl World {
                 let (stored, value) = (element.as_str().unwrap(), &*unescaped(value));
                 match modifier {
                     "below" => stored.starts_with(value),
+                    "contains" => stored.contains(value),
                     "above" => value
                         .strip_prefix(stored)
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || stored.ends_with('/')),
@@ -197,7 +230,7 @@ impl World {
         Span::read(date).unwrap().admits(prefix, stored, self.now)
     }
 
-    fn reference_meets(&self, element: &Value, parameter: &Parameter, modifier: &str, value: &str) -> bool {
+    pub fn reference_meets(&self, element: &Value, parameter: &Parameter, modifier: &str, value: &str) -> bool {
         let Some(stored) = element["reference"].as_str().filter(|text| !text.starts_with('#')) else { return false };
         let stored = self.target(stored);
         let value = unescaped(value);
@@ -212,7 +245,7 @@ impl World {
     }
 
     /// What a reference says without its version, and relative when it is to this server.
-    fn target(&self, text: &str) -> String {
+    pub fn target(&self, text: &str) -> String {
         let text = text.split("/_history/").next().unwrap();
         let own = text.strip_prefix(&self.base).and_then(|rest| rest.strip_prefix('/'));
         own.unwrap_or(text).to_owned()
@@ -265,7 +298,13 @@ pub fn elements<'a>(resource: &'a Value, parameter: &Parameter) -> Vec<(Shape, &
 /// What a path leads to; an empty one stays where it is.
 pub fn steps<'a>(root: &'a Value, path: &str) -> Vec<&'a Value> {
     let mut level = vec![root];
-    for step in path.split('.').filter(|step| !step.is_empty()) {
+    let mut is_filter = false;
+    // A filter may have dots of its own.
+    let ends = |letter: char| {
+        is_filter = letter == '[' || (is_filter && letter != ']');
+        letter == '.' && !is_filter
+    };
+    for step in path.split(ends).filter(|step| !step.is_empty()) {
         let (name, filter) = step.split_once('[').unwrap_or((step, ""));
         let filter = filter.trim_end_matches(']');
         let all = level.iter().filter_map(|value| value.get(name));

@@ -409,6 +409,15 @@ const OF_US_CORE: &[(&str, &[Parameter])] = &[
     ("Specimen", &[to("patient", &[("subject[Patient]", Reference)], PATIENT)]),
 ];
 
+/// What US Core defines beside the parameters of R4.
+const OF_US_CORE_ALONE: &[(&str, &[Parameter])] = &[
+    ("CareTeam", &[of("role", &[("participant.role", Concept)])]),
+    ("Condition", &[of("asserted-date", &[(ASSERTED, Date)])]),
+    ("Encounter", &[of("discharge-disposition", &[("hospitalization.dischargeDisposition", Concept)])]),
+    ("Goal", &[of("description", &[("description", Concept)])]),
+];
+const ASSERTED: &str = "extension[url=http://hl7.org/fhir/StructureDefinition/condition-assertedDate].valueDateTime";
+
 /// Which references put a resource into a compartment: centre, member, parameters.
 ///
 /// Spec: R4 compartmentdefinition-patient.html and its neighbours
@@ -438,7 +447,12 @@ pub fn own(type_name: &str) -> &'static [Parameter] {
     known.find(|(name, _)| *name == type_name).map_or(&[], |(_, parameters)| parameters)
 }
 
+/// The parameters that US Core defines of its own; a server has them once it is told.
+pub fn alone(type_name: &str) -> &'static [Parameter] {
+    OF_US_CORE_ALONE.iter().find(|(name, _)| *name == type_name).map_or(&[], |(_, parameters)| parameters)
+}
+
 /// `None` when the type has no such parameter.
 pub fn find(type_name: &str, code: &str) -> Option<&'static Parameter> {
-    own(type_name).iter().chain(COMMON).find(|parameter| parameter.code == code)
+    own(type_name).iter().chain(COMMON).chain(alone(type_name)).find(|parameter| parameter.code == code)
 }

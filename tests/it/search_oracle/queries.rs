@@ -5,7 +5,7 @@ use crate::search_oracle::includes::Include;
 use crate::search_oracle::oracle::{Criterion, World};
 use crate::search_oracle::parameters::{COMPARTMENTS, Parameter, Shape, TYPES, own};
 use crate::search_oracle::random::Random;
-use crate::search_oracle::{criteria, links};
+use crate::search_oracle::{criteria, filter_criteria, hierarchies, links, sorting, terms, words};
 
 /// A search over one type, over several or all from the root, or within a compartment.
 #[derive(Clone, Debug)]
@@ -66,6 +66,11 @@ pub const KINDS: &[(&str, Maker)] = &[
     (":contains", |random, world, type_name| criteria::text(random, world, type_name, "contains")),
     (":above", |random, world, type_name| criteria::with_modifier(random, world, type_name, Shape::Uri, "above")),
     (":below", |random, world, type_name| criteria::with_modifier(random, world, type_name, Shape::Uri, "below")),
+    (":contains of uris", |random, world, type_name| {
+        criteria::with_modifier(random, world, type_name, Shape::Uri, "contains")
+    }),
+    (":above of references", |random, world, type_name| hierarchies::related(random, world, type_name, "above")),
+    (":below of references", |random, world, type_name| hierarchies::related(random, world, type_name, "below")),
     (":[type]", criteria::typed_reference),
     (":identifier", criteria::target_identifier),
     (":text of tokens", criteria::reading),
@@ -78,9 +83,15 @@ pub const KINDS: &[(&str, Maker)] = &[
     ("a chain that names the type", links::typed_chain),
     ("a chain that does not", links::open_chain),
     ("_has", links::has),
+    (":in", |random, world, type_name| terms::within(random, world, type_name, "in")),
+    (":not-in", |random, world, type_name| terms::within(random, world, type_name, "not-in")),
+    (":above of codes", |random, world, type_name| terms::related(random, world, type_name, "above")),
+    (":below of codes", |random, world, type_name| terms::related(random, world, type_name, "below")),
+    ("_filter", filter_criteria::filter),
+    ("_filter, which has many forms, once more", filter_criteria::filter),
+    ("_text", words::text),
+    ("_content", words::content),
 ];
-
-const SORTS: &[&str] = &["_id", "-_id", "_lastUpdated", "-_lastUpdated"];
 
 /// Up to three criteria of any kind over one type; now and then over several types or in a compartment.
 pub fn query(random: &mut Random, world: &World) -> Query {
@@ -90,7 +101,7 @@ pub fn query(random: &mut Random, world: &World) -> Query {
         types: vec![type_name.to_owned()],
         criteria: Vec::new(),
         includes: Vec::new(),
-        sort: random.percent(20).then(|| random.of(SORTS).to_owned()),
+        sort: None,
         page: *random.pick(&[1000, 1000, 1000, 1000, 20, 7]),
         is_posted: random.percent(10),
     };
@@ -112,6 +123,12 @@ pub fn query(random: &mut Random, world: &World) -> Query {
                 query.criteria.push(made(random, world, type_name, kind));
             }
         }
+    }
+    if random.percent(35) {
+        query.sort = Some(match query.types.as_slice() {
+            [only] => sorting::keys(random, only),
+            _ => sorting::common_key(random),
+        });
     }
     if random.percent(15) {
         include(random, &mut query);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::search_oracle::parameters::TYPES;
 use crate::search_oracle::random::Random;
+use crate::search_oracle::terms;
 
 /// How many of each type.
 pub const EACH: usize = 60;
@@ -78,14 +79,15 @@ const URNS: &[&str] = &[
     "urn:oid:1.2.3",
 ];
 
-/// [`EACH`] resources of every type, with ids like `p7`; `base` is the server's own.
+/// [`EACH`] resources of every type, with ids like `p7`, and what codes mean; `base` is the server's own.
 pub fn resources(random: &mut Random, base: &str) -> Vec<Value> {
-    let mut all = Vec::new();
+    let mut all = terms::definitions();
     for (type_name, _) in TYPES {
         for number in 0..EACH {
             let mut maker = Maker { random: &mut *random, base, resource: json!({ "resourceType": type_name }) };
             maker.set("id", |_| json!(format!("{}{number}", &type_name[..1].to_lowercase())));
             maker.meta();
+            maker.may("text", Maker::narrative);
             maker.body(type_name);
             all.push(maker.resource);
         }
@@ -126,6 +128,25 @@ impl Maker<'_> {
             self.resource["meta"] = json!({ "profile": [self.text(URLS)], "tag": [self.coding()],
                 "security": [self.coding()], "source": self.text(URLS) });
         }
+    }
+
+    fn narrative(&mut self) -> Value {
+        let words = |maker: &mut Self| -> String {
+            let texts = maker.random.of(&[FAMILIES, GIVEN, CITIES, CODES]);
+            maker.random.of(texts).replace('&', "&amp;").replace('é', "&#233;")
+        };
+        let mut div = "<div xmlns=\"http://www.w3.org/1999/xhtml\">".to_owned();
+        for _ in 0..1 + self.random.below(4) {
+            let (first, second, third) = (words(self), words(self), words(self));
+            let form = match self.random.below(4) {
+                0 => format!("<p>{first} {second}</p>"),
+                1 => format!("{first}<b>{second}</b> {third}"),
+                2 => format!("<p>{first}<br/>{second}</p>{third}"),
+                _ => format!("<i>{first}</i> &amp; {second}"),
+            };
+            div.push_str(&form);
+        }
+        json!({ "status": "generated", "div": div + "</div>" })
     }
 
     fn coding(&mut self) -> Value {

@@ -54,6 +54,8 @@ impl TestServer {
         settings.server.listen = "127.0.0.1:0".to_owned();
         settings.server.database = address.clone();
         settings.server.open = true;
+        // So that tests of a few resources meet criteria that have many rows, too.
+        settings.limits.plan.counted = 4;
         change(&mut settings);
         let running = start(settings).await.unwrap();
         let url = running.url.clone();

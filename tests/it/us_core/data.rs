@@ -12,6 +12,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::search_oracle::oracle::{key, type_of};
+use crate::search_oracle::parameters::alone;
 
 pub const SYNTHETIC: &str = "data/synthea-blaze-2021-60patients.tar.gz";
 pub const EXAMPLES: &str = "fhir/hl7.fhir.us.core-6.1.0.tgz";
@@ -26,6 +27,17 @@ pub fn resources(shared: &Path, patients: usize) -> Vec<Value> {
     all.extend(synthetic(&shared.join(SYNTHETIC), patients));
     let mut known = HashSet::new();
     all.retain(|resource| !LEFT_OUT.contains(&type_of(resource)) && known.insert(key(resource)));
+    all
+}
+
+/// The definitions of the search parameters that US Core has beside those of R4.
+pub fn own_parameters(shared: &Path) -> Vec<Value> {
+    let files = texts_of(&shared.join(EXAMPLES), |name| name.contains("/SearchParameter-"));
+    let mut all: Vec<Value> = files.iter().map(|(_, text)| serde_json::from_str(text).unwrap()).collect();
+    all.retain(|definition| {
+        let base = definition["base"][0].as_str().unwrap();
+        alone(base).iter().any(|parameter| definition["code"] == parameter.code)
+    });
     all
 }
 

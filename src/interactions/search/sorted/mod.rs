@@ -14,7 +14,7 @@ mod best;
 mod keys;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::interactions::InteractionError;
 use crate::interactions::search::SearchSettings;
@@ -22,12 +22,20 @@ use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::keys::Keys;
 use crate::search::{
-    CompileContext, Order, ResolvedSearch, ResourceRange, Walk, driven, matching, rows_of, screened, updated_since,
+    CompileContext, Order, ResolvedSearch, ResourceRange, Span, Walk, aside, driven, matching, rows_of, screened, span,
+    updated_since,
 };
 use crate::store::{Reader, ResourceRow};
 
 /// So many keys are read by one statement.
 const BATCH: usize = 1000;
+
+/// A part of a table of dates.
+struct Within {
+    span: Span,
+    /// The resources whose rows may lie outside, all of which have been looked at.
+    aside: HashSet<i64>,
+}
 
 /// A sorted search under way.
 struct Sorted<'s, 'r, 'c> {
@@ -76,7 +84,7 @@ pub(super) fn rows(
 impl<'s> Sorted<'s, '_, '_> {
     /// All matches, if they are few.
     fn few(&mut self) -> Result<Option<Vec<i64>>, InteractionError> {
-        let few = self.settings.sort.few;
+        let few = self.settings.plan.few;
         if self.request.is_unconditional() {
             return Ok(None);
         }
@@ -103,14 +111,29 @@ impl<'s> Sorted<'s, '_, '_> {
         let first = &best.order.keys[0];
         let Some(walk) = Walk::of(first, self.request.resource_type) else { return Ok(None) };
         let changed = self.changed()?;
-        let best = self.gathered(&changed, best)?;
-        self.walk(walk, best)
+        let mut best = self.gathered(&changed, best)?;
+        let within = self.within(walk)?;
+        if let Some(within) = &within {
+            let aside: Vec<i64> = within.aside.iter().copied().collect();
+            let matches = self.reader.numbers(&screened(self.request, self.context, &aside, self.mark))?;
+            best = self.gathered(&matches, best)?;
+        }
+        self.walk(walk, within.as_ref(), best)
+    }
+
+    /// The part of the table in which all matches lie, but for some that are told.
+    fn within(&mut self, walk: Walk) -> Result<Option<Within>, InteractionError> {
+        let Walk::Parameter(parameter) = walk else { return Ok(None) };
+        let Some(span) = span(self.request, walk, self.context) else { return Ok(None) };
+        let most = self.settings.plan.aside;
+        let aside = self.reader.numbers(&aside(parameter, most + 1))?;
+        Ok((aside.len() <= most).then(|| Within { span, aside: aside.into_iter().collect() }))
     }
 
     /// The matches that have changed since the first page; these have no place in the tables any more.
     fn changed(&mut self) -> Result<Vec<i64>, InteractionError> {
         let Some(mark) = self.mark else { return Ok(Vec::new()) };
-        let most = self.settings.sort.changed;
+        let most = self.settings.plan.changed;
         let updated = self.reader.numbers(&updated_since(self.request, self.context.dialect, mark, most + 1))?;
         if updated.len() > most {
             return Err(InteractionError::PagesOutdated { most });

@@ -5,11 +5,11 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::interactions::InteractionError;
-use crate::interactions::search::sorted::Sorted;
 use crate::interactions::search::sorted::best::Best;
+use crate::interactions::search::sorted::{Sorted, Within};
 use crate::search::{
-    Parameter, ParameterKind, Place, ResourceRange, SortValue, Start, Walk, entries, matching, screened, token_entries,
-    token_texts,
+    Parameter, ParameterKind, Place, ResourceRange, SortValue, Span, Start, Walk, entries, matching, screened,
+    token_entries, token_texts,
 };
 use crate::store::SortRow;
 
@@ -26,15 +26,49 @@ struct Steps {
     found: usize,
 }
 
+impl Within {
+    /// From `start`, or from where the part begins.
+    fn begin(&self, start: Start, is_descending: bool) -> Start {
+        let Span { from, to } = self.span;
+        let (is_outside, edge) = match (&start, is_descending) {
+            (Start::At(SortValue::Span(lo, _)) | Start::After(SortValue::Span(lo, _), _), true) => {
+                (*lo >= to, SortValue::Span(to.saturating_sub(1), i64::MAX))
+            }
+            (Start::At(SortValue::Span(lo, _)) | Start::After(SortValue::Span(lo, _), _), false) => {
+                (*lo < from, SortValue::Span(from, i64::MIN))
+            }
+            (_, true) => (true, SortValue::Span(to.saturating_sub(1), i64::MAX)),
+            (_, false) => (true, SortValue::Span(from, i64::MIN)),
+        };
+        if is_outside { Start::At(edge) } else { start }
+    }
+
+    /// Whether nothing of the part comes after `value`.
+    fn is_behind(&self, value: &SortValue, is_descending: bool) -> bool {
+        match value {
+            SortValue::Span(lo, _) if is_descending => *lo < self.span.from,
+            SortValue::Span(lo, _) => *lo >= self.span.to,
+            _ => false,
+        }
+    }
+}
+
 impl<'s> Sorted<'s, '_, '_> {
-    /// Fills `best`, in which what has changed is already; `None` when too little of what is read matches.
-    pub(super) fn walk<'a>(&mut self, walk: Walk, mut best: Best<'a>) -> Result<Option<Best<'a>>, InteractionError> {
+    /// Fills `best`, in which what has changed and what is aside of `within` are already; `None` when too little of what
+    /// is read matches.
+    pub(super) fn walk<'a>(
+        &mut self,
+        walk: Walk,
+        within: Option<&Within>,
+        mut best: Best<'a>,
+    ) -> Result<Option<Best<'a>>, InteractionError> {
         let is_backward = best.order.is_backward;
         let first = best.after().map(|after| after.values.first().cloned().flatten());
         let mut steps = Steps::default();
-        let is_instant = matches!(walk, Walk::LastUpdated(_));
+        // Whatever is within a part of the table has a value.
+        let has_value = matches!(walk, Walk::LastUpdated(_)) || within.is_some();
         // What has no value comes last, and first on the way back.
-        if is_backward && !matches!(first, Some(Some(_))) && !is_instant {
+        if is_backward && !matches!(first, Some(Some(_))) && !has_value {
             let after = best.after().map(|after| after.rid);
             match self.missing(after, best, &mut steps)? {
                 Ended::Full(best) => return Ok(Some(best)),
@@ -49,13 +83,13 @@ impl<'s> Sorted<'s, '_, '_> {
             _ => Some(Start::Edge),
         };
         if let Some(start) = start {
-            match self.present(walk, start, best, &mut steps)? {
+            match self.present(walk, within, start, best, &mut steps)? {
                 Ended::Full(best) => return Ok(Some(best)),
                 Ended::GivenUp => return Ok(None),
                 Ended::AtEnd(rest) => best = rest,
             }
         }
-        if is_backward || is_instant {
+        if is_backward || has_value {
             return Ok(Some(best));
         }
         let after = best.after().filter(|_| matches!(first, Some(None))).map(|after| after.rid);
@@ -68,18 +102,26 @@ impl<'s> Sorted<'s, '_, '_> {
     fn present<'a>(
         &mut self,
         walk: Walk,
+        within: Option<&Within>,
         mut start: Start,
         mut best: Best<'a>,
         steps: &mut Steps,
     ) -> Result<Ended<'a>, InteractionError> {
         let is_single = best.order.keys.len() == 1;
+        let is_descending = best.order.keys[0].is_descending != best.order.is_backward;
+        if let Some(within) = within {
+            start = within.begin(start, is_descending);
+        }
         let mut chunk = self.first_chunk(&best);
         loop {
             let places = self.chunk(walk, &start, chunk, &best)?;
             let is_end = places.len() < chunk;
             let last = places.last().cloned();
             let rids: Vec<i64> = places.iter().map(|place| place.rid).collect();
-            let matches = self.matches(walk, &rids)?;
+            let mut matches = self.matches(walk, &rids)?;
+            if let Some(within) = within {
+                matches.retain(|rid| !within.aside.contains(rid));
+            }
             steps.seen += places.len();
             steps.found += matches.len();
             if is_single {
@@ -91,12 +133,15 @@ impl<'s> Sorted<'s, '_, '_> {
             }
             let Some(last) = last.filter(|_| !is_end) else { return Ok(Ended::AtEnd(best)) };
             let Some(Some(value)) = last.values.first() else { return Ok(Ended::AtEnd(best)) };
+            if within.is_some_and(|within| within.is_behind(value, is_descending)) {
+                return Ok(Ended::AtEnd(best));
+            }
             // Among equal values the next keys decide: all of them must have been seen.
             let is_full = if is_single { best.is_full_up_to(&last) } else { best.is_full_before(value) };
             if is_full {
                 return Ok(Ended::Full(best));
             }
-            if steps.seen > self.settings.sort.steps && steps.found * SPARSE < steps.seen {
+            if steps.seen > self.settings.plan.steps && steps.found * SPARSE < steps.seen {
                 return Ok(Ended::GivenUp);
             }
             start = Start::After(value.clone(), last.rid);
@@ -134,11 +179,11 @@ impl<'s> Sorted<'s, '_, '_> {
 
     fn first_chunk(&self, best: &Best<'_>) -> usize {
         let spare = if self.request.is_unconditional() { 1 } else { 4 };
-        (best.limit() * spare).min(self.settings.sort.chunk)
+        (best.limit() * spare).min(self.settings.plan.chunk)
     }
 
     fn next_chunk(&self, chunk: usize) -> usize {
-        (chunk * 4).min(self.settings.sort.chunk)
+        (chunk * 4).min(self.settings.plan.chunk)
     }
 
     /// Which of the resources match and have not changed since the first page.

@@ -1,0 +1,93 @@
+//! How many rows criteria have in the index, counted before the search where a guess from its form could go far wrong.
+//!
+//! A code may be that of ten resources or of every tenth one, and nothing in the search tells which. SQLite keeps no
+//! statistics that would; PostgreSQL does, and plans by them.
+
+use crate::search::compile::driver::{NARROW_DATES, rank};
+use crate::search::compile::{CompileContext, rows};
+use crate::search::{Condition, Criterion, Demand, Modifier, Parameter, SearchRequest, Size, Subject, Values, dialect};
+use crate::store::Query;
+
+/// No more criteria of one search are counted.
+const MOST_CRITERIA: usize = 16;
+/// Up to this rank the form says enough.
+const SURE: u8 = 2;
+
+/// The number of rows that `criterion` has, at most `limit`. One column, one row.
+/// `None` where the database knows better.
+pub fn size(
+    criterion: &Criterion,
+    parameter: &'static Parameter,
+    context: &CompileContext<'_>,
+    limit: u32,
+) -> Option<Query> {
+    if dialect::keeps_statistics(context.dialect) {
+        return None;
+    }
+    let mut query = Query::new();
+    query.sql("SELECT COUNT(*) FROM (SELECT i.rid");
+    rows::write(&mut query, criterion, parameter, context);
+    query.sql(" LIMIT ").integer(i64::from(limit)).sql(") AS s");
+    Some(query)
+}
+
+/// Whether counting could change how the search is done: not where one criterion is all that it has, or one surely leads.
+pub(in crate::search) fn matter(request: &SearchRequest) -> bool {
+    let is_sure = |demand: &Demand| match &demand.condition {
+        Condition::Criterion(Criterion { subject: Subject::Id, modifier: None, .. }) => true,
+        Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) => {
+            rank(criterion, parameter).is_some_and(|rank| rank <= SURE)
+        }
+        _ => false,
+    };
+    let is_alone = matches!(request.demands.as_slice(), [only] if matches!(only.condition, Condition::Criterion(_)));
+    !is_alone && request.compartments.is_empty() && !request.demands.iter().any(is_sure)
+}
+
+/// Counts what is worth it among the demands.
+pub(in crate::search) fn learn<E>(
+    demands: &mut [Demand],
+    mut count: impl FnMut(&Criterion, &'static Parameter) -> Result<Option<Size>, E>,
+) -> Result<(), E> {
+    let mut unknown = Vec::new();
+    for demand in demands {
+        collect(&mut demand.condition, &mut unknown);
+    }
+    for (criterion, parameter) in unknown.into_iter().take(MOST_CRITERIA) {
+        criterion.size = count(criterion, parameter)?;
+    }
+    Ok(())
+}
+
+fn collect<'c>(condition: &'c mut Condition, found: &mut Vec<(&'c mut Criterion, &'static Parameter)>) {
+    match condition {
+        Condition::Criterion(criterion) => {
+            if let Subject::Index(parameter) = criterion.subject
+                && is_counted_quickly(criterion, parameter)
+            {
+                found.push((criterion, parameter));
+            }
+        }
+        Condition::Chain(chain) => chain.targets.iter_mut().for_each(|(_, condition)| collect(condition, found)),
+        Condition::Has(has) => collect(&mut has.condition, found),
+        Condition::And(all) | Condition::Or(all) => all.iter_mut().for_each(|condition| collect(condition, found)),
+        Condition::ByType(types) => types.iter_mut().for_each(|(_, condition)| collect(condition, found)),
+        Condition::Contains(contains) => collect(&mut contains.condition, found),
+        // What is left out never leads.
+        Condition::Not(_) | Condition::Listed(_) => {}
+    }
+}
+
+/// Whether the rows stand together in the index, so that counting reads no others, and their number is not plain.
+fn is_counted_quickly(criterion: &Criterion, parameter: &Parameter) -> bool {
+    let stand_together = match &criterion.values {
+        Values::Tokens(tokens) => criterion.modifier.is_none() && tokens.iter().all(|token| token.code.is_some()),
+        Values::Codes(codes) => criterion.modifier.is_none() && codes.systems.is_empty(),
+        Values::Strings(_) => criterion.modifier.is_none(),
+        Values::Uris(_) => criterion.modifier == Some(Modifier::Below),
+        // Only what lies in a short span: the others are read from one end.
+        Values::Dates(_) => rank(criterion, parameter) == Some(NARROW_DATES),
+        _ => false,
+    };
+    stand_together && rank(criterion, parameter).is_some_and(|rank| rank > SURE)
+}

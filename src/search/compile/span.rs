@@ -1,0 +1,85 @@
+//! Where in the order of dates the matches of a search must lie, so that a walk reads no others.
+//!
+//! A row of a date is a span, and a resource may have several rows, so that in the order of beginnings the matches of
+//! `ge2024` may lie anywhere. But nearly all rows are the only one of their resource and last no longer than a month: the
+//! few others are known by an index of their own, and looked at one by one.
+//!
+//! Spec: R4 search.html#date
+
+use crate::search::compile::boxes::DateBox;
+use crate::search::compile::rows::boxes_of;
+use crate::search::compile::{CompileContext, Walk};
+use crate::search::{Condition, Criterion, Modifier, Parameter, ParameterKind, SearchRequest, Subject, Values};
+use crate::store::Query;
+
+/// A row that is longer stands in the index of those aside; the literal of the same value in [`ASIDE`] and in the
+/// definition of that index.
+const LONGEST_US: i64 = 31 * 86_400_000_000;
+const ASIDE: &str = " AND i.rid > 0 AND (i.edge <> 0 OR i.lo_us < i.hi_us - 2678400000000) LIMIT ";
+
+/// The beginnings of rows: from the first moment up to the second, which is beyond. Microseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub from: i64,
+    pub to: i64,
+}
+
+/// Where the rows of all matches begin, but for those [`aside`]; `None` when they may begin anywhere.
+pub fn span(request: &SearchRequest, walk: Walk, context: &CompileContext<'_>) -> Option<Span> {
+    let Walk::Parameter(parameter) = walk else { return None };
+    if parameter.kind != ParameterKind::Date {
+        return None;
+    }
+    let mut span = Span { from: i64::MIN, to: i64::MAX };
+    for demand in &request.demands {
+        if let Condition::Criterion(Criterion { subject: Subject::Index(of), modifier, values, .. }) = &demand.condition
+            && of.id() == parameter.id()
+            && *modifier != Some(Modifier::Missing)
+            && let Values::Dates(dates) = values
+        {
+            let boxes = boxes_of(dates, *modifier, context);
+            span.from = span.from.max(boxes.iter().map(first).min().unwrap_or(i64::MIN));
+            span.to = span.to.min(boxes.iter().map(end).max().unwrap_or(i64::MAX));
+        }
+    }
+    (span.from != i64::MIN || span.to != i64::MAX).then_some(span)
+}
+
+/// The earliest beginning of a row that lies in the box and is no longer than [`LONGEST_US`].
+fn first(bounds: &DateBox) -> i64 {
+    bounds.lo_from.max(bounds.hi_from.saturating_sub(LONGEST_US))
+}
+
+/// The first moment at which no row of the box begins: none is empty.
+fn end(bounds: &DateBox) -> i64 {
+    bounds.lo_to.min(bounds.hi_to)
+}
+
+/// The numbers of the resources that have several rows for the parameter, or a long one; no more than `limit`, some of them
+/// several times.
+pub fn aside(parameter: &Parameter, limit: usize) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT i.rid FROM index_date i WHERE i.param = ").integer(i64::from(parameter.id()));
+    query.sql(ASIDE).integer(limit as i64);
+    query
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_literal_is_the_longest_span() {
+        assert!(ASIDE.contains(&format!("i.hi_us - {LONGEST_US})")));
+    }
+
+    #[test]
+    fn a_row_that_may_have_begun_before_is_within() {
+        let all = DateBox { lo_from: i64::MIN, lo_to: i64::MAX, hi_from: i64::MIN, hi_to: i64::MAX };
+
+        assert_eq!(first(&DateBox { hi_from: 0, ..all }), -LONGEST_US);
+        assert_eq!(first(&DateBox { lo_from: 5, hi_from: 0, ..all }), 5);
+        assert_eq!(end(&DateBox { lo_to: 9, hi_to: 7, ..all }), 7);
+        assert_eq!((first(&all), end(&all)), (i64::MIN, i64::MAX));
+    }
+}
