@@ -28,7 +28,8 @@ impl<'a> Database<'a> {
         resume: bool,
     ) -> Result<Database<'a>, StoreError> {
         let earlier = if resume {
-            engine.store.read(|reader| reader.load_marks(load))?.into_iter().collect()
+            // PostgreSQL may still be committing what a load that was killed has sent.
+            engine.store.read_settled(|reader| reader.load_marks(load))?.into_iter().collect()
         } else {
             engine.store.write(move |tx| tx.forget_load(load))?;
             HashSet::new()

@@ -1,9 +1,13 @@
 //! `load --resume`: what was stored is not stored twice, however the load before ended.
 
+use std::time::Duration;
+
+use actix_web::rt;
 use serde_json::{Value, json};
 
 use crate::load::scratch::Scratch;
-use crate::support::{TestServer, bundle, identifier, on_both, patient};
+use crate::support::database::{Unfinished, execute};
+use crate::support::{Database, TestServer, bundle, identifier, on_both, patient, server};
 
 on_both!(
     what_was_stored_is_skipped_and_what_is_new_or_changed_is_loaded,
@@ -127,6 +131,36 @@ async fn a_load_killed_again_and_again_stores_everything_once(server: &TestServe
     assert!(last.summary["skipped"].as_u64().unwrap() > 0);
     assert_eq!(server.count("Patient").await, ALL);
     assert_eq!(part + last.summary["resources"].as_u64().unwrap(), ALL);
+}
+
+/// A load that is killed may have sent its last `COMMIT` already, which PostgreSQL goes on with.
+#[test]
+fn what_is_still_being_committed_is_not_stored_again() {
+    server::run(Database::Postgres, async |server: &TestServer| {
+        let scratch = Scratch::make();
+        scratch.lines("a.ndjson", &[patient("1"), patient("2")]);
+        let [way, _] = ways(server);
+        scratch.load_beside(&arguments(&way, &[])).await;
+        execute(server.database(), "CREATE TABLE kept AS SELECT * FROM load_mark; DELETE FROM load_mark");
+        // With the lock that all transactions hold that write.
+        let marking = "SELECT pg_advisory_xact_lock_shared(4919131822); INSERT INTO load_mark SELECT * FROM kept";
+        let unfinished = Unfinished::begin(server.database(), marking);
+        let committed = rt::spawn(async move {
+            rt::time::sleep(Duration::from_secs(1)).await;
+            unfinished.commit();
+        });
+
+        let resumed = scratch.load_beside(&arguments(&way, &["--resume"])).await;
+
+        committed.await.unwrap();
+        assert_eq!(
+            (&resumed.summary["resources"], &resumed.summary["skipped"]),
+            (&json!(0), &json!(2)),
+            "{}",
+            resumed.told
+        );
+        assert_eq!(server.count("Patient").await, 2);
+    });
 }
 
 async fn a_load_over_http_killed_again_and_again_stores_nothing_twice(server: &TestServer) {

@@ -68,6 +68,22 @@ pub fn execute(address: &str, statements: &str) {
     }
 }
 
+/// A transaction of another program on PostgreSQL that is not over.
+pub struct Unfinished(PgConnection);
+
+impl Unfinished {
+    /// Begins it, and runs `statements` in it.
+    pub fn begin(address: &str, statements: &str) -> Unfinished {
+        let mut connection = PgConnection::establish(address).unwrap();
+        connection.batch_execute(&format!("BEGIN; {statements}")).unwrap();
+        Unfinished(connection)
+    }
+
+    pub fn commit(mut self) {
+        self.0.batch_execute("COMMIT").unwrap();
+    }
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         match &self.place {
