@@ -542,13 +542,20 @@ fn commit(statements: &mut Statements<'_>, batch: &[Numbered]) -> Result<(), Sto
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows::{Edge, QuantityRow, ReferenceRow, StringRow, TokenRow, WordSum};
+    use crate::store::rows::{Edge, QuantityRow, ReferenceRow, Side, StringRow, TokenRow, WordSum};
 
     fn sample() -> Sample {
         let rows = IndexRows {
             tokens: vec![TokenRow { param: 1, code: 2, system: 3, edge: Edge::Both }],
             strings: vec![StringRow { param: 2, folded: "blood".to_owned(), exact: 4, edge: Edge::Both }],
-            quantities: vec![QuantityRow { param: 3, value: 1.0, code: 5, system: 6, edge: Edge::Both }],
+            quantities: vec![QuantityRow {
+                param: 3,
+                value: 1.0,
+                code: 5,
+                system: 6,
+                edge: Edge::Both,
+                side: Side::Whole,
+            }],
             references: vec![ReferenceRow { param: 4, target: 7 }],
             patients: vec![7],
             words: WordSum { count: 3, sum: 8 },

@@ -52,7 +52,7 @@ pub use reader::{Reader, TypeCount};
 pub use renew::Renewal;
 pub use rows::{
     CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow,
-    StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
+    Side, StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;

@@ -88,8 +88,10 @@ pub(super) fn renew(connection: &mut PgConnection, renewals: &[Renewed]) -> Resu
     for renewal in renewals {
         columns.rid.push(renewal.rid);
         columns.index_rows.push(renewal.encoded_rows.clone());
-        columns.added.push(&renewal.added, renewal.rid, renewal.rtype);
-        columns.gone.push(&renewal.gone, renewal.rid, renewal.rtype);
+        let (mut added, mut gone) = (renewal.added.clone(), renewal.gone.clone());
+        columns.marked.push(&added.take_marked(&mut gone), renewal.rid, renewal.rtype);
+        columns.added.push(&added, renewal.rid, renewal.rtype);
+        columns.gone.push(&gone, renewal.rid, renewal.rtype);
     }
     columns.texts = text_columns(renewals.iter().flat_map(|renewal| &renewal.added.texts));
     columns.execute(connection)?;
@@ -257,6 +259,7 @@ struct Renew {
     index_rows: Vec<Vec<u8>>,
     added: RowColumns,
     gone: RowColumns,
+    marked: RowColumns,
     texts: TextColumns,
 }
 
@@ -272,6 +275,7 @@ impl QueryFragment<Pg> for Renew {
         out.push_sql("WITH ");
         index_deletes(&mut out, &self.gone)?;
         single_rows(&mut out, &self.gone, &self.added)?;
+        index_marks(&mut out, &self.marked)?;
         index_inserts(&mut out, &self.added)?;
         text_inserts(&mut out, &self.texts)?;
         // So that a comma follows each of the parts above.

@@ -80,7 +80,7 @@ impl IndexRows {
             number(bits(row.value), &mut out);
             number(row.code, &mut out);
             number(row.system, &mut out);
-            out.push(row.edge as u8);
+            out.push(row.mark() as u8);
         }
         count(self.references.len(), &mut out);
         for row in &self.references {
@@ -148,13 +148,9 @@ impl IndexRows {
                 Some(DateRow { param: row.small()?, lo_us: row.number()?, hi_us: row.number()?, edge: row.edge()? })
             })?,
             quantities: input.list(|row| {
-                Some(QuantityRow {
-                    param: row.small()?,
-                    value: row.real()?,
-                    code: row.number()?,
-                    system: row.number()?,
-                    edge: row.edge()?,
-                })
+                let (param, value, code, system) = (row.small()?, row.real()?, row.number()?, row.number()?);
+                let (edge, side) = QuantityRow::of_mark(row.byte()?)?;
+                Some(QuantityRow { param, value, code, system, edge, side })
             })?,
             references: input.list(|row| Some(ReferenceRow { param: row.small()?, target: row.number()? }))?,
             uris: input.list(|row| Some(UriRow { param: row.small()?, value: row.text()?, edge: row.edge()? }))?,
@@ -244,8 +240,8 @@ fn take_pairs<T, K: Eq + Hash>(added: &mut Vec<T>, gone: &mut Vec<T>, key: impl 
 
 impl QuantityRow {
     /// A total order; the value by its bits, for rows only need *some* order.
-    pub(super) fn order(&self) -> (i16, u64, i64, i64, Edge) {
-        (self.param, self.value.to_bits(), self.code, self.system, self.edge)
+    pub(super) fn order(&self) -> (i16, u64, i64, i64, i16) {
+        (self.param, self.value.to_bits(), self.code, self.system, self.mark())
     }
 }
 
@@ -371,6 +367,7 @@ impl Input<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Side;
 
     fn sample() -> IndexRows {
         let mut rows = IndexRows {
@@ -380,7 +377,10 @@ mod tests {
             ],
             strings: vec![StringRow { param: 1, folded: "müller".to_owned(), exact: 3, edge: Edge::Both }],
             dates: vec![DateRow { param: 2, lo_us: i64::MIN, hi_us: i64::MAX, edge: Edge::Both }],
-            quantities: vec![QuantityRow { param: 3, value: -1.5, code: 0, system: 4, edge: Edge::Both }],
+            quantities: vec![
+                QuantityRow { param: 3, value: -1.5, code: 0, system: 4, edge: Edge::Both, side: Side::Whole },
+                QuantityRow { param: 3, value: 2.5, code: 0, system: 4, edge: Edge::Highest, side: Side::High },
+            ],
             references: vec![ReferenceRow { param: 4, target: 11 }],
             uris: vec![UriRow { param: 5, value: "http://example.org/a".to_owned(), edge: Edge::Neither }],
             composites: vec![CompositeRow { param: 6, code: 1, value: 2.5, low: -3, ..CompositeRow::default() }],

@@ -96,6 +96,40 @@ pub struct QuantityRow {
     pub system: i64,
     /// Whether the resource is sorted by this row.
     pub edge: Edge,
+    pub side: Side,
+}
+
+impl QuantityRow {
+    /// Edge and side as the one number that the databases keep.
+    pub(super) fn mark(&self) -> i16 {
+        4 * self.side as i16 + self.edge as i16
+    }
+
+    /// Reads what `mark` wrote.
+    pub(super) fn of_mark(number: u8) -> Option<(Edge, Side)> {
+        let side = [Side::Whole, Side::Low, Side::High].get(usize::from(number / 4)).copied()?;
+        Some((Edge::from_number(number % 4)?, side))
+    }
+}
+
+/// What a row of a quantity holds of its value: a Range stands as two rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// All of it.
+    #[default]
+    Whole = 0,
+    /// The low end of a Range.
+    Low = 1,
+    /// The high end of a Range.
+    High = 2,
+}
+
+impl Side {
+    /// The least and the greatest number of which `index_quantity.edge` is one in rows of this side.
+    pub fn marks(self) -> (i64, i64) {
+        let first = 4 * self as i64;
+        (first, first + 3)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

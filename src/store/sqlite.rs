@@ -218,7 +218,7 @@ fn each_row<const ADD: bool>(
             Value::Integer(row.code),
             Value::Integer(row.system),
             rid(),
-            edge(row.edge),
+            Value::Integer(i64::from(row.mark())),
         ];
         Fixed::<Quantity<ADD>>::new(bound::<ADD>(&values)).execute(connection)?;
     }

@@ -371,7 +371,7 @@ impl IndexRows {
             each(Table::Date, token(row.param, row.lo_us, row.hi_us, rid, row.edge as i16));
         }
         for row in &self.quantities {
-            each(Table::Quantity, quantity(row.param, row.value, row.code, row.system, rid, row.edge as i16));
+            each(Table::Quantity, quantity(row.param, row.value, row.code, row.system, rid, row.mark()));
         }
         for row in &self.references {
             each(Table::Reference, numbers(&[i64::from(row.param), stored_target(row.target, rid), rid]));

@@ -58,7 +58,7 @@ fn component(query: &mut Query, place: usize, values: &Values, context: &Compile
         }),
         Values::Quantities(amounts) => {
             let value = if place == 2 { "i.upper" } else { "i.value" };
-            let at = AmountColumns { value, code: "i.low", system: "i.high" };
+            let at = AmountColumns { value, code: "i.low", system: "i.high", mark: None };
             among_amounts(query, &amounts_of(amounts, context), &at, context);
         }
         // No component is of another kind: the parser has refused it.

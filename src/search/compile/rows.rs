@@ -10,7 +10,7 @@ use crate::search::{
     Criterion, DateValue, Modifier, Parameter, ParameterKind, Prefix, QuantityValue, ReferenceValue, TokenValue,
     TypedIdentifier, Values, dialect,
 };
-use crate::store::Query;
+use crate::store::{Query, Side};
 
 /// Up to so many alternatives are written as `OR`; more become a table of values, which has no limit of depth.
 pub(super) const MAX_OR: usize = 8;
@@ -488,6 +488,8 @@ pub(super) struct Amount {
     code: i64,
     /// One of these; 0 admits any that a record can have.
     systems: [i64; 2],
+    /// The side of a Range by which it is not found.
+    not_by: Option<Side>,
 }
 
 /// Where a table has amounts.
@@ -495,6 +497,8 @@ pub(super) struct AmountColumns {
     pub value: &'static str,
     pub code: &'static str,
     pub system: &'static str,
+    /// Of the mark of a row; a table without has no sides.
+    pub mark: Option<&'static str>,
 }
 
 pub(super) fn amounts_of(quantities: &[QuantityValue], context: &CompileContext<'_>) -> Vec<Amount> {
@@ -507,7 +511,13 @@ pub(super) fn amounts_of(quantities: &[QuantityValue], context: &CompileContext<
             Some(canonical) => (hash(Some(&canonical.unit)), [system, hash(Some(CANONICAL_SYSTEM))]),
             None => (hash(quantity.code.as_deref()), [system, system]),
         };
-        amounts.extend(value_ranges(quantity).into_iter().map(|range| Amount { range, code, systems }));
+        // "the range above the search value contains the range of the target value": with its low end, its high one is there.
+        let not_by = match quantity.prefix {
+            Prefix::Sa => Some(Side::High),
+            Prefix::Eb => Some(Side::Low),
+            _ => None,
+        };
+        amounts.extend(value_ranges(quantity).into_iter().map(|range| Amount { range, code, systems, not_by }));
     }
     amounts
 }
@@ -532,8 +542,15 @@ pub(super) fn among_amounts(query: &mut Query, amounts: &[Amount], at: &AmountCo
             [only, other] if only == other => query.sql(" = ").integer(only),
             [written, canonical] => query.sql(" IN (").integer(written).sql(", ").integer(canonical).sql(")"),
         };
+        if let (Some(mark), Some(side)) = (at.mark, amount.not_by) {
+            let (first, last) = side.marks();
+            query.sql(and.next()).sql(mark).sql(" NOT BETWEEN ").integer(first).sql(" AND ").integer(last);
+        }
     });
 }
+
+/// A span in which no mark lies.
+const NO_MARKS: (i64, i64) = (-1, -1);
 
 fn quantities_among(
     query: &mut Query,
@@ -548,17 +565,20 @@ fn quantities_among(
             // The last one within, so that an open end of a Range, which is infinite, is within what has no end.
             query.real(amount.range.to.map_or(f64::INFINITY, f64::next_down)).sql(", ");
             let [system, other] = amount.systems;
-            query.integer(amount.code).sql(", ").integer(system).sql(", ").integer(other);
+            query.integer(amount.code).sql(", ").integer(system).sql(", ").integer(other).sql(", ");
+            let (first, last) = amount.not_by.map_or(NO_MARKS, Side::marks);
+            query.integer(first).sql(", ").integer(last);
         });
         query.sql(" AND i.value >= v.column1 AND i.value <= v.column2");
         query.sql(" AND (v.column3 = 0 OR i.code = v.column3)");
         query.sql(" AND (i.system = v.column4 OR i.system = v.column5 OR v.column4 = 0 AND i.system <> ");
         query.integer(context.hasher.text(CANONICAL_SYSTEM)).sql(")");
+        query.sql(" AND i.edge NOT BETWEEN v.column6 AND v.column7");
         return;
     }
     from(query, parameter);
     query.sql(" AND (");
-    let at = AmountColumns { value: "i.value", code: "i.code", system: "i.system" };
+    let at = AmountColumns { value: "i.value", code: "i.code", system: "i.system", mark: Some("i.edge") };
     among_amounts(query, &amounts, &at, context);
     query.sql(")");
 }

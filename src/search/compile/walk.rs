@@ -66,7 +66,16 @@ pub fn entries(walk: Walk, is_highest: bool, is_descending: bool, start: &Start,
                 _ => (URIS, ["i.value", "", ""], 1),
             };
             query.sql(table).integer(i64::from(parameter.id()));
-            edge(is_highest, &mut query);
+            match parameter.kind {
+                // Their marks tell the sides of Ranges, too.
+                ParameterKind::Number | ParameterKind::Quantity if is_highest => {
+                    query.sql(" AND i.edge IN (0, 2, 4, 6, 8, 10)");
+                }
+                ParameterKind::Number | ParameterKind::Quantity => {
+                    query.sql(" AND i.edge IN (0, 1, 4, 5, 8, 9)");
+                }
+                _ => edge(is_highest, &mut query),
+            }
             ([order[0], order[1], order[2], "i.rid"], columns)
         }
     };
@@ -135,7 +144,7 @@ fn last_updated(resource_type: Option<ResourceType>, query: &mut Query) -> ([&'s
     }
 }
 
-/// The row that a resource is sorted by, see `store::Edge`.
+/// The row that a resource is sorted by, see `store::Edge`. Not for quantities.
 fn edge(is_highest: bool, query: &mut Query) {
     query.sql(if is_highest { " AND i.edge IN (0, 2)" } else { " AND i.edge IN (0, 1)" });
 }

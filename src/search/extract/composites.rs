@@ -10,10 +10,11 @@ use serde_json::Value;
 use crate::fhir::ResourceType;
 use crate::fhir::definitions::SearchParameterDefinition;
 use crate::search::ParameterKind;
+use crate::search::extract::computed::is_safe_walk;
 use crate::search::extract::{Element, ExtractContext, index_value};
 use crate::search::path::{self, Path};
 use crate::search::registry::component_kinds;
-use crate::store::{CompositeRow, IndexRows};
+use crate::store::{CompositeRow, FIRST_OWN_NUMBER, IndexRows};
 
 /// How the rows of a composite parameter are made.
 #[derive(Debug)]
@@ -43,18 +44,25 @@ impl Composite {
         let kinds = component_kinds(definition)?;
         let terms = path::terms(definition.expression.as_deref()?);
         let roots = terms.into_iter().map(|term| {
-            let root = path::compile(term, resource_type)?;
+            let Some(path) = path::compile(term, resource_type)?.into_iter().next() else {
+                // Of another type.
+                return Some(None);
+            };
             // Of a definition that names its two components the wrong way round, the expressions are swapped.
-            let places: [Vec<usize>; 2] = [(0..kinds.len()).collect(), (0..kinds.len()).rev().collect()];
+            let mut places: Vec<Vec<usize>> = vec![(0..kinds.len()).collect()];
+            if definition.id < FIRST_OWN_NUMBER {
+                places.push((0..kinds.len()).rev().collect());
+            }
             let components = places.iter().find_map(|places| {
                 let component = |(kind, place): (&ParameterKind, &usize)| {
                     Component::new(*kind, term, &definition.components[*place].expression, resource_type)
                 };
                 kinds.iter().zip(places).map(component).collect::<Option<Vec<_>>>()
             })?;
-            Some(Root { path: root.into_iter().next()?, components })
+            Some(Some(Root { path, components }))
         });
-        Some(Composite { id: definition.id, roots: roots.collect::<Option<Vec<_>>>()? })
+        let roots: Option<Vec<Option<Root>>> = roots.collect();
+        Some(Composite { id: definition.id, roots: roots?.into_iter().flatten().collect() })
     }
 
     pub(super) fn index(&self, resource: &Value, context: &ExtractContext<'_>, rows: &mut IndexRows) {
@@ -73,6 +81,41 @@ impl Composite {
             });
         }
     }
+}
+
+/// What of a composite parameter can't be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::search) enum Unread {
+    /// The expression of the whole.
+    Whole,
+    /// The expression of the component at this place.
+    Component(usize),
+}
+
+/// Whether the rows of the client's composite parameter `definition` can be made: its expression must have a plain path on
+/// `resource_type`, and each component one from there.
+pub(in crate::search) fn check(
+    definition: &SearchParameterDefinition,
+    resource_type: ResourceType,
+) -> Result<(), Unread> {
+    let kinds = component_kinds(definition).ok_or(Unread::Whole)?;
+    let mut has_root = false;
+    for term in path::terms(definition.expression.as_deref().unwrap_or_default()) {
+        let walks = path::compile(term, resource_type).filter(|_| is_safe_walk(term)).ok_or(Unread::Whole)?;
+        match walks.len() {
+            // Of another type.
+            0 => continue,
+            1 => has_root = true,
+            _ => return Err(Unread::Whole),
+        }
+        for (place, (kind, component)) in kinds.iter().zip(&definition.components).enumerate() {
+            let expression = &component.expression;
+            if !is_safe_walk(expression) || Component::new(*kind, term, expression, resource_type).is_none() {
+                return Err(Unread::Component(place));
+            }
+        }
+    }
+    if has_root { Ok(()) } else { Err(Unread::Whole) }
 }
 
 impl Component {

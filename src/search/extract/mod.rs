@@ -18,6 +18,7 @@ mod texts;
 mod tokens;
 mod words;
 
+pub(super) use composites::{Unread, check as check_composite};
 pub use contained::Places;
 pub(super) use element::Shape;
 pub(super) use plan::Plan;
@@ -130,6 +131,7 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
     rows.normalize();
     // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
+    quantities::join_sides(&mut rows.quantities);
     Ok(rows)
 }
 

@@ -1,7 +1,7 @@
 //! Rows of number and quantity parameters.
 //!
-//! A Range stands as its two ends, an open end as infinity: the comparisons then hold for it, but for `sa` and `eb`,
-//! which see it as `gt` and `lt` do.
+//! A Range stands as its two ends, an open end as infinity, each marked as what it is: `gt` and `lt` ask for an end beyond
+//! the value, `sa` for a low end beyond it, `eb` for a high one.
 //!
 //! What has a UCUM code is found by amounts in other units: all of a dimension are compared in one unit, that which
 //! records mostly have. What is written in another stands once more in that one; see decision 24.
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::fhir::ucum::{self, Conversion, Exact};
 use crate::search::ExtractContext;
 use crate::search::extract::{Element, Shape};
-use crate::store::{Edge, QuantityRow};
+use crate::store::{Edge, QuantityRow, Side};
 
 /// The system of currency codes, implied by Money.
 const CURRENCIES: &str = "urn:iso:std:iso:4217";
@@ -23,7 +23,7 @@ pub(in crate::search) const CANONICAL_SYSTEM: &str = "ucum canonical";
 
 pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<'_>, rows: &mut Vec<QuantityRow>) {
     let Some(element) = element.unwrapped() else { return };
-    let mut writer = Writer { param, context, rows };
+    let mut writer = Writer { param, side: Side::Whole, context, rows };
     match element.shape {
         Shape::Number => writer.bare(number(Some(element.value))),
         Shape::Quantity => {
@@ -39,7 +39,9 @@ pub(super) fn index(param: i16, element: &Element<'_>, context: &ExtractContext<
             if value(&low).is_none() && value(&high).is_none() {
                 return;
             }
-            for (end, other, open) in [(low, high, f64::NEG_INFINITY), (high, low, f64::INFINITY)] {
+            let ends = [(low, high, f64::NEG_INFINITY, Side::Low), (high, low, f64::INFINITY, Side::High)];
+            for (end, other, open, side) in ends {
+                writer.side = side;
                 // Both have the same unit, says the specification; it may be that only one says which.
                 let has_code = |end: &Element<'_>| end.text("code").is_some();
                 let Some(unit) = end.filter(has_code).or(other.filter(has_code)).or(end).or(other) else { continue };
@@ -82,6 +84,19 @@ fn sampled(element: &Element<'_>, writer: &mut Writer<'_>) {
     }
 }
 
+/// Makes one row of those that differ by their sides alone: where one Range ends and another begins, or where a Range has
+/// no extent, a value stands that is all of something. Sorted, as `IndexRows::normalize` leaves them.
+pub(super) fn join_sides(rows: &mut Vec<QuantityRow>) {
+    rows.dedup_by(|later, first| {
+        let key = |row: &QuantityRow| (row.param, row.value.to_bits(), row.code, row.system);
+        let is_same = key(later) == key(first);
+        if is_same {
+            (first.side, first.edge) = (Side::Whole, first.edge.min(later.edge));
+        }
+        is_same
+    });
+}
+
 fn number(value: Option<&Value>) -> Option<f64> {
     value?.as_f64().filter(|number| number.is_finite())
 }
@@ -100,6 +115,7 @@ fn conversion(unit: &Element<'_>) -> Option<Conversion> {
 
 struct Writer<'a> {
     param: i16,
+    side: Side,
     context: &'a ExtractContext<'a>,
     rows: &'a mut Vec<QuantityRow>,
 }
@@ -151,6 +167,6 @@ impl Writer<'_> {
         // Adding 0 turns -0 into 0, so that the two are one key.
         let Some(value) = value.filter(|value| !value.is_nan()).map(|value| value + 0.0) else { return };
         let (code, system) = (hash(code), hash(system));
-        self.rows.push(QuantityRow { param: self.param, value, code, system, edge });
+        self.rows.push(QuantityRow { param: self.param, value, code, system, edge, side: self.side });
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::search::extract::composites::Composite;
 use crate::search::{OwnDefinition, path, read_own_parameter};
-use crate::store::{Edge, ParameterState, QuantityRow, StoredParameter, StringRow, TokenRow, UriRow};
+use crate::store::{Edge, ParameterState, QuantityRow, Side, StoredParameter, StringRow, TokenRow, UriRow};
 
 const DAY_US: i64 = 86_400_000_000;
 /// 2013-01-01
@@ -189,8 +189,9 @@ fn an_observation_has_its_codes_values_and_compartment() {
             code: hash("/min"),
             system: hash("http://unitsofmeasure.org"),
             edge: Edge::Both,
+            side: Side::Whole,
         },
-        QuantityRow { param, value: 5.4, code: hash("beats"), system: 0, edge: Edge::Both },
+        QuantityRow { param, value: 5.4, code: hash("beats"), system: 0, edge: Edge::Both, side: Side::Whole },
     ];
     amounts.sort_by_key(|row| row.code);
     (amounts[0].edge, amounts[1].edge) = (Edge::Lowest, Edge::Highest);
@@ -263,6 +264,14 @@ fn a_timing_stands_from_its_first_to_its_last_limit() {
 
 #[test]
 fn open_ranges_reach_to_infinity_and_series_to_their_extremes() {
+    let sides = |ranges: Value| {
+        let contexts: Vec<Value> =
+            ranges.as_array().unwrap().iter().map(|range| json!({ "code": {}, "valueRange": range })).collect();
+        let rows = rows(json!({ "resourceType": "ValueSet", "status": "draft", "useContext": contexts }));
+        let mut sides: Vec<_> = rows.quantities.iter().map(|row| (row.value, row.side, row.edge)).collect();
+        sides.sort_by(|left, right| left.0.total_cmp(&right.0));
+        sides
+    };
     let age = |onset: Value| {
         let rows =
             rows(json!({ "resourceType": "Condition", "subject": { "reference": "Patient/1" }, "onsetRange": onset }));
@@ -278,6 +287,11 @@ fn open_ranges_reach_to_infinity_and_series_to_their_extremes() {
     let of: Vec<f64> = series.quantities.iter().filter(|row| row.param == param).map(|row| row.value).collect();
 
     assert_eq!(age(json!({ "low": { "value": 20 }, "high": { "value": 30 } })), [20.0, 30.0]);
+    let range = |low, high| json!({ "low": { "value": low }, "high": { "value": high } });
+    let (low, high) = ((1.0, Side::Low, Edge::Lowest), (9.0, Side::High, Edge::Highest));
+    assert_eq!(sides(json!([range(1, 9)])), [low, high]);
+    assert_eq!(sides(json!([range(1, 5), range(5, 9)])), [low, (5.0, Side::Whole, Edge::Neither), high]);
+    assert_eq!(sides(json!([range(5, 5)])), [(5.0, Side::Whole, Edge::Both)]);
     assert_eq!(age(json!({ "low": { "value": 20 } })), [20.0, f64::INFINITY]);
     assert_eq!(age(json!({})), [] as [f64; 0]);
     assert_eq!(of, [94.0, 110.0]);

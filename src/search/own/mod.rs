@@ -2,13 +2,15 @@
 //!
 //! Spec: R4 searchparameter.html
 
+mod components;
 mod used;
 
 use serde_json::{Value, json};
 
-use crate::fhir::definitions::{self, SearchParameterDefinition};
+use crate::fhir::definitions::{self, SearchComponent, SearchParameterDefinition};
 use crate::fhir::{Issue, IssueCode, ResourceType};
 use crate::fhirpath;
+use crate::search::own::components::OwnComponent;
 use crate::search::{OwnDefinition, ParameterKind, Registry};
 use crate::store::{Definition, FIRST_OWN_NUMBER, LAST_OWN_NUMBER};
 
@@ -31,6 +33,8 @@ pub struct OwnParameter {
     pub expression: String,
     /// Resource types that a reference may point to; empty when any.
     pub targets: Vec<String>,
+    /// Of a composite.
+    pub components: Vec<OwnComponent>,
 }
 
 /// What the SearchParameter `resource` puts in force; `None` when nothing. `registry` tells what is taken.
@@ -69,12 +73,13 @@ impl OwnParameter {
             bases: texts(value, "base"),
             expression: text("expression"),
             targets: texts(value, "target"),
+            components: OwnComponent::all_of(value),
         }
     }
 
     /// As the database keeps it.
     pub fn definition(&self) -> Definition {
-        let text = json!({
+        let mut text = json!({
             "url": self.url,
             "code": self.code,
             "type": self.kind.map_or("", ParameterKind::name),
@@ -82,6 +87,10 @@ impl OwnParameter {
             "expression": self.expression,
             "target": self.targets,
         });
+        // Only there: what was in force before there were any stays the same text.
+        if !self.components.is_empty() {
+            text["component"] = self.components.iter().map(OwnComponent::to_json).collect();
+        }
         Definition { url: self.url.clone(), text: text.to_string() }
     }
 
@@ -109,11 +118,6 @@ impl OwnParameter {
                 let text = "a special parameter needs a server that knows what it means: use any other type";
                 issues.push(problem(IssueCode::NotSupported, "type", text));
             }
-            Some(ParameterKind::Composite) => {
-                let text =
-                    "composite parameters can't be defined here: define each part, and combine them in the search";
-                issues.push(problem(IssueCode::NotSupported, "type", text));
-            }
             Some(_) => {}
         }
         if self.url.is_empty() || self.url.len() > MOST_URL_BYTES {
@@ -132,6 +136,7 @@ impl OwnParameter {
             issues.push(problem(IssueCode::Required, "expression", text));
         }
         issues.extend(self.problems_of_draft());
+        issues.extend(components::problem(self));
         self.target_problems(&mut issues);
         self.collisions(registry, &mut issues);
         if registry.last_number() >= LAST_OWN_NUMBER {
@@ -190,6 +195,10 @@ impl OwnParameter {
 
     /// The definition on each base, as index rows with the number `number` follow it.
     pub(super) fn definitions(&self, number: i16) -> Vec<SearchParameterDefinition> {
+        let component = |own: &OwnComponent| SearchComponent {
+            definition: own.definition.as_str().into(),
+            expression: own.expression.as_str().into(),
+        };
         let on = |base: &String| SearchParameterDefinition {
             id: number,
             base: base.as_str().into(),
@@ -198,7 +207,7 @@ impl OwnParameter {
             url: self.url.as_str().into(),
             expression: Some(self.expression.as_str().into()),
             targets: self.targets.iter().filter(|name| *name != "Resource").map(|name| name.as_str().into()).collect(),
-            components: Vec::new(),
+            components: self.components.iter().map(component).collect(),
         };
         self.bases.iter().map(on).collect()
     }
@@ -278,7 +287,7 @@ mod tests {
             (|it| it["base"] = json!(["Patient", "Teapot"]), "SearchParameter.base[1]"),
             (|it| it["expression"] = Value::Null, "SearchParameter.expression"),
             (|it| it["expression"] = json!("Patient.name.where("), "SearchParameter.expression"),
-            (|it| it["type"] = json!("composite"), "SearchParameter.type"),
+            (|it| it["type"] = json!("composite"), "SearchParameter.component"),
             (|it| (it["type"], it["target"]) = (json!("reference"), json!(["Teapot"])), "SearchParameter.target[0]"),
             (|it| it["target"] = json!(["Patient"]), "SearchParameter.target"),
         ];

@@ -93,7 +93,7 @@ impl RowColumns {
             self.quantity.2.push(row.code);
             self.quantity.3.push(row.system);
             self.quantity.4.push(rid);
-            self.quantity.5.push(row.edge as i16);
+            self.quantity.5.push(row.mark());
         }
         for row in &rows.references {
             self.reference.0.push(row.param);

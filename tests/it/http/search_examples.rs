@@ -120,6 +120,54 @@ fn the_page_says_what_the_examples_say() {
     }
 }
 
+/// Modifiers, prefixes and operators by the section that is to show them.
+const WAYS: &[(&str, &[&str])] = &[
+    ("string", &[":exact=", ":contains=", ":missing="]),
+    ("token", &[":not=", ":text=", ":of-type=", ":missing=", "_id=", "_id:not=", "_tag=", "_security="]),
+    ("codes", &[":in=", ":not-in=", ":above=", ":below="]),
+    ("reference", &[":Patient=", ":identifier=", ":missing="]),
+    ("hierarchies", &[":above=", ":below="]),
+    ("date", &["=eq", "=ne", "=gt", "=lt", "=ge", "=le", "=sa", "=eb", "=ap", ":missing=", "_lastUpdated="]),
+    ("number", &["=eq", "=ne", "=gt", "=lt", "=ge", "=le", "=sa", "=eb", "=ap", ":missing="]),
+    (
+        "quantity",
+        &["=eq", "=ne", "=gt", "=lt", "=ge", "=le", "=sa", "=eb", "=ap", ":missing=", "||", "[lb_av]", "mm[Hg]"],
+    ),
+    ("uri", &[":above=", ":below=", ":contains=", ":missing=", "_source=", "_profile="]),
+    ("composite", &["$", ":missing="]),
+    ("near", &["near=", ":missing="]),
+    ("chains", &["patient.", "subject:Patient.", "_has:", ":_has:", "._has:"]),
+    ("list", &["_list="]),
+    ("several types", &["_type="]),
+    ("compartments", &["Device/", "Encounter/", "Patient/", "Practitioner/", "RelatedPerson/", "/*"]),
+    (
+        "filter",
+        &[
+            " eq ", " ne ", " co ", " sw ", " ew ", " gt ", " lt ", " ge ", " le ", " sa ", " eb ", " ap ", " po ",
+            " pr ", " re ", " in ", " ni ", " ss ", " sb ", " and ", " or ", "not (", "_has:", "[gender",
+        ],
+    ),
+    ("words", &["_text=", "_content=", "_text:missing=", " OR ", " AND ", "NOT ", "*", "\"", "("]),
+    ("sort", &["_sort=", "_sort=-", ",", "patient."]),
+    ("pages", &["_count=", "_count=0", "_maxresults=", "_total=", "_summary=count"]),
+    ("includes", &["_include=", "_include=*", ":*", "_include:iterate=", "_revinclude=", ":performer:Practitioner"]),
+];
+
+#[test]
+fn each_way_to_search_has_an_example() {
+    let examples = examples();
+    let sections = list(&examples["sections"]);
+
+    for (name, ways) in WAYS {
+        let section = sections.iter().find(|section| section["section"] == *name).unwrap();
+        let requests: Vec<String> =
+            list(&section["rows"]).iter().map(|row| row["request"].as_str().unwrap().to_owned()).collect();
+        for way in *ways {
+            assert!(requests.iter().any(|request| request.contains(way)), "{name} has no row with '{way}'");
+        }
+    }
+}
+
 /// The page with each table, which stands after a mark and ends with an empty line, as the examples have it.
 fn with_tables(page: &str, examples: &Value) -> String {
     let mut tables = vec![("world".to_owned(), world_table(examples))];

@@ -5,12 +5,13 @@ use emberwell::clock;
 use serde_json::{Value, json};
 
 use crate::support::database::execute;
-use crate::support::program::{program, run};
+use crate::support::program::{program, refused_start, run};
 use crate::support::{TestServer, bundle, on_both, patient};
 
 on_both!(
     another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it,
     a_database_that_has_noted_no_zone_takes_the_first,
+    what_a_resource_is_sorted_by_follows_the_zone,
     an_empty_database_takes_the_zone_that_it_is_given,
     a_running_server_takes_over_a_changed_zone_when_it_writes,
     a_change_of_the_zone_that_broke_off_is_finished_by_a_reindex,
@@ -38,15 +39,11 @@ async fn another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it(s
     assert_eq!(server.found(AFTER_ITS_BEGINNING_IN_THE_EAST).await, [day.as_str()]);
     assert_eq!(server.found("Observation?date=2020-05-05").await, [evening.as_str()]);
 
-    for command in ["serve", "load"] {
-        let mut arguments = vec!["--zone=+01:00"];
-        if command == "load" {
-            arguments.push("nothing.json");
-        }
-        let refused = run(server, command, &arguments);
-        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{command}: {}", refused.told);
+    let loaded = run(server, "load", &["--zone=+01:00", "nothing.json"]);
+    assert_eq!(loaded.code, Some(1), "{}", loaded.told);
+    for told in [refused_start(server, &["--zone=+01:00"]), loaded.told] {
         for remedy in ["'--zone=+00:00'", "'emberwell reindex --zone=+01:00'"] {
-            assert!(refused.told.contains(remedy), "{command}: {}", refused.told);
+            assert!(told.contains(remedy), "{told}");
         }
     }
     // What is noted holds, whatever the settings say.
@@ -61,8 +58,8 @@ async fn another_zone_than_that_of_the_index_is_refused_and_a_reindex_takes_it(s
     assert_eq!(east.found("Observation?date=2020-05-06").await, [evening]);
     assert_eq!(east.found("Observation?date=2020-05-05T23:30Z").await.len(), 1);
     assert_eq!(run(server, "verify", &[]).code, Some(0));
-    let refused = run(server, "serve", &[]);
-    assert!(refused.code == Some(1) && refused.told.contains("'--zone=+01:00'"), "{}", refused.told);
+    let told = refused_start(server, &[]);
+    assert!(told.contains("'--zone=+01:00'"), "{told}");
     east.stop().await;
 }
 
@@ -77,8 +74,29 @@ async fn a_database_that_has_noted_no_zone_takes_the_first(server: &TestServer) 
     let again = server.beside(|settings| settings.fhir.zone_minutes = -300).await;
 
     assert_eq!(again.found("Patient?birthdate=sa2020-05-05T04:30:00Z").await, [id]);
-    assert_eq!(run(server, "serve", &[]).code, Some(1));
+    let told = refused_start(server, &[]);
+    assert!(told.contains("'--zone=-05:00'"), "{told}");
     again.stop().await;
+}
+
+async fn what_a_resource_is_sorted_by_follows_the_zone(server: &TestServer) {
+    let allergy = |onsets: &[&str]| {
+        let reactions: Vec<Value> =
+            onsets.iter().map(|onset| json!({ "manifestation": [{ "text": "rash" }], "onset": onset })).collect();
+        json!({ "resourceType": "AllergyIntolerance", "patient": { "display": "x" }, "reaction": reactions })
+    };
+    let both = server.create(&allergy(&["2020-05-05", "2020-05-05T02:00:00Z"])).await;
+    let between = server.create(&allergy(&["2020-05-05T01:00:00Z"])).await;
+    assert_eq!(server.found("AllergyIntolerance?_sort=onset").await, [both.as_str(), between.as_str()]);
+
+    // The row of the hour stays; it is the lowest now.
+    let reindexed = run(server, "reindex", &["--zone=-05:00"]);
+
+    assert_eq!(reindexed.code, Some(0), "{}", reindexed.told);
+    let west = server.beside(|settings| settings.fhir.zone_minutes = -300).await;
+    assert_eq!(west.found("AllergyIntolerance?_sort=onset").await, [between, both]);
+    assert_eq!(run(server, "verify", &[]).code, Some(0));
+    west.stop().await;
 }
 
 async fn an_empty_database_takes_the_zone_that_it_is_given(server: &TestServer) {
@@ -87,7 +105,8 @@ async fn an_empty_database_takes_the_zone_that_it_is_given(server: &TestServer) 
 
     assert_eq!(west.found("Patient?birthdate=sa2020-05-05T04:30:00Z").await, [id]);
     assert_eq!(run(server, "verify", &[]).code, Some(0));
-    assert_eq!(run(server, "serve", &[]).code, Some(1));
+    let told = refused_start(server, &[]);
+    assert!(told.contains("'--zone=-05:00'"), "{told}");
     west.stop().await;
 }
 
@@ -112,9 +131,10 @@ async fn a_change_of_the_zone_that_broke_off_is_finished_by_a_reindex(server: &T
     reindex.kill().unwrap();
     reindex.wait().unwrap();
 
-    let refused = run(server, "serve", &["--zone", "-05:00"]);
-    assert!(refused.code == Some(1) && refused.told.contains("'emberwell reindex'"), "{}", refused.told);
-    assert_eq!(run(server, "serve", &[]).code, Some(1));
+    let told = refused_start(server, &["--zone", "-05:00"]);
+    assert!(told.contains("'emberwell reindex'"), "{told}");
+    let told = refused_start(server, &[]);
+    assert!(told.contains("'--zone=-05:00'"), "{told}");
     // Back, before it is done: all is made anew once more.
     let reindexed = run(server, "reindex", &["--zone=Z"]);
 

@@ -11,6 +11,7 @@ use crate::support::{TestServer, bundle, on_both, statuses};
 on_both!(
     a_definition_waits_for_a_reindex_and_then_finds_old_and_new_resources,
     values_of_each_kind_are_found_in_extensions,
+    components_match_within_one_repetition,
     a_choice_may_be_named_as_in_json,
     own_references_lead_chains_includes_and_has,
     a_changed_expression_waits_again_and_a_deleted_definition_is_unknown,
@@ -98,6 +99,53 @@ async fn values_of_each_kind_are_found_in_extensions(server: &TestServer) {
     for ((kind, _, value), id) in cases.iter().zip(ids) {
         assert_eq!(server.found(&format!("Patient?own-{kind}={value}")).await, [id], "{kind}");
     }
+}
+
+async fn components_match_within_one_repetition(server: &TestServer) {
+    let encounter = |attends: &str, assists: &str| {
+        let participant = |role: &str, who: &str| {
+            let role = json!([{ "coding": [{ "system": "http://roles", "code": role }] }]);
+            json!({ "type": role, "individual": { "reference": format!("Practitioner/{who}") }, "period": { "start": "2020" } })
+        };
+        let class = json!({ "system": "http://classes", "code": "AMB" });
+        let participants = json!([participant("ATND", attends), participant("SPRF", assists)]);
+        json!({ "resourceType": "Encounter", "status": "finished", "class": class, "participant": participants })
+    };
+    let component = |code: &str, expression: &str| json!({ "definition": format!("http://hl7.org/fhir/SearchParameter/{code}"), "expression": expression });
+    let old = server.create(&encounter("ana", "ben")).await;
+    let mut role = definition("role", "composite", "Encounter.participant");
+    role["base"] = json!(["Encounter"]);
+    role["component"] =
+        json!([component("Encounter-participant-type", "type"), component("Encounter-participant", "individual")]);
+    let id = server.create(&role).await;
+    server.get("Encounter?role=ATND$Practitioner/ana").await.refused(409);
+
+    reindex(server, "Encounter/$reindex").await;
+
+    let new = server.create(&encounter("ben", "ana")).await;
+    for (value, expected) in [
+        ("ATND$Practitioner/ana", vec![old.as_str()]),
+        ("http://roles|ATND$Practitioner/ben", vec![&new]),
+        ("SPRF$Practitioner/ana,SPRF$Practitioner/ben", vec![&old, &new]),
+        ("ATND$Practitioner/eve", vec![]),
+    ] {
+        assert_eq!(server.found(&format!("Encounter?role={value}")).await, expected, "{value}");
+    }
+    assert_eq!(server.found("Encounter?role:missing=true").await, [""; 0]);
+    server.get("Encounter?role=ATND").await.refused(400);
+    assert!(server.get("metadata").await.text().contains("http://own/role"));
+
+    // Another component is another definition.
+    role["id"] = json!(id);
+    role["component"][1] = component("clinical-date", "period");
+    server.put(&format!("SearchParameter/{id}"), &role).await.expect(200);
+    server.get("Encounter?role=ATND$2020").await.refused(409);
+    reindex(server, "$reindex").await;
+    assert_eq!(server.found("Encounter?role=ATND$ge2020").await.len(), 2);
+    assert_eq!(server.found("Encounter?role=ATND$lt2019").await, [""; 0]);
+    role["component"][1]["expression"] = json!("period.start.first()");
+    let issue = server.put(&format!("SearchParameter/{id}"), &role).await.refused(422);
+    assert_eq!(issue["expression"][0], "SearchParameter.component[1].expression");
 }
 
 /// As US Core defines `asserted-date`.

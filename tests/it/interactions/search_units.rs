@@ -244,11 +244,39 @@ async fn ranges_and_series_are_found_in_other_units(server: &TestServer) {
         ("gt3", &["open"]),
         ("lt1", &["below"]),
         ("le2", &["below", "closed"]),
+        ("gt2.5", &["closed", "open"]),
+        ("sa2.5", &["open"]),
+        ("sa1.5", &["closed", "open"]),
+        ("sa10", &[]),
+        ("lt2.5", &["below", "closed"]),
+        ("eb2.5", &["below"]),
+        ("eb3.5", &["below", "closed"]),
+        ("eb1", &[]),
     ] {
         let mut found = server.found(&format!("Condition?onset-age={amount}|http://unitsofmeasure.org|a")).await;
         found.sort();
         assert_eq!(found, wanted, "{amount}");
     }
+    let found = |query: String| async move {
+        let mut found = server.found(&query).await;
+        found.sort();
+        found
+    };
+    let years = "|http://unitsofmeasure.org|a";
+    let of_many = |first: &str| {
+        let others: Vec<String> = (0..9).map(|other| format!("eb-{}{years}", 100 + other)).collect();
+        format!("Condition?onset-age={first}{years},{}", others.join(","))
+    };
+    assert_eq!(found(of_many("sa2.5")).await, ["open"]);
+    assert_eq!(found(of_many("eb2.5")).await, ["below"]);
+    assert_eq!(found(of_many("gt2.5")).await, ["closed", "open"]);
+    assert_eq!(found("Condition?_filter=onset-age%20sa%2030||mo".to_owned()).await, [""; 0]);
+    assert_eq!(found("Condition?_filter=onset-age%20sa%2020||mo".to_owned()).await, ["closed"]);
+    // A Range that becomes a value, with the same number.
+    let age = json!({ "resourceType": "Condition", "id": "closed", "subject": { "display": "x" }, "onsetAge": ucum(24.0, "mo") });
+    server.put("Condition/closed", &age).await.expect(200);
+    assert_eq!(found(format!("Condition?onset-age=eb2.5{years}")).await, ["below", "closed"]);
+    assert_eq!(server.found("Condition?_sort=onset-age").await, ["below", "open", "closed"]);
     check(server, &[("ge0.02 V", &["series"]), ("gt0.02 V", &[]), ("le-3000 uV", &["series"]), ("lt-3000 uV", &[])])
         .await;
 }

@@ -30,6 +30,14 @@ pub fn run(server: &TestServer, command: &str, arguments: &[&str]) -> Ended {
     Ended { code: run.status.code(), stdout: text(run.stdout), told: text(run.stderr) }
 }
 
+/// Starts a server that is to refuse to start, on a port that nobody else has, and gives what it tells people.
+#[track_caller]
+pub fn refused_start(server: &TestServer, arguments: &[&str]) -> String {
+    let ended = run(server, "serve", &[&["--open", "--listen=127.0.0.1:0"], arguments].concat());
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{}", ended.told);
+    ended.told
+}
+
 /// A server of its own process on the same database, and its address.
 pub fn serve(server: &TestServer) -> (Child, String) {
     let mut program = program(server, "serve");

@@ -1,0 +1,1 @@
+UPDATE index_quantity SET edge = edge % 4 WHERE edge > 3;
