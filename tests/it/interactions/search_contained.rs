@@ -209,8 +209,11 @@ async fn chains_go_into_what_is_contained(server: &TestServer) {
     let mut within = request("r4", "eve", &[made]);
     let maker = json!({ "resourceType": "Organization", "id": "org", "name": "Acme" });
     within["contained"].as_array_mut().unwrap().push(maker);
+    within["requester"] = json!({ "reference": "#org" });
     let mut beside = request("r5", "max", &[medication("m1", "y")]);
     beside["medicationReference"] = json!({ "reference": "Medication/alone" });
+    beside["requester"] = json!({ "reference": "Organization/ward" });
+    write(server, &json!({ "resourceType": "Organization", "id": "ward", "name": "Acme Ward" })).await;
     let mut requesting = request("r6", "eve", &[medication("m1", "w")]);
     let earlier = json!({
         "resourceType": "MedicationRequest", "id": "earlier", "status": "stopped", "intent": "order",
@@ -231,6 +234,7 @@ async fn chains_go_into_what_is_contained(server: &TestServer) {
         ("medication:Medication.code=urn:m|y,urn:m|z", &["r2", "r4"]),
         ("medication.code:not=x", &["r2", "r4", "r6"]),
         ("medication.code:missing=true", &[]),
+        ("medication.code:missing=false", &["r1", "r2", "r3", "r4", "r5", "r6"]),
         ("medication._id=m3,alone", &["r3", "r5"]),
         ("medication._lastUpdated=gt2000", &["r1", "r2", "r3", "r4", "r5", "r6"]),
         ("medication._lastUpdated=lt2000", &[]),
@@ -240,6 +244,17 @@ async fn chains_go_into_what_is_contained(server: &TestServer) {
         ("medication.manufacturer.name:contains=cm", &["r4"]),
         ("medication.manufacturer._id=org", &["r4"]),
         ("medication.manufacturer:missing=false", &["r4"]),
+        ("medication.manufacturer:missing=true", &["r1", "r2", "r3", "r5", "r6"]),
+        ("medication.manufacturer.name:missing=true", &[]),
+        ("medication.manufacturer.active:not=true", &["r4"]),
+        // The requester may be of many types.
+        ("requester.name=acme", &["r4", "r5"]),
+        ("requester:Organization.name=acme", &["r4", "r5"]),
+        ("requester:Practitioner.name=acme", &[]),
+        ("requester.name:missing=false", &["r4", "r5"]),
+        ("requester:Organization.active:missing=true", &["r4", "r5"]),
+        ("requester:Organization.active:not=true", &["r4", "r5"]),
+        ("requester:Practitioner.active:not=true", &[]),
         ("medication._has:MedicationRequest:medication:subject=Patient/max", &["r2", "r3", "r5"]),
         ("_filter=medication.code eq y or medication.manufacturer.name eq acme", &["r2", "r4"]),
         ("_filter=not (medication.code eq x)", &["r2", "r4", "r6"]),
@@ -253,7 +268,24 @@ async fn chains_go_into_what_is_contained(server: &TestServer) {
     for (query, expected) in cases {
         let query = format!("MedicationRequest?{}", query.replace(' ', "%20"));
         assert_eq!(found(server, &query).await, names(expected), "{query}");
+        let counted = server.get(&format!("{query}&_summary=count")).await.expect(200);
+        assert_eq!(counted.json()["total"], expected.len(), "{query}");
     }
+    // What is contained refers to nothing by itself: `earlier` makes no match of max, nor of its medication.
+    for of_earlier in ["status=stopped", "status:not=active"] {
+        let has = format!("_has:MedicationRequest:subject:{of_earlier}");
+        assert!(found(server, &format!("Patient?{has}")).await.is_empty(), "{has}");
+        let has = format!("medication._has:MedicationRequest:medication:{of_earlier}");
+        assert!(found(server, &format!("MedicationRequest?{has}")).await.is_empty(), "{has}");
+    }
+    assert_eq!(
+        found(server, "Patient?_has:MedicationRequest:subject:requester.name=acme").await,
+        ["Patient/eve", "Patient/max"]
+    );
+    assert_eq!(
+        found(server, "Patient?_has:MedicationRequest:subject:medication.code:not=x").await,
+        ["Patient/eve", "Patient/max"]
+    );
     assert_eq!(found(server, "Patient?_has:MedicationRequest:subject:medication.code=y").await, ["Patient/max"]);
     assert_eq!(
         found(server, "Medication?manufacturer.name=acme&_contained=true&_containedType=contained").await,
