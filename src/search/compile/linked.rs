@@ -53,9 +53,20 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
     query.sql(" WHERE i.param = ").integer(by).sql(") AS ");
     query.sql(target.alias()).sql(" WHERE ").sql(target.alias()).sql(".source = ");
     row.rid(query);
-    query.sql(" AND (");
-    by_type(target, &chain.targets, context, query);
-    query.sql("))");
+    match chain.targets.as_slice() {
+        // The joins leave nothing of another type. PostgreSQL would take the type of what is joined for a rare one, and
+        // read all references for a page.
+        [(only, condition)] => {
+            query.sql(" AND ").sql(target.alias()).sql(".rid IS NOT NULL");
+            filters::condition(target.of(&[*only]), condition, true, context, query);
+        }
+        several => {
+            query.sql(" AND (");
+            by_type(target, several, context, query);
+            query.sql(")");
+        }
+    }
+    query.sql(")");
 }
 
 /// What references lead to, a resource by itself or one in the same container, with the columns that conditions ask for.
