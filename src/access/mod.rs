@@ -1,5 +1,9 @@
 //! Who is calling, and what that lets them do.
 
+pub mod scopes;
+
+pub use scopes::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types, Word};
+
 /// The party behind a request, with what it may see. Every read and write takes one.
 #[derive(Clone, Debug)]
 pub struct Caller {

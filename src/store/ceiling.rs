@@ -359,13 +359,16 @@ impl<'b> Statement<'b> {
                 match value {
                     Value::Integer(number) => ffi::sqlite3_bind_int64(raw, place, *number),
                     Value::Real(number) => ffi::sqlite3_bind_double(raw, place, *number),
-                    Value::Text(text) => {
+                    Value::Text(text) | Value::AnyText(Some(text)) => {
                         ffi::sqlite3_bind_text(raw, place, text.as_ptr().cast(), text.len() as c_int, nothing)
                     }
                     Value::Bytes(Some(bytes)) => {
                         ffi::sqlite3_bind_blob(raw, place, bytes.as_ptr().cast(), bytes.len() as c_int, nothing)
                     }
-                    Value::Bytes(None) => ffi::sqlite3_bind_null(raw, place),
+                    Value::AnyInteger(Some(number)) => ffi::sqlite3_bind_int64(raw, place, *number),
+                    Value::Bytes(None) | Value::AnyInteger(None) | Value::AnyText(None) => {
+                        ffi::sqlite3_bind_null(raw, place)
+                    }
                 }
             };
             self.connection.checked(code)?;

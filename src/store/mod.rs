@@ -3,6 +3,7 @@
 //! `Store::read` gives a snapshot, `Store::submit` runs a piece of work in a write transaction and calls back when it is
 //! on the disk. SQLite has one writing thread, PostgreSQL a pool.
 
+mod access;
 pub mod ceiling;
 mod codec;
 mod contained;
@@ -37,6 +38,10 @@ mod tx;
 mod verify;
 mod writer;
 
+pub use access::{
+    AccessToken, Account, Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant,
+    PasswordHash, Role, SecretHash, TokenContext, TokenKind,
+};
 pub use codec::Packed;
 pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};
 pub use error::StoreError;

@@ -14,20 +14,20 @@ use super::*;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 
 /// A database that is removed when this is dropped.
-struct Home {
+pub(super) struct Home {
     address: String,
     folder: Option<PathBuf>,
     admin: Option<String>,
 }
 
 impl Home {
-    fn sqlite() -> Home {
+    pub(super) fn sqlite() -> Home {
         let folder = std::env::temp_dir().join(name());
         let address = format!("sqlite:{}", folder.join("emberwell.db").display());
         Home { address, folder: Some(folder), admin: None }
     }
 
-    fn postgres() -> Option<Home> {
+    pub(super) fn postgres() -> Option<Home> {
         let Ok(admin) = std::env::var("EMBERWELL_TEST_POSTGRES") else {
             // Past the test harness, which would keep what a passing test prints.
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -41,7 +41,7 @@ impl Home {
         Some(Home { address: format!("{server}/{name}"), folder: None, admin: Some(admin) })
     }
 
-    fn open(&self) -> Store {
+    pub(super) fn open(&self) -> Store {
         Store::open(&self.address, 4, None).unwrap()
     }
 }
@@ -58,6 +58,30 @@ impl Drop for Home {
         }
     }
 }
+
+/// Makes each behaviour, a `fn(&Home)`, a test on SQLite and a test on PostgreSQL.
+macro_rules! on_both {
+    ($($behaviour:ident),+ $(,)?) => {
+        $(
+            mod $behaviour {
+                use $crate::store::tests::Home;
+
+                #[test]
+                fn sqlite() {
+                    super::$behaviour(&Home::sqlite());
+                }
+
+                #[test]
+                fn postgres() {
+                    if let Some(home) = Home::postgres() {
+                        super::$behaviour(&home);
+                    }
+                }
+            }
+        )+
+    };
+}
+pub(super) use on_both;
 
 fn name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -23,6 +23,8 @@ pub(super) struct Row<'a> {
     table: Table,
     /// Whether its number comes from what leads the statement, before the row itself is looked up.
     is_streamed: bool,
+    /// Whether its rows are few, or come until a page is full, so that each is asked by itself.
+    is_asked_alone: bool,
 }
 
 /// What a row is of.
@@ -38,7 +40,7 @@ impl<'a> Row<'a> {
     /// A resource that is searched.
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
-        Row { depth: 0, types, table: Table::Resource, is_streamed: false }
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: false }
     }
 
     /// The types that it may be of; empty means any.
@@ -78,7 +80,22 @@ impl<'a> Row<'a> {
 
     /// A resource one reference away.
     pub(super) fn inner(self) -> Row<'static> {
-        Row { depth: self.depth + 1, types: &[], table: Table::Resource, is_streamed: false }
+        Row { depth: self.depth + 1, types: &[], table: Table::Resource, is_streamed: false, is_asked_alone: false }
+    }
+
+    /// The same, of which each row is asked by itself.
+    pub(super) fn asked_alone(self, is_asked_alone: bool) -> Row<'a> {
+        Row { is_asked_alone, ..self }
+    }
+
+    /// A resource one reference away that is looked up for a single row of this one.
+    pub(super) fn inner_of_one(self) -> Row<'static> {
+        self.inner().asked_alone(self.is_asked_alone)
+    }
+
+    /// What ends a question about it that stands in brackets: `EXISTS (..`.
+    pub(super) fn end(self, context: &CompileContext<'_>) -> &'static str {
+        if self.is_asked_alone { dialect::one_by_one(context.dialect) } else { ")" }
     }
 
     /// A resource within it.
@@ -93,7 +110,7 @@ impl<'a> Row<'a> {
 
     /// What it refers to, a resource by itself or a contained one.
     pub(super) fn target(self) -> Row<'static> {
-        Row { table: Table::Target, ..self.inner() }
+        Row { table: Table::Target, ..self.inner_of_one() }
     }
 
     /// `resource r WHERE ..`: all that it may be, of whatever type.
@@ -294,7 +311,7 @@ fn criterion(
         rows::write_probe(query, criterion, parameter, context);
         query.sql(" AND i.rid = ");
         row.rid(query);
-        query.sql(")");
+        query.sql(row.end(context));
     } else {
         row.rid_for_set(context, query);
         query.sql(if is_negated { " NOT IN (SELECT i.rid" } else { " IN (SELECT i.rid" });
@@ -358,7 +375,7 @@ fn located(row: Row<'_>, values: &Values, context: &CompileContext<'_>, query: &
         near::rows(query, circles);
         query.sql(" AND i.rid = ");
         row.rid(query);
-        query.sql(")");
+        query.sql(row.end(context));
     } else {
         row.rid_for_set(context, query);
         query.sql(if is_absent { " NOT IN (SELECT i.rid" } else { " IN (SELECT i.rid" });
@@ -389,7 +406,7 @@ fn worded(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_>, que
         words::among(query, criterion.subject, &wanted.tree, context.dialect);
         query.sql(" AND ").sql(words::number(context.dialect)).sql(" = ");
         row.rid(query);
-        query.sql(")");
+        query.sql(row.end(context));
     } else {
         row.rid_for_set(context, query);
         query.sql(if wanted.is_negated { " NOT IN (SELECT " } else { " IN (SELECT " });

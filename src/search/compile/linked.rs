@@ -26,7 +26,7 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
         return;
     }
     if chain.by.has_canonicals() {
-        let target = row.inner();
+        let target = row.inner_of_one();
         query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN index_reference n CROSS JOIN resource ");
         query.sql(target.alias()).sql(" WHERE i.rid = ");
         row.rid(query);
@@ -35,7 +35,7 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
         named(chain.targets.iter().map(|(of, _)| *of), query);
         query.sql(" AND ").sql(target.alias()).sql(".rid = n.rid AND ").sql(target.alias()).sql(".method <> 2 AND (");
         by_type(target, &chain.targets, context, query);
-        query.sql("))");
+        query.sql(")").sql(row.end(context));
         return;
     }
     let target = row.target();
@@ -66,7 +66,7 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
             query.sql(")");
         }
     }
-    query.sql(")");
+    query.sql(row.end(context));
 }
 
 /// What references lead to, a resource by itself or one in the same container, with the columns that conditions ask for.
@@ -144,6 +144,7 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
         query.sql(if is_canonical { ")))" } else { "))" });
         return;
     }
+    let source = row.inner_of_one();
     query.sql(" AND EXISTS (SELECT 1 FROM ");
     if is_canonical {
         query.sql("index_reference n CROSS JOIN ");
@@ -161,7 +162,7 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
         query.sql(" AND ").sql(source.alias()).sql(".rtype = ").integer(i64::from(has.source.code()));
     }
     filters::condition(source.of(&[has.source]), &has.condition, true, context, query);
-    query.sql(")");
+    query.sql(row.end(context));
 }
 
 /// The types of `row` that the references may lead to.

@@ -1,0 +1,689 @@
+//! SMART scopes: what they say, how they are written, and what two sets of them have in common.
+//!
+//! Nothing here ever widens: what can't be understood is dropped and told of.
+//!
+//! Spec: SMART App Launch 2.2 scopes-and-launch-context.html, and 1.0 for the forms `.read`, `.write` and `.*`
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::fhir::ResourceType;
+use crate::search::parse_query_string;
+
+/// More scopes than this in one text are dropped. One for each type in each context is fewer.
+const MOST_SCOPES: usize = 512;
+
+/// In whose name a scope is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// What belongs to the patient of the launch.
+    Patient,
+    /// What the person who signed in may reach.
+    User,
+    /// What a client may reach on its own.
+    System,
+}
+
+/// Which types a scope is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Types {
+    /// `*`: all of today and of later.
+    Any,
+    One(ResourceType),
+}
+
+/// What a scope lets be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Interactions {
+    pub create: bool,
+    /// Read, vread, and the history of an instance.
+    pub read: bool,
+    pub update: bool,
+    pub delete: bool,
+    /// Search, and the history of a type.
+    pub search: bool,
+}
+
+/// The search to which a granular scope is limited; empty when there is no limit.
+#[derive(Clone, Debug, Default)]
+pub struct ScopeQuery {
+    /// Decoded, and sorted: all must hold, in whatever order they came.
+    pairs: Vec<(String, String)>,
+    /// As it came.
+    written: String,
+}
+
+/// One scope that is about resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    pub context: Context,
+    pub types: Types,
+    pub interactions: Interactions,
+    pub query: ScopeQuery,
+    /// It came in the form of SMART 1.0, and goes back in that.
+    pub is_v1: bool,
+}
+
+/// A scope that is not about resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Word {
+    OpenId,
+    FhirUser,
+    Launch,
+    LaunchPatient,
+    LaunchEncounter,
+    OfflineAccess,
+    OnlineAccess,
+}
+
+/// The scopes of a token, of a grant, or of a client.
+#[derive(Clone, Debug, Default)]
+pub struct ScopeSet {
+    words: Vec<Word>,
+    scopes: Vec<Scope>,
+    dropped: Vec<String>,
+}
+
+impl Context {
+    pub const ALL: [Context; 3] = [Context::Patient, Context::User, Context::System];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Context::Patient => "patient",
+            Context::User => "user",
+            Context::System => "system",
+        }
+    }
+}
+
+impl Types {
+    fn parse(text: &str) -> Option<Types> {
+        if text == "*" { Some(Types::Any) } else { ResourceType::parse(text).ok().map(Types::One) }
+    }
+
+    /// Whether these are all that `other` is about, or fewer.
+    fn is_within(self, other: Types) -> bool {
+        other == Types::Any || self == other
+    }
+
+    fn intersection(self, other: Types) -> Option<Types> {
+        if self.is_within(other) { Some(self) } else { other.is_within(self).then_some(other) }
+    }
+}
+
+impl Interactions {
+    pub const ALL: Interactions = Interactions { create: true, read: true, update: true, delete: true, search: true };
+    const V1_READ: Interactions = Interactions { read: true, search: true, ..Interactions::NONE };
+    const V1_WRITE: Interactions = Interactions { create: true, update: true, delete: true, ..Interactions::NONE };
+    const NONE: Interactions = Interactions { create: false, read: false, update: false, delete: false, search: false };
+
+    /// Reads letters of `cruds`, each at most once and in this order.
+    fn parse(letters: &str) -> Option<Interactions> {
+        let mut rest = letters;
+        let mut next = |letter: char| match rest.strip_prefix(letter) {
+            Some(behind) => {
+                rest = behind;
+                true
+            }
+            None => false,
+        };
+        let parsed = Interactions {
+            create: next('c'),
+            read: next('r'),
+            update: next('u'),
+            delete: next('d'),
+            search: next('s'),
+        };
+        (rest.is_empty() && !letters.is_empty()).then_some(parsed)
+    }
+
+    fn parse_v1(text: &str) -> Option<Interactions> {
+        match text {
+            "read" => Some(Interactions::V1_READ),
+            "write" => Some(Interactions::V1_WRITE),
+            "*" => Some(Interactions::ALL),
+            _ => None,
+        }
+    }
+
+    /// As SMART 1.0 says it; `None` when it has no word for this.
+    fn v1_name(self) -> Option<&'static str> {
+        match self {
+            Interactions::V1_READ => Some("read"),
+            Interactions::V1_WRITE => Some("write"),
+            Interactions::ALL => Some("*"),
+            _ => None,
+        }
+    }
+
+    fn zip(self, other: Interactions, both: impl Fn(bool, bool) -> bool) -> Interactions {
+        Interactions {
+            create: both(self.create, other.create),
+            read: both(self.read, other.read),
+            update: both(self.update, other.update),
+            delete: both(self.delete, other.delete),
+            search: both(self.search, other.search),
+        }
+    }
+
+    pub fn union(self, other: Interactions) -> Interactions {
+        self.zip(other, |left, right| left || right)
+    }
+
+    pub fn intersection(self, other: Interactions) -> Interactions {
+        self.zip(other, |left, right| left && right)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self == Interactions::NONE
+    }
+
+    pub fn is_within(self, other: Interactions) -> bool {
+        self.intersection(other) == self
+    }
+}
+
+impl fmt::Display for Interactions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letters =
+            [(self.create, "c"), (self.read, "r"), (self.update, "u"), (self.delete, "d"), (self.search, "s")];
+        letters.iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, letter)| formatter.write_str(letter))
+    }
+}
+
+impl ScopeQuery {
+    /// Reads what stands behind the `?`; `None` unless each part has a name and a value.
+    fn parse(text: &str) -> Option<ScopeQuery> {
+        let is_pair =
+            |part: &str| part.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty());
+        if !text.split('&').all(is_pair) {
+            return None;
+        }
+        let mut pairs = parse_query_string(text).ok()?;
+        pairs.sort();
+        pairs.dedup();
+        Some(ScopeQuery { pairs, written: text.to_owned() })
+    }
+
+    /// Parameters and values as a search takes them, decoded; all of them limit.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.pairs
+    }
+
+    /// There is no limit.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Whether what this lets through is known to be let through by `other`, too.
+    fn is_within(&self, other: &ScopeQuery) -> bool {
+        other.is_empty() || self == other
+    }
+}
+
+/// Two are equal when they ask for the same, however it is written.
+impl PartialEq for ScopeQuery {
+    fn eq(&self, other: &ScopeQuery) -> bool {
+        self.pairs == other.pairs
+    }
+}
+
+impl Eq for ScopeQuery {}
+
+impl Scope {
+    /// Reads one scope about resources, such as `patient/Observation.rs?category=laboratory`.
+    pub fn parse(text: &str) -> Option<Scope> {
+        let (context, rest) = text.split_once('/')?;
+        let context = Context::ALL.into_iter().find(|known| known.name() == context)?;
+        let (head, query) = match rest.split_once('?') {
+            Some((head, query)) => (head, Some(query)),
+            None => (rest, None),
+        };
+        let (types, letters) = head.split_once('.')?;
+        let types = Types::parse(types)?;
+        if let Some(interactions) = Interactions::parse_v1(letters) {
+            // SMART 1.0 has no granular scopes.
+            let scope = Scope { context, types, interactions, query: ScopeQuery::default(), is_v1: true };
+            return query.is_none().then_some(scope);
+        }
+        let query = match query {
+            Some(query) => ScopeQuery::parse(query)?,
+            None => ScopeQuery::default(),
+        };
+        Some(Scope { context, types, interactions: Interactions::parse(letters)?, query, is_v1: false })
+    }
+
+    /// What both let be done, in the form of this one. Of two queries that differ nothing is kept: which of the two lets
+    /// through less can't be told from their texts.
+    fn intersection(&self, other: &Scope) -> Option<Scope> {
+        let query = if self.query.is_within(&other.query) {
+            &self.query
+        } else if other.query.is_within(&self.query) {
+            &other.query
+        } else {
+            return None;
+        };
+        let interactions = self.interactions.intersection(other.interactions);
+        if self.context != other.context || interactions.is_empty() {
+            return None;
+        }
+        let types = self.types.intersection(other.types)?;
+        // A limit has no form in SMART 1.0.
+        let is_v1 = self.is_v1 && query.is_empty();
+        Some(Scope { context: self.context, types, interactions, query: query.clone(), is_v1 })
+    }
+
+    /// Whether all resources of this scope, for any one interaction, are those of `other`.
+    fn reaches_within(&self, other: &Scope) -> bool {
+        self.context == other.context && self.types.is_within(other.types) && self.query.is_within(&other.query)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let types = match self.types {
+            Types::Any => "*",
+            Types::One(resource_type) => resource_type.name(),
+        };
+        write!(formatter, "{}/{types}.", self.context.name())?;
+        match self.interactions.v1_name() {
+            Some(name) if self.is_v1 => formatter.write_str(name)?,
+            _ => write!(formatter, "{}", self.interactions)?,
+        }
+        if self.query.is_empty() { Ok(()) } else { write!(formatter, "?{}", self.query.written) }
+    }
+}
+
+impl Word {
+    pub const ALL: [Word; 7] = [
+        Word::OpenId,
+        Word::FhirUser,
+        Word::Launch,
+        Word::LaunchPatient,
+        Word::LaunchEncounter,
+        Word::OfflineAccess,
+        Word::OnlineAccess,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Word::OpenId => "openid",
+            Word::FhirUser => "fhirUser",
+            Word::Launch => "launch",
+            Word::LaunchPatient => "launch/patient",
+            Word::LaunchEncounter => "launch/encounter",
+            Word::OfflineAccess => "offline_access",
+            Word::OnlineAccess => "online_access",
+        }
+    }
+}
+
+impl ScopeSet {
+    /// Reads scopes with spaces between them; see `dropped` for what is not understood.
+    pub fn parse(text: &str) -> ScopeSet {
+        let mut set = ScopeSet::default();
+        for text in text.split_ascii_whitespace() {
+            let is_full = set.words.len() + set.scopes.len() >= MOST_SCOPES;
+            if let Some(word) = Word::ALL.into_iter().find(|word| word.name() == text).filter(|_| !is_full) {
+                if !set.words.contains(&word) {
+                    set.words.push(word);
+                }
+            } else if let Some(scope) = Scope::parse(text).filter(|_| !is_full) {
+                if !set.scopes.contains(&scope) {
+                    set.scopes.push(scope);
+                }
+            } else {
+                set.dropped.push(text.to_owned());
+            }
+        }
+        set
+    }
+
+    /// What `parse` did not understand, as it came, and what was too much.
+    pub fn dropped(&self) -> &[String] {
+        &self.dropped
+    }
+
+    /// The scopes about resources, each once, in the order in which they came.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    pub fn has(&self, word: Word) -> bool {
+        self.words.contains(&word)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.scopes.is_empty()
+    }
+
+    /// Whether each of these lets nothing be done that `other` does not.
+    ///
+    /// It errs on the side of no: `*` is not within a list of all types, and a query is within the same query or none.
+    pub fn is_within(&self, other: &ScopeSet) -> bool {
+        let held = |scope: &Scope| {
+            let holding = other.scopes.iter().filter(|held| scope.reaches_within(held));
+            let together = holding.fold(Interactions::NONE, |sum, held| sum.union(held.interactions));
+            scope.interactions.is_within(together)
+        };
+        self.words.iter().all(|word| other.has(*word)) && self.scopes.iter().all(held)
+    }
+
+    /// What both let be done, in the form and order of this set; it is within both.
+    pub fn intersection(&self, other: &ScopeSet) -> ScopeSet {
+        let mut common = ScopeSet::default();
+        common.words.extend(self.words.iter().filter(|word| other.has(**word)));
+        for scope in &self.scopes {
+            for part in parts(scope, &other.scopes) {
+                if !common.scopes.contains(&part) {
+                    common.scopes.push(part);
+                }
+            }
+        }
+        common
+    }
+
+    /// The scopes of one context, without words.
+    pub fn in_context(&self, context: Context) -> ScopeSet {
+        let scopes = self.scopes.iter().filter(|scope| scope.context == context).cloned().collect();
+        ScopeSet { scopes, ..ScopeSet::default() }
+    }
+}
+
+/// What is left of `scope` by what is `held`: one part for each type and query, and none that another part says already.
+fn parts(scope: &Scope, held: &[Scope]) -> Vec<Scope> {
+    let mut parts: Vec<Scope> = Vec::new();
+    let mut places: HashMap<(Types, Vec<(String, String)>), usize> = HashMap::new();
+    for part in held.iter().filter_map(|held| scope.intersection(held)) {
+        match places.get(&(part.types, part.query.pairs.clone())) {
+            Some(place) => parts[*place].interactions = parts[*place].interactions.union(part.interactions),
+            None => {
+                places.insert((part.types, part.query.pairs.clone()), parts.len());
+                parts.push(part);
+            }
+        }
+    }
+    let is_said = |part: &Scope| {
+        let mut others = parts.iter().filter(|other| *other != part);
+        others.any(|other| part.reaches_within(other) && part.interactions.is_within(other.interactions))
+    };
+    parts.iter().filter(|part| !is_said(part)).cloned().collect()
+}
+
+/// As a token answer says them: words first.
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.words.iter().map(|word| word.name().to_owned());
+        let texts: Vec<String> = words.chain(self.scopes.iter().map(Scope::to_string)).collect();
+        formatter.write_str(&texts.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn common(left: &str, right: &str) -> String {
+        let (left, right) = (ScopeSet::parse(left), ScopeSet::parse(right));
+        let common = left.intersection(&right);
+        assert!(common.is_within(&left), "{common} is within {left}");
+        assert!(common.is_within(&right), "{common} is within {right}");
+        common.to_string()
+    }
+
+    fn is_within(left: &str, right: &str) -> bool {
+        ScopeSet::parse(left).is_within(&ScopeSet::parse(right))
+    }
+
+    #[test]
+    fn scopes_come_back_as_they_were_written() {
+        let texts = [
+            "patient/Observation.rs",
+            "user/*.cruds",
+            "system/Patient.c",
+            "system/Patient.d",
+            "patient/*.cud",
+            "patient/Patient.read",
+            "patient/*.write",
+            "user/*.*",
+            "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory",
+            "patient/Observation.rs?category=a%7Cb&code=x%20y",
+            "patient/Observation.rs?code=b&category=a",
+            "openid fhirUser launch launch/patient launch/encounter offline_access online_access patient/*.rs",
+        ];
+        for text in texts {
+            let set = ScopeSet::parse(text);
+
+            assert_eq!(set.to_string(), text);
+            assert_eq!(set.dropped(), &[] as &[String], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_dropped_and_told() {
+        let texts = [
+            "patient/Observation.sr",
+            "patient/Observation.rr",
+            "patient/Observation.rx",
+            "patient/Observation.",
+            "patient/Observation",
+            "patient/Observation.READ",
+            "patient/Observation.Rs",
+            "patient/observation.rs",
+            "patient/Reading.rs",
+            "patient/Resource.rs",
+            "patient/.rs",
+            "patient/**.rs",
+            "patient/Obs*.rs",
+            "Patient/Observation.rs",
+            "practitioner/Observation.rs",
+            "/Observation.rs",
+            "Observation.rs",
+            "patient/Observation.rs?",
+            "patient/Observation.rs?category",
+            "patient/Observation.rs?category=",
+            "patient/Observation.rs?=laboratory",
+            "patient/Observation.rs?category=a&",
+            "patient/Observation.rs?&category=a",
+            "patient/Observation.rs?category=%",
+            "patient/Observation.rs?category=%ff",
+            "patient/Observation.read?category=a",
+            "patient/Observation.*?category=a",
+            "patient/Observation.rs.rs",
+            "patient//Observation.rs",
+            "launch/practitioner",
+            "OpenID",
+            "fhiruser",
+            "*",
+            "*/*.*",
+            "patient/*",
+        ];
+        for text in texts {
+            let set = ScopeSet::parse(&format!("user/Patient.r {text}"));
+
+            assert_eq!(set.dropped(), [text]);
+            assert_eq!(set.to_string(), "user/Patient.r", "{text}");
+        }
+    }
+
+    #[test]
+    fn letters_say_what_may_be_done() {
+        let of = |text: &str| Scope::parse(text).unwrap().interactions;
+        let some = Interactions::default();
+        let table = [
+            ("patient/Patient.c", Interactions { create: true, ..some }),
+            ("patient/Patient.r", Interactions { read: true, ..some }),
+            ("patient/Patient.u", Interactions { update: true, ..some }),
+            ("patient/Patient.d", Interactions { delete: true, ..some }),
+            ("patient/Patient.s", Interactions { search: true, ..some }),
+            ("patient/Patient.cs", Interactions { create: true, search: true, ..some }),
+            ("patient/Patient.read", Interactions { read: true, search: true, ..some }),
+            ("patient/Patient.write", Interactions { create: true, update: true, delete: true, ..some }),
+            ("patient/Patient.*", Interactions::ALL),
+            ("patient/Patient.cruds", Interactions::ALL),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(of(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn queries_are_decoded_and_their_order_says_nothing() {
+        let query = |text: &str| Scope::parse(text).unwrap().query;
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+
+        let twice = query("patient/Observation.rs?code=x%20y&category=http://a|b");
+
+        assert_eq!(twice.pairs(), [pair("category", "http://a|b"), pair("code", "x y")]);
+        assert_eq!(twice, query("patient/Observation.rs?category=http%3A%2F%2Fa%7Cb&code=x+y"));
+        assert_ne!(twice, query("patient/Observation.rs?code=x%20y"));
+        assert!(query("patient/Observation.rs").is_empty());
+    }
+
+    #[test]
+    fn the_intersection_is_what_both_say() {
+        let table = [
+            ("patient/Observation.rs", "patient/Observation.rs", "patient/Observation.rs"),
+            ("patient/Observation.cruds", "patient/Observation.rs", "patient/Observation.rs"),
+            ("patient/Observation.rs", "patient/*.r", "patient/Observation.r"),
+            ("patient/*.rs", "patient/Observation.cruds", "patient/Observation.rs"),
+            ("patient/*.rs", "patient/*.cruds", "patient/*.rs"),
+            ("patient/Observation.rs", "patient/Condition.rs", ""),
+            ("patient/Observation.c", "patient/Observation.rs", ""),
+            // A context is never exchanged for another.
+            ("patient/Observation.rs", "user/*.cruds", ""),
+            ("user/Observation.rs", "system/*.cruds", ""),
+            // Held in pieces, and more than once.
+            ("patient/*.rs", "patient/Observation.r patient/Observation.s", "patient/Observation.rs"),
+            ("patient/*.rs", "patient/*.rs patient/Observation.rs", "patient/*.rs"),
+            ("patient/*.cruds", "patient/*.rs patient/Observation.cruds", "patient/*.rs patient/Observation.cruds"),
+            ("patient/*.rs patient/Patient.rs", "patient/*.rs", "patient/*.rs patient/Patient.rs"),
+            ("patient/*.rs patient/*.r", "patient/Patient.r", "patient/Patient.r"),
+            // The form of the asking side stays, where it can.
+            ("patient/*.read", "patient/*.rs", "patient/*.read"),
+            ("patient/*.read", "patient/Observation.cruds", "patient/Observation.read"),
+            ("patient/*.*", "patient/*.rs", "patient/*.read"),
+            ("patient/*.read", "patient/*.s", "patient/*.s"),
+            ("patient/*.rs", "patient/*.read", "patient/*.rs"),
+            ("patient/*.read patient/*.write", "patient/*.*", "patient/*.read patient/*.write"),
+            // Granular.
+            ("patient/Observation.rs?code=a", "patient/Observation.rs", "patient/Observation.rs?code=a"),
+            ("patient/Observation.rs?code=a", "patient/*.r", "patient/Observation.r?code=a"),
+            ("patient/Observation.rs", "patient/Observation.rs?code=a", "patient/Observation.rs?code=a"),
+            ("patient/*.rs", "patient/Observation.rs?code=a", "patient/Observation.rs?code=a"),
+            ("patient/Observation.read", "patient/Observation.rs?code=a", "patient/Observation.rs?code=a"),
+            ("patient/Observation.rs?code=a", "patient/Observation.rs?code=b", ""),
+            ("patient/Observation.rs?code=a", "patient/Observation.rs?code=a&status=final", ""),
+            ("patient/Observation.rs?a=1&b=2", "patient/Observation.rs?b=2&a=1", "patient/Observation.rs?a=1&b=2"),
+            (
+                "patient/Observation.rs?code=a%7Cb",
+                "patient/Observation.rs?code=a|b",
+                "patient/Observation.rs?code=a%7Cb",
+            ),
+            (
+                "patient/Observation.rs",
+                "patient/Observation.rs?code=a patient/Observation.rs?code=b",
+                "patient/Observation.rs?code=a patient/Observation.rs?code=b",
+            ),
+            (
+                "patient/Observation.rs",
+                "patient/Observation.rs?code=a patient/Observation.rs",
+                "patient/Observation.rs",
+            ),
+            (
+                "patient/Observation.rs",
+                "patient/Observation.rs?code=a patient/Observation.r",
+                "patient/Observation.rs?code=a patient/Observation.r",
+            ),
+            // Words.
+            ("openid fhirUser patient/*.rs", "patient/*.rs openid", "openid patient/*.rs"),
+            ("launch/patient", "launch", ""),
+            ("", "patient/*.rs", ""),
+        ];
+        for (left, right, wanted) in table {
+            assert_eq!(common(left, right), wanted, "{left} and {right}");
+        }
+    }
+
+    #[test]
+    fn the_intersection_does_not_depend_on_the_side() {
+        let sets = [
+            "patient/*.rs patient/Observation.cruds openid",
+            "patient/Observation.rs?code=a patient/Condition.u patient/*.c",
+            "user/*.cruds patient/Observation.rs?code=a patient/Observation.s",
+            "patient/*.*",
+            "launch openid",
+        ];
+        for left in sets {
+            for right in sets {
+                let one = ScopeSet::parse(&common(left, right));
+                let other = ScopeSet::parse(&common(right, left));
+
+                assert!(one.is_within(&other) && other.is_within(&one), "{left} and {right}: {one}; {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn within_means_that_nothing_is_added() {
+        let within = [
+            ("", ""),
+            ("", "patient/*.rs"),
+            ("patient/Observation.rs", "patient/*.rs"),
+            ("patient/*.rs", "patient/*.read"),
+            ("patient/*.read", "patient/*.rs"),
+            ("patient/Observation.rs", "patient/Observation.r patient/*.s"),
+            ("patient/Observation.rs?code=a", "patient/Observation.rs"),
+            ("patient/Observation.rs?code=a", "patient/Observation.rs?code=a"),
+            ("patient/Observation.rs?code=a", "patient/Observation.r?code=a patient/*.s"),
+            ("patient/Observation.rs?_tag=a", "patient/*.rs?_tag=a"),
+            ("openid", "openid launch"),
+        ];
+        let beyond = [
+            ("patient/*.rs", ""),
+            ("patient/*.rs", "patient/Observation.rs"),
+            ("patient/Observation.cruds", "patient/*.rs"),
+            ("patient/Observation.rs", "user/*.cruds system/*.cruds"),
+            ("patient/Observation.rs", "patient/Observation.rs?code=a"),
+            ("patient/Observation.rs?code=b", "patient/Observation.rs?code=a"),
+            ("patient/Observation.rs?code=a", "patient/Condition.rs?code=a"),
+            ("patient/Observation.rs?code=a", "patient/Observation.r"),
+            ("openid", "launch"),
+            ("openid patient/*.rs", "patient/*.rs"),
+        ];
+        for (left, right) in within {
+            assert!(is_within(left, right), "{left} within {right}");
+        }
+        for (left, right) in beyond {
+            assert!(!is_within(left, right), "{left} not within {right}");
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_gives_nothing() {
+        let broken = ScopeSet::parse("patient/*.sr Patient/*.rs");
+
+        assert!(broken.is_empty() && broken.intersection(&ScopeSet::parse("patient/*.cruds")).is_empty());
+        assert!(!is_within("patient/Patient.r", "patient/*.sr"));
+    }
+
+    #[test]
+    fn a_scope_that_comes_twice_counts_once_and_too_many_are_dropped() {
+        assert_eq!(ScopeSet::parse("openid patient/*.rs openid patient/*.rs").to_string(), "openid patient/*.rs");
+
+        let many: Vec<String> =
+            (0..=MOST_SCOPES).map(|number| format!("patient/Observation.rs?code={number}")).collect();
+        let set = ScopeSet::parse(&many.join(" "));
+
+        assert_eq!(set.scopes().len(), MOST_SCOPES);
+        assert_eq!(set.dropped(), &many[MOST_SCOPES..]);
+    }
+
+    #[test]
+    fn one_context_can_be_taken_out() {
+        let set = ScopeSet::parse("openid patient/*.rs user/Patient.r system/*.c");
+
+        assert_eq!(set.in_context(Context::User).to_string(), "user/Patient.r");
+        assert_eq!(set.in_context(Context::System).to_string(), "system/*.c");
+    }
+}
