@@ -142,7 +142,8 @@ struct Permits<'a> {
     registry: &'a Arc<Registry>,
     bases: &'a [String],
     found: Vec<Permit>,
-    places: HashMap<(Option<ResourceType>, u8, String, bool, [bool; 3]), usize>,
+    /// By all that they say but whose records they open.
+    places: HashMap<String, usize>,
 }
 
 impl Permits<'_> {
@@ -159,10 +160,9 @@ impl Permits<'_> {
         };
         let queries: Vec<&ScopeQuery> =
             [&scope.query, &given.query].into_iter().filter(|query| !query.is_empty()).collect();
-        let text = format!("{:?}", queries.iter().map(|query| query.pairs()).collect::<Vec<_>>());
-        let rights = rights(interactions);
-        let labels = [sees.personal, sees.restricted, sees.very_restricted];
-        let place = (resource_type, letters(rights), text, reach == Reach::Everything, labels);
+        let (rights, is_wide) = (rights(interactions), reach == Reach::Everything);
+        let demanded: Vec<&[(String, String)]> = queries.iter().map(|query| query.pairs()).collect();
+        let place = format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {sees:?}");
         if let Some(known) = self.places.get(&place) {
             if let (Reach::Records(all), Reach::Records(more)) = (&mut self.found[*known].reach, reach) {
                 all.extend(more);
@@ -180,13 +180,6 @@ impl Permits<'_> {
         self.found.push(Permit { resource_type, rights, reach, only, sees });
         Ok(())
     }
-}
-
-fn letters(rights: Rights) -> u8 {
-    [Right::Create, Right::Read, Right::Update, Right::Delete, Right::Search]
-        .into_iter()
-        .filter(|right| rights.has(*right))
-        .fold(0, |all, right| all | right as u8)
 }
 
 fn rights(interactions: Interactions) -> Rights {

@@ -20,24 +20,32 @@ pub(super) struct Row<'a> {
     depth: usize,
     /// The types that it may be of; empty means any.
     types: &'a [ResourceType],
-    /// Whether it is a row of `contained` instead.
-    is_contained: bool,
+    table: Table,
     /// Whether its number comes from what leads the statement, before the row itself is looked up.
     is_streamed: bool,
     /// Whether its rows are few, or come until a page is full, so that each is asked by itself.
     is_asked_alone: bool,
 }
 
+/// What a row is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Resource,
+    Contained,
+    /// What a reference leads to, of the one or the other; with the columns that conditions ask for.
+    Target,
+}
+
 impl<'a> Row<'a> {
     /// A resource that is searched.
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
-        Row { depth: 0, types, is_contained: false, is_streamed: false, is_asked_alone: false }
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: false }
     }
 
     /// Any resource of one of `types`; empty means of any.
     pub(super) fn any(types: &'a [ResourceType]) -> Row<'a> {
-        Row { depth: 0, types, is_contained: false, is_streamed: false, is_asked_alone: true }
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: true }
     }
 
     /// The types that it may be of; empty means any.
@@ -77,7 +85,7 @@ impl<'a> Row<'a> {
 
     /// A resource one reference away.
     pub(super) fn inner(self) -> Row<'static> {
-        Row { depth: self.depth + 1, types: &[], is_contained: false, is_streamed: false, is_asked_alone: false }
+        Row { depth: self.depth + 1, types: &[], table: Table::Resource, is_streamed: false, is_asked_alone: false }
     }
 
     /// The same, of which each row is asked by itself.
@@ -97,25 +105,30 @@ impl<'a> Row<'a> {
 
     /// A resource within it.
     pub(super) fn contained(self) -> Row<'static> {
-        Row { is_contained: true, ..self.inner() }
+        Row { table: Table::Contained, ..self.inner() }
     }
 
     /// Another row of the same table.
     pub(super) fn alike(self) -> Row<'static> {
-        Row { is_contained: self.is_contained, ..self.inner() }
+        Row { table: self.table, ..self.inner() }
+    }
+
+    /// What it refers to, a resource by itself or a contained one.
+    pub(super) fn target(self) -> Row<'static> {
+        Row { table: Table::Target, ..self.inner_of_one() }
     }
 
     /// `resource r WHERE ..`: all that it may be, of whatever type.
     pub(super) fn all(self, query: &mut Query) {
-        match self.is_contained {
-            false => query.sql("resource ").sql(self.alias()).sql(" WHERE ").sql(self.alias()).sql(".method <> 2"),
-            true => query.sql("contained ").sql(self.alias()).sql(" WHERE 1 = 1"),
+        match self.table {
+            Table::Contained => query.sql("contained ").sql(self.alias()).sql(" WHERE 1 = 1"),
+            _ => query.sql("resource ").sql(self.alias()).sql(" WHERE ").sql(self.alias()).sql(".method <> 2"),
         };
     }
 
     /// What references to it have for a target: its column in the statement.
     pub(super) fn key(self) -> &'static str {
-        if self.is_contained { ".rid" } else { ".key" }
+        if self.table == Table::Contained { ".rid" } else { ".key" }
     }
 
     /// The same row, whose type is known.
@@ -245,32 +258,41 @@ pub(super) fn compartment(
     if is_driving {
         row.rid(query);
         query.sql(" IN (SELECT c.rid FROM compartment c WHERE c.patient");
-    } else {
-        query.sql("EXISTS (SELECT 1 FROM compartment c WHERE c.patient");
-    }
-    one_of(query, patients, |query, patient| {
-        query.integer(context.hasher.key(patient));
-    });
-    if is_driving {
+        one_of_patients(patients, context, query);
         query.sql(bond(*is_owned)).sql(")");
         return;
     }
-    match row.types {
-        // What is known needs no look at the resource.
-        [only] if !row.is_contained => query.sql(" AND c.rtype = ").integer(i64::from(only.code())),
-        _ if row.is_contained => query
-            .sql(" AND c.rtype = (SELECT k.rtype FROM resource k WHERE k.rid = -")
-            .sql(row.alias())
-            .sql(".rid / 262144)"),
-        _ => query.sql(" AND c.rtype = ").sql(row.alias()).sql(".rtype"),
-    };
-    query.sql(" AND c.rid = ");
-    if row.is_contained {
-        query.sql("-").sql(row.alias()).sql(".rid / 262144");
-    } else {
-        row.rid(query);
+    if row.table == Table::Target {
+        // What is contained is where the reference is, which is bound already.
+        query.sql("(").sql(row.alias()).sql(".rid < 0 OR ");
     }
-    query.sql(bond(*is_owned)).sql(")");
+    query.sql("EXISTS (SELECT 1 FROM compartment c WHERE c.patient");
+    one_of_patients(patients, context, query);
+    match (row.table, row.types) {
+        (Table::Contained, _) => {
+            query.sql(" AND c.rtype = (SELECT k.rtype FROM resource k WHERE k.rid = -").sql(row.alias());
+            query.sql(".rid / 262144) AND c.rid = -").sql(row.alias()).sql(".rid / 262144");
+        }
+        // What is known needs no look at the resource.
+        (_, [only]) => {
+            query.sql(" AND c.rtype = ").integer(i64::from(only.code())).sql(" AND c.rid = ");
+            row.rid(query);
+        }
+        _ => {
+            query.sql(" AND c.rtype = ").sql(row.alias()).sql(".rtype AND c.rid = ");
+            row.rid(query);
+        }
+    }
+    query.sql(bond(*is_owned)).sql(row.end(context));
+    if row.table == Table::Target {
+        query.sql(")");
+    }
+}
+
+fn one_of_patients(patients: &[ResourceKey], context: &CompileContext<'_>, query: &mut Query) {
+    one_of(query, patients, |query, patient| {
+        query.integer(context.hasher.key(patient));
+    });
 }
 
 /// ` AND ..`: which rows of `compartment` count, by `store::Bond`.
@@ -383,7 +405,7 @@ fn ids(row: Row<'_>, values: &Values, is_not: bool, context: &CompileContext<'_>
         types => types.to_vec(),
     };
     // What is contained is known by its id alone.
-    if !row.is_contained && types.len() * ids.len() <= MAX_KEYS {
+    if row.table == Table::Resource && types.len() * ids.len() <= MAX_KEYS {
         let key = |resource_type: &ResourceType, id: &Id| ResourceKey { resource_type: *resource_type, id: id.clone() };
         let keys: Vec<i64> =
             ids.iter().flat_map(|id| types.iter().map(move |of| context.hasher.key(&key(of, id)))).collect();
@@ -499,9 +521,9 @@ fn last_updated(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_
 
 /// When a resource was written; what is contained was written with its container.
 fn updated_us(row: Row<'_>, query: &mut Query) {
-    match row.is_contained {
-        false => query.sql(row.alias()).sql(".updated_us"),
-        true => {
+    match row.table {
+        Table::Resource | Table::Target => query.sql(row.alias()).sql(".updated_us"),
+        Table::Contained => {
             query.sql("(SELECT k.updated_us FROM resource k WHERE k.rid = -").sql(row.alias()).sql(".rid / 262144)")
         }
     };

@@ -6,6 +6,7 @@ pub mod holders;
 pub mod program;
 pub mod samples;
 pub mod server;
+pub mod tokens;
 
 pub use client::Answer;
 pub use database::Database;
