@@ -15,6 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) struct Client {
     stream: TcpStream,
     host: String,
+    /// A header that goes with each request, with its line end; may be empty.
+    header: String,
     out: Vec<u8>,
     input: Vec<u8>,
     filled: usize,
@@ -28,16 +30,20 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    pub(super) async fn connect(address: SocketAddr) -> io::Result<Client> {
+    /// `token` goes with each request, if there is one.
+    pub(super) async fn connect(address: SocketAddr, token: Option<&str>) -> io::Result<Client> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Client { stream, host: address.to_string(), out: Vec::new(), input: vec![0; 64 * 1024], filled: 0 })
+        let header = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+        let (host, out, input) = (address.to_string(), Vec::new(), vec![0; 64 * 1024]);
+        Ok(Client { stream, host, header, out, input, filled: 0 })
     }
 
     /// Sends one request and waits for its whole answer. An empty body is none.
     pub(super) async fn send(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
         self.out.clear();
         write!(self.out, "{method} {path} HTTP/1.1\r\nhost: {}\r\naccept: application/fhir+json\r\n", self.host)?;
+        self.out.extend_from_slice(self.header.as_bytes());
         if !body.is_empty() {
             write!(self.out, "content-type: application/fhir+json\r\ncontent-length: {}\r\n", body.len())?;
         }

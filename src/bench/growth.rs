@@ -45,7 +45,7 @@ pub(super) fn measure(
 }
 
 fn grow(server: &Server, from: u64, to: u64) -> Result<Measured, BenchError> {
-    Ok(load::run(server.address, LOADERS, Until::Sent(to - from), from, |number| Request {
+    Ok(load::run(server.address, None, LOADERS, Until::Sent(to - from), from, |number| Request {
         method: "POST",
         path: "/fhir".to_owned(),
         body: town::transaction(number),
@@ -59,5 +59,5 @@ fn searched(server: &Server, plan: &Plan, size: u64, search: &town::Search) -> R
         return Err(BenchError::NothingFound(search.name));
     }
     let request = move |number| Request { method: "GET", path: path(size, number), body: String::new() };
-    Ok(load::run(server.address, 1, Until::Elapsed(plan.span), 0, request)?)
+    Ok(load::run(server.address, None, 1, Until::Elapsed(plan.span), 0, request)?)
 }

@@ -41,10 +41,11 @@ pub(super) enum Until {
     Sent(u64),
 }
 
-/// Sends what `make` gives for each number from `first` on, from `clients` at once. Any status but 200 and 201 ends the
+/// Sends what `make` gives for each number from `first` on, from `clients` at once, with `token` if there is one. Any status but 200 and 201 ends the
 /// run with an error, for a server that refuses quickly is not fast.
 pub(super) fn run(
     address: SocketAddr,
+    token: Option<&str>,
     clients: usize,
     until: Until,
     first: u64,
@@ -52,7 +53,8 @@ pub(super) fn run(
 ) -> io::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let start = Instant::now();
-    let run = Rc::new(Run { address, until, first, next: Cell::new(first), start, make });
+    let token = token.map(str::to_owned);
+    let run = Rc::new(Run { address, token, until, first, next: Cell::new(first), start, make });
     let each = LocalSet::new().block_on(&runtime, async {
         let started: Vec<_> = (0..clients).map(|_| tokio::task::spawn_local(one_client(Rc::clone(&run)))).collect();
         let mut each = Vec::with_capacity(clients);
@@ -79,7 +81,7 @@ pub(super) fn run(
 pub(super) fn body(address: SocketAddr, path: &str) -> io::Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
-        let mut client = Client::connect(address).await?;
+        let mut client = Client::connect(address, None).await?;
         let answer = client.send("GET", path, &[]).await?;
         Ok(String::from_utf8_lossy(client.body(answer)).into_owned())
     })
@@ -93,6 +95,7 @@ struct OfClient {
 /// What the clients of a run share.
 struct Run<M> {
     address: SocketAddr,
+    token: Option<String>,
     until: Until,
     first: u64,
     next: Cell<u64>,
@@ -101,7 +104,7 @@ struct Run<M> {
 }
 
 async fn one_client(run: Rc<Run<impl Fn(u64) -> Request>>) -> io::Result<OfClient> {
-    let mut client = Client::connect(run.address).await?;
+    let mut client = Client::connect(run.address, run.token.as_deref()).await?;
     let mut done = OfClient { latencies_us: Vec::with_capacity(1 << 16), answer_bytes: 0 };
     loop {
         let number = run.next.replace(run.next.get() + 1);

@@ -5,6 +5,7 @@
 //! HTTP library answering a constant of the same length. The ratio of the two says more than either, because it moves
 //! less from machine to machine.
 
+mod access;
 mod child;
 mod client;
 mod constant;
@@ -28,7 +29,7 @@ use child::Server;
 pub use constant::serve_constant;
 pub use load::Measured;
 use load::{Request, Until};
-pub use report::{Growth, GrowthLine, Line, Report, Stage};
+pub use report::{Access, AccessLine, Growth, GrowthLine, Line, Report, Stage};
 
 /// Entries of each transaction that is imported.
 const ENTRIES: u64 = 100;
@@ -150,6 +151,11 @@ pub fn run_growth(plan: &Plan, sizes: &[u64], progress: impl Fn(&str)) -> Result
     in_folder(plan, |folder| growth::measure(plan, sizes, folder, &progress))
 }
 
+/// Measures what access costs: the same requests about one record, of an open server and by a token.
+pub fn run_access(plan: &Plan, progress: impl Fn(&str)) -> Result<Access, BenchError> {
+    in_folder(plan, |folder| access::measure(plan, folder, &progress))
+}
+
 fn in_folder<T>(plan: &Plan, measure: impl FnOnce(&Path) -> Result<T, BenchError>) -> Result<T, BenchError> {
     let folder = plan.folder.join(format!("emberwell-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -171,12 +177,12 @@ impl Bench<'_> {
         let server = start(self.plan, self.folder)?;
         (self.progress)("writing the resources that are read");
         let patients = data::READ_PATIENTS + data::WRITTEN_PATIENTS;
-        load::run(server.address, 8, Until::Sent(patients), 0, |number| Request {
+        load::run(server.address, None, 8, Until::Sent(patients), 0, |number| Request {
             method: "PUT",
             path: format!("/fhir/Patient/{}", data::patient_id(number)),
             body: data::patient(number),
         })?;
-        load::run(server.address, 8, Until::Sent(data::SEEDED), 0, |number| Request {
+        load::run(server.address, None, 8, Until::Sent(data::SEEDED), 0, |number| Request {
             method: "PUT",
             path: format!("/fhir/Observation/{}", data::observation_id(number)),
             body: data::seeded(number, 0),
@@ -220,7 +226,7 @@ impl Bench<'_> {
         (self.progress)(&format!("{} with {clients} clients", work.name()));
         let cpu_us = server.cpu_us()?;
         let until = Until::Elapsed(self.plan.span);
-        let measured = load::run(server.address, clients, until, self.next, move |number| work.request(number))?;
+        let measured = load::run(server.address, None, clients, until, self.next, move |number| work.request(number))?;
         let cpu_us = server.cpu_us()? - cpu_us;
         // Each client asks for one number more than it uses.
         self.next += measured.requests + clients as u64;
@@ -262,7 +268,7 @@ impl Bench<'_> {
         let bytes = answer_bytes.to_string();
         let server = Server::start(self.folder, &["bench-constant", "--listen", "127.0.0.1:0", "--bytes", &bytes])?;
         let request = |_: u64| Request { method: "GET", path: "/".to_owned(), body: String::new() };
-        let measured = load::run(server.address, clients, Until::Elapsed(self.plan.span), 0, request)?;
+        let measured = load::run(server.address, None, clients, Until::Elapsed(self.plan.span), 0, request)?;
         server.stop()?;
         Ok(measured.per_second)
     }

@@ -70,6 +70,63 @@ pub struct GrowthLine {
     pub measured: Vec<Measured>,
 }
 
+/// What access costs.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Which database.
+    pub database: &'static str,
+    pub lines: Vec<AccessLine>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct AccessLine {
+    pub request: &'static str,
+    pub open: Measured,
+    pub by_token: Measured,
+}
+
+impl AccessLine {
+    /// The speed by token, as a part of that without; 1 is the same.
+    pub fn ratio(&self) -> f64 {
+        self.open.p50_ms / self.by_token.p50_ms
+    }
+}
+
+impl Access {
+    /// One JSON object.
+    pub fn json(&self) -> Value {
+        let measured = |measured: &Measured| json!({ "p50Ms": measured.p50_ms, "p99Ms": measured.p99_ms, "answerBytes": measured.answer_bytes });
+        let line = |line: &AccessLine| {
+            json!({
+                "request": line.request, "open": measured(&line.open), "byToken": measured(&line.by_token),
+                "ratio": rounded(line.ratio()),
+            })
+        };
+        json!({ "database": self.database, "lines": self.lines.iter().map(line).collect::<Vec<_>>() })
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "| {}: p50 / p99 in ms | open | by token | speed |", self.database)?;
+        writeln!(formatter, "|---|--:|--:|--:|")?;
+        for line in &self.lines {
+            let AccessLine { request, open, by_token } = line;
+            writeln!(
+                formatter,
+                "| {request} | {:.3} / {:.3} | {:.3} / {:.3} | {:.2} |",
+                open.p50_ms,
+                open.p99_ms,
+                by_token.p50_ms,
+                by_token.p99_ms,
+                line.ratio()
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl GrowthLine {
     /// By how much the median grew from the first stage to the last.
     pub fn growth(&self) -> f64 {

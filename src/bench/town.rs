@@ -182,6 +182,39 @@ pub(super) const SEARCHES: [Search; 23] = [
     },
 ];
 
+/// A request about one record, which finds the same for whoever may see that record and for whoever may see all.
+#[derive(Clone, Copy)]
+pub(super) struct RecordRequest {
+    pub(super) name: &'static str,
+    /// The request for the record of the Patient with this id.
+    pub(super) path: fn(&str) -> String,
+}
+
+/// All of them, in the order in which they are measured.
+pub(super) const RECORD_REQUESTS: [RecordRequest; 7] = [
+    RecordRequest { name: "read", path: |patient| format!("/fhir/Patient/{patient}") },
+    RecordRequest { name: "search by patient", path: |patient| format!("/fhir/Observation?patient={patient}") },
+    RecordRequest {
+        name: "search by patient and code",
+        path: |patient| format!("/fhir/Observation?patient={patient}&code={}", loinc(0)),
+    },
+    RecordRequest { name: "latest first", path: |patient| format!("/fhir/Observation?patient={patient}&_sort=-date") },
+    RecordRequest {
+        name: "_revinclude",
+        path: |patient| format!("/fhir/Patient?_id={patient}&_revinclude=Observation:subject"),
+    },
+    RecordRequest {
+        name: "chain",
+        path: |patient| format!("/fhir/Observation?patient={patient}&patient.gender=female,male"),
+    },
+    RecordRequest { name: "count", path: |patient| format!("/fhir/Observation?patient={patient}&_summary=count") },
+];
+
+/// The id of a Patient whose record is asked for.
+pub(super) fn record(size: u64) -> String {
+    patient_id(patient(size, 1))
+}
+
 /// Any of the patients.
 fn patient(size: u64, number: u64) -> u64 {
     spread(number) % (size / OF_TRANSACTION * PATIENTS).max(1)

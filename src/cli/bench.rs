@@ -25,6 +25,9 @@ pub(super) struct BenchArgs {
     #[arg(long, value_delimiter = ',', value_name = "RESOURCES,..", conflicts_with_all = ["work", "clients"],
         value_parser = clap::value_parser!(u64).range(1000..=1_000_000_000))]
     growth: Vec<u64>,
+    /// Measure what access costs, the same requests without a token and with one, instead of the load
+    #[arg(long, conflicts_with_all = ["work", "clients", "growth"])]
+    access: bool,
     /// Measure this PostgreSQL database, which must be empty, instead of SQLite
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
@@ -53,7 +56,10 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
         folder: args.folder.clone().unwrap_or_else(std::env::temp_dir),
     };
     let progress = |what: &str| eprintln!("emberwell: {what}");
-    let (json, table) = if args.growth.is_empty() {
+    let (json, table) = if args.access {
+        let access = bench::run_access(&plan, progress).map_err(Failure::failed)?;
+        (access.json(), access.to_string())
+    } else if args.growth.is_empty() {
         let report = bench::run(&plan, progress).map_err(Failure::failed)?;
         (report.json(), report.to_string())
     } else {

@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
     ("auth", &["access", "clock", "fhir", "search", "store"]),
-    ("bench", &["fhir", "store"]),
+    ("bench", &["clock", "fhir", "store"]),
     (
         "http",
         &[

@@ -1,0 +1,124 @@
+//! What access costs: the same requests about one record, once of an open server and once by a token for that record, in turns.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::bench::child::Server;
+use crate::bench::load::{self, Measured, Request, Until};
+use crate::bench::report::{Access, AccessLine};
+use crate::bench::town::{self, RECORD_REQUESTS};
+use crate::bench::{BenchError, Plan, start};
+use crate::clock;
+use crate::fhir::Id;
+use crate::store::{
+    AccessToken, ClientKind, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant, Role, SecretHash, Store,
+    StoreError, TokenKind,
+};
+
+/// Resources in the town.
+const RESOURCES: u64 = 20_000;
+/// How often the two are measured in turn.
+const ROUNDS: usize = 6;
+const SCOPES: &str = "patient/*.rs";
+
+/// Measures each request `plan.span` long on either side, in turns.
+pub(super) fn measure(plan: &Plan, folder: &Path, progress: &dyn Fn(&str)) -> Result<Access, BenchError> {
+    let open = start(plan, folder)?;
+    progress(&format!("growing to {RESOURCES} resources"));
+    for part in 0..RESOURCES.div_ceil(town::OF_TRANSACTION) {
+        let request = move |_| Request { method: "POST", path: "/fhir".to_owned(), body: town::transaction(part) };
+        load::run(open.address, None, 1, Until::Sent(1), 0, request)?;
+    }
+    let database = plan.database(folder);
+    let patient = town::record(RESOURCES);
+    let token = token(&database, &patient)?;
+    let closed = Server::start(folder, &["serve", "--listen", "127.0.0.1:0", "--database", &database])?;
+    let mut lines = Vec::new();
+    for request in RECORD_REQUESTS {
+        progress(&format!("  {}", request.name));
+        let path = (request.path)(&patient);
+        let span = plan.span / u32::try_from(ROUNDS).unwrap_or(1);
+        let (mut without, mut with) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            without.push(asked(&open, None, &path, span)?);
+            with.push(asked(&closed, Some(token.as_str()), &path, span)?);
+        }
+        if without[0].answer_bytes / 2 > with[0].answer_bytes {
+            return Err(BenchError::NothingFound(request.name));
+        }
+        lines.push(AccessLine { request: request.name, open: median(without), by_token: median(with) });
+    }
+    open.stop()?;
+    closed.stop()?;
+    Ok(Access { database: plan.database_name(), lines })
+}
+
+fn asked(server: &Server, token: Option<&str>, path: &str, span: Duration) -> Result<Measured, BenchError> {
+    let path = path.to_owned();
+    let request = move |_| Request { method: "GET", path: path.clone(), body: String::new() };
+    Ok(load::run(server.address, token, 1, Until::Elapsed(span), 0, request)?)
+}
+
+/// The round in the middle, by its median.
+fn median(mut rounds: Vec<Measured>) -> Measured {
+    rounds.sort_by(|left, right| left.p50_ms.total_cmp(&right.p50_ms));
+    rounds[rounds.len() / 2]
+}
+
+/// A token of an app for the record of `patient`, past all that checks who may have one.
+fn token(database: &str, patient: &str) -> Result<String, BenchError> {
+    let token = format!("bench-{}-{}", std::process::id(), clock::now_us());
+    let hash = SecretHash::of(token.as_bytes());
+    let patient = Id::parse(patient).map_err(|_| BenchError::NothingStored)?;
+    let store = Store::open(database, 1, None)?;
+    store.write(move |tx| {
+        let account = tx.add_account(&NewAccount {
+            email: format!("{patient}@town.example"),
+            name: "Somebody of the town".to_owned(),
+            role: Role::Person,
+            password: None,
+            fhir_user: None,
+        })?;
+        let client = tx.add_client(&NewClient {
+            id: format!("app-{patient}"),
+            name: "An app".to_owned(),
+            kind: ClientKind::Public,
+            redirect_uris: Vec::new(),
+            launch_uri: None,
+            jwks: None,
+            jwks_uri: None,
+            scopes: SCOPES.to_owned(),
+            reasons: std::collections::BTreeMap::new(),
+            secret_hash: None,
+        })?;
+        tx.add_grant(&NewGrant {
+            patient: Some(patient.clone()),
+            to: Grantee::Account(account.id),
+            level: GrantLevel::Custodian,
+            scopes: "user/*.cruds".to_owned(),
+            labels: Labels::Normal,
+            sees_history: false,
+            until_us: None,
+            reason: None,
+            origin: "bench".to_owned(),
+            granted_by: None,
+        })?;
+        let now_us = clock::now_us();
+        tx.add_token(&AccessToken {
+            hash,
+            kind: TokenKind::Access,
+            client: Some(client.id),
+            account: Some(account.id),
+            grant: None,
+            patient: Some(patient.clone()),
+            encounter: None,
+            scopes: SCOPES.to_owned(),
+            issued_us: now_us,
+            expires_us: now_us + 3_600_000_000,
+            revoked_us: None,
+            family: None,
+        })?;
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(token)
+}
