@@ -122,6 +122,7 @@ fn form(condition: &Condition) -> String {
         Condition::Contains(contains) => format!("containing ({})", form(&contains.condition)),
         Condition::Owned(patients) => format!("of records ({})", patients.len()),
         Condition::OfTypes(types) => format!("of types ({})", types.len()),
+        Condition::Unlabelled(labels) => format!("without labels ({})", labels.len()),
         Condition::Targets(inner) => format!("about ({})", form(inner)),
         Condition::AttachedTo(inner) => format!("attached to ({})", form(inner)),
     }

@@ -15,7 +15,8 @@ use crate::interactions::InteractionError;
 use crate::interactions::sight::guard_of;
 use crate::interactions::whole::whole;
 use crate::search::{
-    Direction, Include, Parameter, ParameterKind, Registry, ResolvedSearch, Right, called, referred, referring,
+    AccessFilter, Direction, Include, Parameter, ParameterKind, Registry, ResolvedSearch, Right, called, referred,
+    referring,
 };
 use crate::store::{Guard, Hasher, Query, Reader, ResourceRow};
 
@@ -48,8 +49,8 @@ pub(super) fn included(
     }
     let (hasher, registry) = (reader.hasher(), &*request.registry);
     let known: Vec<i64> = matches.iter().map(|row| row.rid).collect();
-    let guard = guard_of(reader, request.filter(), &[], Right::Search);
-    let mut search = IncludeSearch { reader, registry, hasher, guard, known, room: MOST_INCLUDED, is_cut: false };
+    let filter = request.filter();
+    let mut search = IncludeSearch { reader, registry, hasher, filter, known, room: MOST_INCLUDED, is_cut: false };
     let mut rows: Vec<ResourceRow> = Vec::new();
     let mut begin = 0;
     let mut steps = steps(includes.iter());
@@ -125,6 +126,15 @@ impl Step {
                 || self.parameters.iter().any(|parameter| parameter.points_to(resource_type)))
     }
 
+    /// The types that its references may lead to; none stands for any.
+    fn targets(&self) -> Vec<ResourceType> {
+        match self.target {
+            Some(target) => vec![target],
+            None if self.parameters.is_empty() => Vec::new(),
+            None => ResourceType::all().filter(|of| self.is_to(*of)).collect(),
+        }
+    }
+
     /// The parameters of this step by which a resource of this type may refer to canonical URLs.
     fn canonical_parameters(&self, registry: &Registry, source: ResourceType) -> Vec<&'static Parameter> {
         let of_type = registry.references(source).into_iter();
@@ -142,7 +152,7 @@ struct IncludeSearch<'r, 'c> {
     registry: &'r Registry,
     hasher: Hasher,
     /// What may be included.
-    guard: Guard,
+    filter: &'r AccessFilter,
     /// The numbers of all resources that are there.
     known: Vec<i64>,
     /// How many more may be included.
@@ -183,8 +193,9 @@ impl IncludeSearch<'_, '_> {
         if rids.is_empty() {
             return Ok(());
         }
-        let rows = self
-            .fetch(|known, limit, guard| referred(&rids, &ids(&step.parameters), step.target, known, limit, guard))?;
+        let rows = self.fetch(&step.targets(), |known, limit, guard| {
+            referred(&rids, &ids(&step.parameters), step.target, known, limit, guard)
+        })?;
         self.take(rows, found);
         Ok(())
     }
@@ -217,7 +228,9 @@ impl IncludeSearch<'_, '_> {
         }
         self.is_cut |= urls.len() > MOST_URLS;
         urls.truncate(MOST_URLS);
-        let rows = self.fetch(|known, limit, guard| called(&urls, &names, known, limit, guard))?;
+        let rows = self.fetch(&targets.into_iter().collect::<Vec<_>>(), |known, limit, guard| {
+            called(&urls, &names, known, limit, guard)
+        })?;
         let is_wanted = |resource: &Value| names_of(resource).iter().any(|name| wanted.contains(name));
         self.take(kept(rows, is_wanted)?, found);
         Ok(())
@@ -235,8 +248,9 @@ impl IncludeSearch<'_, '_> {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut rows =
-            self.fetch(|known, limit, guard| referring(&keys, &ids(&step.parameters), known, limit, guard))?;
+        let mut rows = self.fetch(&step.sources, |known, limit, guard| {
+            referring(&keys, &ids(&step.parameters), known, limit, guard)
+        })?;
         // The number of an own parameter may stand for several types.
         rows.retain(|row| step.is_from(row.key.resource_type));
         self.take(rows, found);
@@ -267,7 +281,8 @@ impl IncludeSearch<'_, '_> {
         if targets.is_empty() {
             return Ok(());
         }
-        let rows = self.fetch(|known, limit, guard| referring(&targets, &ids(&parameters), known, limit, guard))?;
+        let rows = self
+            .fetch(&step.sources, |known, limit, guard| referring(&targets, &ids(&parameters), known, limit, guard))?;
         let is_wanted = |resource: &Value| {
             parameters.iter().any(|parameter| parameter.canonicals(resource).into_iter().any(|url| names.contains(url)))
         };
@@ -276,9 +291,15 @@ impl IncludeSearch<'_, '_> {
     }
 
     /// What the statement finds besides `known`. One row more than there is room for tells that not all came.
-    fn fetch(&mut self, query: impl Fn(&[i64], usize, &Guard) -> Query) -> Result<Vec<ResourceRow>, InteractionError> {
+    /// All are of one of `types`; none stands for any.
+    fn fetch(
+        &mut self,
+        types: &[ResourceType],
+        query: impl Fn(&[i64], usize, &Guard) -> Query,
+    ) -> Result<Vec<ResourceRow>, InteractionError> {
         let limit = self.room + 1;
-        let rows = self.reader.rows(&query(&self.known, limit, &self.guard))?;
+        let guard = guard_of(self.reader, self.filter, types, Right::Search);
+        let rows = self.reader.rows(&query(&self.known, limit, &guard))?;
         self.is_cut |= rows.len() == limit;
         Ok(rows)
     }

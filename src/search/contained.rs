@@ -44,6 +44,7 @@ fn asks_for_words(condition: &Condition) -> bool {
         | Condition::Listed(_)
         | Condition::Owned(_)
         | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(asks_for_words),

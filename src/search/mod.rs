@@ -38,6 +38,7 @@ pub use compile::{
 
 pub use dialect::keeps_statistics;
 pub use error::SearchError;
+use extract::makes_owner;
 pub use extract::{ExtractContext, ExtractError, Places, extract, owners, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};

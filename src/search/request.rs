@@ -145,6 +145,8 @@ pub enum Condition {
     Owned(Vec<ResourceKey>),
     /// It is of one of these types; none means that nothing meets it.
     OfTypes(Vec<ResourceType>),
+    /// It bears none of these security labels.
+    Unlabelled(Vec<TokenValue>),
     /// Of a Provenance: something that it is about meets the condition, and so does all that it is about, but for shared types
     /// and what is not here.
     Targets(Box<Condition>),

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::{
-    Chain, Condition, Contains, Criterion, Has, Modifier, Registry, SearchRequest, Subject, TokenValue, Values, owners,
+    Chain, Condition, Contains, Criterion, Has, Modifier, ReferenceValue, Registry, SearchRequest, Subject, TokenValue,
+    Values, makes_owner, owners,
 };
 use crate::store::Hasher;
 
@@ -248,10 +249,14 @@ impl AccessFilter {
 
     /// What the caller may see of `types` (of all, when there are none) with `right`.
     pub fn view(&self, types: &[ResourceType], right: Right) -> View {
+        self.view_of(types, right, true)
+    }
+
+    fn view_of(&self, types: &[ResourceType], right: Right, with_provenance: bool) -> View {
         let Some(bounds) = &self.0 else { return View::Everything };
         let mut terms = Vec::new();
         for permit in bounds.permits.iter().filter(|permit| permit.rights.has(right)) {
-            self.terms(permit, types, right, &mut terms);
+            self.terms(permit, types, right, with_provenance, &mut terms);
         }
         united(terms)
     }
@@ -263,7 +268,7 @@ impl AccessFilter {
         let mut terms = Vec::new();
         for permit in bounds.permits.iter().filter(|permit| permit.rights.has(right)) {
             let permit = Permit { sees: Sensitivity::ALL, ..permit.clone() };
-            self.terms(&permit, &[resource_type], right, &mut terms);
+            self.terms(&permit, &[resource_type], right, true, &mut terms);
         }
         united(terms)
     }
@@ -277,7 +282,14 @@ impl AccessFilter {
     }
 
     /// The parts of `types` that a permit opens, each as the conditions that its resources must meet.
-    fn terms(&self, permit: &Permit, types: &[ResourceType], right: Right, terms: &mut Vec<Vec<Condition>>) {
+    fn terms(
+        &self,
+        permit: &Permit,
+        types: &[ResourceType],
+        right: Right,
+        with_provenance: bool,
+        terms: &mut Vec<Vec<Condition>>,
+    ) {
         let wanted = match (permit.resource_type, types) {
             (Some(only), []) => vec![only],
             (Some(only), types) => types.iter().copied().filter(|of| *of == only).collect(),
@@ -304,9 +316,9 @@ impl AccessFilter {
         if reads && !shared.is_empty() {
             add(shared, Vec::new());
         }
-        if let Some(provenance) = PROVENANCE.filter(is_wanted) {
+        if let Some(provenance) = PROVENANCE.filter(|of| with_provenance && is_wanted(of)) {
             // What is told of a Provenance is not told: it would have no end.
-            let targets = match self.view_without_provenance() {
+            let targets = match self.view_of(&[], Right::Read, false) {
                 View::Nothing => None,
                 View::Everything => Some(Condition::And(Vec::new())),
                 View::Where(condition) => Some(condition),
@@ -365,12 +377,6 @@ impl AccessFilter {
         bounds.permits.iter().filter(is_open).any(|permit| !is_hidden(permit.sees))
     }
 
-    /// What the caller may read, but for Provenance.
-    fn view_without_provenance(&self) -> View {
-        let others: Vec<ResourceType> = ResourceType::all().filter(|of| Some(*of) != *PROVENANCE).collect();
-        self.view(&others, Right::Read)
-    }
-
     fn stamp(&self) -> u64 {
         self.0.as_ref().map_or(0, |bounds| bounds.stamp)
     }
@@ -411,17 +417,7 @@ fn labels_beyond(sees: Sensitivity) -> Vec<TokenValue> {
 /// That nothing is more sensitive than may be seen.
 fn hidden_labels(sees: Sensitivity) -> Option<Condition> {
     let hidden = labels_beyond(sees);
-    if hidden.is_empty() {
-        return None;
-    }
-    // One number serves all types.
-    let security = Registry::bundled().parameter(ResourceType::PATIENT, "_security")?;
-    Some(Condition::Criterion(Criterion {
-        subject: Subject::Index(security),
-        modifier: Some(Modifier::Not),
-        values: Values::Tokens(hidden),
-        size: None,
-    }))
+    (!hidden.is_empty()).then_some(Condition::Unlabelled(hidden))
 }
 
 /// A search that finds only what its caller may see; nothing else can be compiled.
@@ -485,6 +481,28 @@ impl SearchRequest {
 }
 
 impl SearchRequest {
+    /// Whether one of the criteria finds only what is part of the records of `patients`: it compares a reference that makes
+    /// owners with them alone.
+    fn names_owners(&self, patients: &[ResourceKey]) -> bool {
+        let Some(of) = self.resource_type.filter(|_| self.control.contained.is_none()) else { return false };
+        let is_one = |value: &ReferenceValue| match value {
+            ReferenceValue::Local(key) => patients.contains(key),
+            ReferenceValue::Id(id, types) => {
+                types.as_slice() == [ResourceType::PATIENT] && patients.iter().any(|patient| patient.id.as_str() == id)
+            }
+            ReferenceValue::Url(_) => false,
+        };
+        self.demands.iter().any(|demand| match &demand.condition {
+            Condition::Criterion(Criterion {
+                subject: Subject::Index(parameter),
+                modifier: None,
+                values: Values::References(values),
+                ..
+            }) => makes_owner(of, parameter) && values.iter().all(is_one),
+            _ => false,
+        })
+    }
+
     /// Tells the pages of one caller from those of another.
     pub fn stamp(&self) -> u64 {
         self.stamp
@@ -500,6 +518,8 @@ fn bind(condition: Condition, request: &mut SearchRequest) {
     let mut rest = Vec::new();
     for part in parts {
         match part {
+            // Whoever searches by whom a resource is about has said so already.
+            Condition::Owned(patients) if request.names_owners(&patients) => {}
             Condition::Owned(patients) => request.compartments.push(Bound { patients, is_owned: true }),
             other => rest.push(other),
         }
@@ -540,7 +560,11 @@ fn narrow(condition: &mut Condition, filter: &AccessFilter) -> Result<(), NotPer
         Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| narrow(condition, filter))?,
         Condition::Contains(Contains { condition, .. }) => narrow(condition, filter)?,
         Condition::Criterion(criterion) => check_hierarchy(criterion, filter)?,
-        Condition::Owned(_) | Condition::OfTypes(_) | Condition::Targets(_) | Condition::AttachedTo(_) => {}
+        Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => {}
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ pub enum Bind {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     pub(super) pieces: Vec<Piece>,
+    /// How many of the pieces come from who is asking, not from what is asked.
+    pub(super) of_caller: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -88,9 +90,19 @@ impl Query {
         self
     }
 
+    /// Has `write` append what depends on who is asking. That comes again with each request, so that it keeps no statement from
+    /// being kept prepared.
+    pub fn for_caller(&mut self, write: impl FnOnce(&mut Query)) -> &mut Query {
+        let (before, of_caller) = (self.pieces.len(), self.of_caller);
+        write(self);
+        self.of_caller = of_caller + self.pieces.len() - before;
+        self
+    }
+
     /// Appends another statement, as a sub-query for instance.
     pub fn append(&mut self, other: Query) -> &mut Query {
         self.pieces.extend(other.pieces);
+        self.of_caller += other.of_caller;
         self
     }
 }

@@ -15,6 +15,8 @@ use crate::store::query::{Bind, Piece, Query};
 
 /// Statements with more pieces than this are not kept prepared.
 const MOST_CACHED_PIECES: usize = 40;
+/// Nor those with more pieces than this because of who is asking.
+const MOST_CACHED_PIECES_OF_CALLER: usize = 400;
 
 /// A value to bind, borrowed.
 pub(super) enum Value<'a> {
@@ -135,7 +137,8 @@ where
     str: ToSql<Text, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if self.query.pieces.len() > MOST_CACHED_PIECES {
+        let of_caller = self.query.of_caller;
+        if self.query.pieces.len() - of_caller > MOST_CACHED_PIECES || of_caller > MOST_CACHED_PIECES_OF_CALLER {
             out.unsafe_to_cache_prepared();
         }
         for piece in &self.query.pieces {

@@ -113,7 +113,7 @@ pub fn is_narrow(request: &SearchRequest, walk: Walk) -> bool {
 fn asks_number(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Index(_)),
-        Condition::Chain(_) | Condition::Owned(_) => true,
+        Condition::Chain(_) | Condition::Owned(_) | Condition::Unlabelled(_) => true,
         Condition::Has(_)
         | Condition::Listed(_)
         | Condition::ByType(_)
@@ -147,10 +147,16 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
         Condition::Criterion(_) => false,
         Condition::Chain(chain) => chain.targets.iter().all(|(_, condition)| leaves_few(condition)),
         Condition::Has(has) => leaves_few(&has.condition),
-        Condition::Listed(_) | Condition::Owned(_) => true,
+        Condition::Listed(_) => true,
         Condition::And(all) => all.iter().any(leaves_few),
         Condition::Or(any) => any.iter().all(leaves_few),
-        Condition::Not(_) | Condition::OfTypes(_) | Condition::Targets(_) | Condition::AttachedTo(_) => false,
+        // A record may have thousands of resources; whoever is bound to it is asked of each that something else finds.
+        Condition::Not(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => false,
         Condition::Contains(contains) => leaves_few(&contains.condition),
         Condition::ByType(types) => types.iter().all(|(_, condition)| leaves_few(condition)),
     }

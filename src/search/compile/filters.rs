@@ -187,6 +187,7 @@ pub(super) fn condition(
             query.sql(" AND 1 = 0");
         }
         Condition::OfTypes(of) => types(row.of(of), true, query),
+        Condition::Unlabelled(labels) => access::unlabelled(row, labels, context, query),
         Condition::Targets(inner) => access::targets(row, inner, context, query),
         Condition::AttachedTo(inner) => access::attached_to(row, inner, context, query),
     }

@@ -224,6 +224,7 @@ pub(super) fn can_gather(condition: &Condition) -> bool {
         Condition::Not(_)
         | Condition::ByType(_)
         | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
     }

@@ -203,6 +203,7 @@ fn demands(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>
         }
     }
     if let Some(access) = &request.access {
-        filters::condition(row, access, driver.is_some() || !request.demands.is_empty(), context, query);
+        let is_driven = driver.is_some() || !request.demands.is_empty();
+        query.for_caller(|query| filters::condition(row, access, is_driven, context, query));
     }
 }

@@ -45,6 +45,7 @@ fn is_linked(condition: &Condition) -> bool {
         | Condition::Listed(_)
         | Condition::Owned(_)
         | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(is_linked),
@@ -68,6 +69,7 @@ fn has_many(condition: &Condition) -> bool {
         Condition::Listed(_)
         | Condition::Owned(_)
         | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(has_many),
@@ -111,6 +113,7 @@ fn collect<'c>(condition: &'c mut Condition, found: &mut Vec<(&'c mut Criterion,
         | Condition::Listed(_)
         | Condition::Owned(_)
         | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => {}
     }

@@ -69,7 +69,7 @@ impl Plan {
                 computed,
                 bond: Bond::of(
                     compartment.iter().any(|code| **code == *parameter.code()),
-                    !parameter.is_own() && records::makes_owner(resource_type, parameter.code()),
+                    records::makes_owner_of(resource_type, parameter),
                 ),
             });
         }

@@ -9,8 +9,8 @@
 use serde_json::Value;
 
 use crate::fhir::{Reference, Resource, ResourceType};
-use crate::search::ExtractContext;
 use crate::search::extract::references::patient;
+use crate::search::{ExtractContext, Parameter};
 use crate::store::{Bond, IndexRows, PatientRow, ReferenceRow};
 
 /// The parameters that name whom a resource is about, in whatever type has them.
@@ -37,6 +37,12 @@ pub(super) fn makes_owner(resource_type: ResourceType, code: &str) -> bool {
     let name = resource_type.name();
     let is_about = ABOUT.contains(&code) && !EXCEPT.contains(&name) && !is_definition(name);
     is_about || ALSO.iter().any(|(of, codes)| *of == name && codes.contains(&code))
+}
+
+/// Whether whatever a search by `parameter` finds among resources of this type is part of the record of the Patient that it
+/// names.
+pub fn makes_owner_of(resource_type: ResourceType, parameter: &Parameter) -> bool {
+    !parameter.is_own() && makes_owner(resource_type, parameter.code())
 }
 
 /// Definitions may say whom they are made for, but they are not about a person.
