@@ -14,6 +14,7 @@ pub mod http;
 pub mod interactions;
 pub mod load;
 pub mod operations;
+pub mod outbound;
 pub mod search;
 pub mod server;
 pub mod store;
