@@ -13,6 +13,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "fhir"]),
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
+    ("outbound", &["config"]),
+    ("auth", &["access", "outbound", "store"]),
     (
         "interactions",
         &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
@@ -25,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "http",
         &[
             "access",
+            "auth",
             "clock",
             "config",
             "fhir",
@@ -36,7 +39,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "validation",
         ],
     ),
-    ("server", &["access", "clock", "config", "demo", "fhir", "http", "interactions", "search", "store"]),
+    (
+        "server",
+        &["access", "auth", "clock", "config", "demo", "fhir", "http", "interactions", "outbound", "search", "store"],
+    ),
     (
         "cli",
         &[
@@ -49,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "interactions",
             "load",
+            "outbound",
             "search",
             "server",
             "store",

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod auth;
 mod http;
 mod interactions;
 mod layers;
