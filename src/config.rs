@@ -63,6 +63,8 @@ pub struct PlanSettings {
     pub counted: u32,
     /// Up to so many matches are gathered and sorted; of more, the page alone is read in order.
     pub few: usize,
+    /// A page that seems to be full before so many rows are read in order is not gathered at all.
+    pub near: usize,
     /// After so many rows read in order, the search gathers all matches if nearly none of the rows was a match's.
     pub steps: usize,
     /// Rows read in order by one statement, at most; at least 1.
@@ -75,7 +77,15 @@ pub struct PlanSettings {
 
 impl Default for PlanSettings {
     fn default() -> PlanSettings {
-        PlanSettings { counted: 3_000, few: 5_000, steps: 20_000, chunk: 8_192, aside: 1_000, changed: 10_000 }
+        PlanSettings {
+            counted: 3_000,
+            few: 5_000,
+            near: 4_000,
+            steps: 20_000,
+            chunk: 8_192,
+            aside: 1_000,
+            changed: 10_000,
+        }
     }
 }
 

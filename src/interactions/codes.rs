@@ -35,10 +35,7 @@ pub(super) fn sized<'q>(
     context: &CompileContext<'_>,
     limit: u32,
 ) -> Result<ResolvedSearch<'q>, InteractionError> {
-    if keeps_statistics(context.dialect) {
-        return Ok(request);
-    }
-    request.sized(|criterion, parameter| {
+    request.sized(keeps_statistics(context.dialect), |criterion, parameter| {
         let rows = reader.number(&size(criterion, parameter, context, limit))?;
         let rows = u32::try_from(rows).unwrap_or(limit);
         Ok(if rows < limit { Size::Few(rows) } else { Size::Many })

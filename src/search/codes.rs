@@ -68,8 +68,12 @@ impl ResolvedSearch<'_> {
     }
 
     /// Has `count` say how many rows the criteria have in the index whose size would change the way of the search.
-    pub fn sized<E>(mut self, count: impl FnMut(&Criterion, &'static Parameter) -> Result<Size, E>) -> Result<Self, E> {
-        if sizes::matter(&self.0) {
+    pub fn sized<E>(
+        mut self,
+        keeps_statistics: bool,
+        count: impl FnMut(&Criterion, &'static Parameter) -> Result<Size, E>,
+    ) -> Result<Self, E> {
+        if sizes::matter(&self.0, keeps_statistics) {
             sizes::learn(&mut self.0.to_mut().demands, count)?;
         }
         Ok(self)

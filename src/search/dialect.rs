@@ -43,6 +43,17 @@ pub(super) fn without_index(dialect: Dialect) -> &'static str {
     }
 }
 
+/// What ends a question that is asked of one row at a time.
+///
+/// PostgreSQL would rather join all that could be answers, even where the page is full after a few rows. An `OFFSET` keeps the
+/// question where it is.
+pub(super) fn one_by_one(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => ")",
+        Dialect::Postgres => " OFFSET 0)",
+    }
+}
+
 /// Whether the database knows by itself how many rows a condition leaves.
 pub fn keeps_statistics(dialect: Dialect) -> bool {
     dialect == Dialect::Postgres

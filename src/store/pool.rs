@@ -470,6 +470,8 @@ impl ManageConnection for PostgresServer {
 
     fn connect(&self) -> Result<Held<PgConnection>, StoreError> {
         let mut connection = PgConnection::establish(&self.address)?;
+        // Pages are small: starting helpers or compiling a statement takes longer than reading them.
+        execute(&mut connection, "SET max_parallel_workers_per_gather = 0; SET jit = off")?;
         if let Some(limit) = self.read_limit {
             // Once for all reads of the connection; writes take it away for themselves.
             execute(&mut connection, &format!("SET {}", deadline::statement_timeout(limit)))?;

@@ -56,19 +56,19 @@ impl Query {
 
     /// Appends that what stands before is one of `numbers`: a single bind, however many there are.
     pub fn among(&mut self, dialect: Dialect, numbers: &[i64]) -> &mut Query {
-        let (open, close) = match dialect {
-            Dialect::Sqlite => ('[', ']'),
-            Dialect::Postgres => ('{', '}'),
-        };
-        let mut list = String::with_capacity(2 + 8 * numbers.len());
-        list.push(open);
-        for (place, number) in numbers.iter().enumerate() {
-            let _ = write!(list, "{}{number}", if place == 0 { "" } else { "," });
-        }
-        list.push(close);
+        let list = list(dialect, numbers);
         match dialect {
             Dialect::Sqlite => self.sql(" IN (SELECT value FROM json_each(").text(list).sql("))"),
             Dialect::Postgres => self.sql(" = ANY(CAST(").text(list).sql(" AS BIGINT[]))"),
+        }
+    }
+
+    /// Appends a table with `numbers` as its only column `rid`: a single bind, however many there are.
+    pub fn table_of(&mut self, dialect: Dialect, name: &'static str, numbers: &[i64]) -> &mut Query {
+        let list = list(dialect, numbers);
+        match dialect {
+            Dialect::Sqlite => self.sql("(SELECT value AS rid FROM json_each(").text(list).sql(")) AS ").sql(name),
+            Dialect::Postgres => self.sql("unnest(CAST(").text(list).sql(" AS BIGINT[])) AS ").sql(name).sql("(rid)"),
         }
     }
 
@@ -85,4 +85,19 @@ impl Query {
         self.pieces.extend(other.pieces);
         self
     }
+}
+
+/// The numbers as the database reads them out of one text.
+fn list(dialect: Dialect, numbers: &[i64]) -> String {
+    let (open, close) = match dialect {
+        Dialect::Sqlite => ('[', ']'),
+        Dialect::Postgres => ('{', '}'),
+    };
+    let mut list = String::with_capacity(2 + 8 * numbers.len());
+    list.push(open);
+    for (place, number) in numbers.iter().enumerate() {
+        let _ = write!(list, "{}{number}", if place == 0 { "" } else { "," });
+    }
+    list.push(close);
+    list
 }

@@ -9,5 +9,6 @@ mod layers;
 mod load;
 mod migrations;
 mod patch_suite;
+mod records;
 mod search_oracle;
 mod us_core;

@@ -3,7 +3,7 @@
 //! A guess from the form of the search: databases plan the rest, but SQLite without statistics takes what it is given.
 
 use crate::fhir::ResourceType;
-use crate::search::compile::rows;
+use crate::search::compile::{Walk, rows};
 use crate::search::{
     Condition, Criterion, Modifier, Parameter, Prefix, SearchRequest, Size, Subject, TokenValue, Values,
 };
@@ -50,9 +50,7 @@ impl Driver {
             Driver::Compartment { .. } => 1,
             _ => return false,
         };
-        request.compartments.len() == bounds
-            && request.unlisted_compartment().is_none()
-            && request.demands.iter().all(|demand| asks_number(&demand.condition))
+        asks_numbers(request, bounds)
     }
 
     pub(super) fn of(request: &SearchRequest) -> Driver {
@@ -86,6 +84,28 @@ impl Driver {
         let fewest = criteria.chain(compartments).min_by_key(|(rank, _)| *rank);
         fewest.map_or(Driver::Type, |(_, driver)| driver)
     }
+}
+
+/// Whether all demands can be asked of the number of a resource, without its row, and no compartment bounds the search
+/// but so many.
+pub(super) fn asks_numbers(request: &SearchRequest, bounds: usize) -> bool {
+    request.compartments.len() == bounds
+        && request.unlisted_compartment().is_none()
+        && request.demands.iter().all(|demand| asks_number(&demand.condition))
+}
+
+/// Whether something leaves so few resources that gathering them costs less than reading a table in the order of `walk`. What
+/// bounds the walk itself does not count.
+pub fn is_narrow(request: &SearchRequest, walk: Walk) -> bool {
+    let bounds_walk = |condition: &Condition| match (walk, condition) {
+        (Walk::Parameter(walked), Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. })) => {
+            walked.id() == parameter.id()
+        }
+        _ => false,
+    };
+    !request.compartments.is_empty()
+        || request.unlisted_compartment().is_some()
+        || request.demands.iter().any(|demand| leaves_few(&demand.condition) && !bounds_walk(&demand.condition))
 }
 
 /// Whether a condition can be asked of the number of a resource, without its row.

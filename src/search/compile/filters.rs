@@ -20,17 +20,27 @@ pub(super) struct Row<'a> {
     depth: usize,
     /// The types that it may be of; empty means any.
     types: &'a [ResourceType],
-    /// Whether it is a row of `contained` instead.
-    is_contained: bool,
+    table: Table,
     /// Whether its number comes from what leads the statement, before the row itself is looked up.
     is_streamed: bool,
+    /// Whether its rows are few, or come until a page is full, so that each is asked by itself.
+    is_asked_alone: bool,
+}
+
+/// What a row is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Resource,
+    Contained,
+    /// What a reference leads to, of the one or the other; with the columns that conditions ask for.
+    Target,
 }
 
 impl<'a> Row<'a> {
     /// A resource that is searched.
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
-        Row { depth: 0, types, is_contained: false, is_streamed: false }
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: false }
     }
 
     /// The types that it may be of; empty means any.
@@ -70,30 +80,50 @@ impl<'a> Row<'a> {
 
     /// A resource one reference away.
     pub(super) fn inner(self) -> Row<'static> {
-        Row { depth: self.depth + 1, types: &[], is_contained: false, is_streamed: false }
+        Row { depth: self.depth + 1, types: &[], table: Table::Resource, is_streamed: false, is_asked_alone: false }
+    }
+
+    /// The same, of which each row is asked by itself.
+    pub(super) fn asked_alone(self, is_asked_alone: bool) -> Row<'a> {
+        Row { is_asked_alone, ..self }
+    }
+
+    /// A resource one reference away that is looked up for a single row of this one.
+    pub(super) fn inner_of_one(self) -> Row<'static> {
+        self.inner().asked_alone(self.is_asked_alone)
+    }
+
+    /// What ends a question about it that stands in brackets: `EXISTS (..`.
+    pub(super) fn end(self, context: &CompileContext<'_>) -> &'static str {
+        if self.is_asked_alone { dialect::one_by_one(context.dialect) } else { ")" }
     }
 
     /// A resource within it.
     pub(super) fn contained(self) -> Row<'static> {
-        Row { is_contained: true, ..self.inner() }
+        Row { table: Table::Contained, ..self.inner() }
     }
 
     /// Another row of the same table.
     pub(super) fn alike(self) -> Row<'static> {
-        Row { is_contained: self.is_contained, ..self.inner() }
+        Row { table: self.table, ..self.inner() }
+    }
+
+    /// What it refers to, a resource by itself or a contained one.
+    pub(super) fn target(self) -> Row<'static> {
+        Row { table: Table::Target, ..self.inner_of_one() }
     }
 
     /// `resource r WHERE ..`: all that it may be, of whatever type.
     pub(super) fn all(self, query: &mut Query) {
-        match self.is_contained {
-            false => query.sql("resource ").sql(self.alias()).sql(" WHERE ").sql(self.alias()).sql(".method <> 2"),
-            true => query.sql("contained ").sql(self.alias()).sql(" WHERE 1 = 1"),
+        match self.table {
+            Table::Contained => query.sql("contained ").sql(self.alias()).sql(" WHERE 1 = 1"),
+            _ => query.sql("resource ").sql(self.alias()).sql(" WHERE ").sql(self.alias()).sql(".method <> 2"),
         };
     }
 
     /// What references to it have for a target: its column in the statement.
     pub(super) fn key(self) -> &'static str {
-        if self.is_contained { ".rid" } else { ".key" }
+        if self.table == Table::Contained { ".rid" } else { ".key" }
     }
 
     /// The same row, whose type is known.
@@ -281,7 +311,7 @@ fn criterion(
         rows::write_probe(query, criterion, parameter, context);
         query.sql(" AND i.rid = ");
         row.rid(query);
-        query.sql(")");
+        query.sql(row.end(context));
     } else {
         row.rid_for_set(context, query);
         query.sql(if is_negated { " NOT IN (SELECT i.rid" } else { " IN (SELECT i.rid" });
@@ -317,7 +347,7 @@ fn ids(row: Row<'_>, values: &Values, is_not: bool, context: &CompileContext<'_>
         types => types.to_vec(),
     };
     // What is contained is known by its id alone.
-    if !row.is_contained && types.len() * ids.len() <= MAX_KEYS {
+    if row.table == Table::Resource && types.len() * ids.len() <= MAX_KEYS {
         let key = |resource_type: &ResourceType, id: &Id| ResourceKey { resource_type: *resource_type, id: id.clone() };
         let keys: Vec<i64> =
             ids.iter().flat_map(|id| types.iter().map(move |of| context.hasher.key(&key(of, id)))).collect();
@@ -345,7 +375,7 @@ fn located(row: Row<'_>, values: &Values, context: &CompileContext<'_>, query: &
         near::rows(query, circles);
         query.sql(" AND i.rid = ");
         row.rid(query);
-        query.sql(")");
+        query.sql(row.end(context));
     } else {
         row.rid_for_set(context, query);
         query.sql(if is_absent { " NOT IN (SELECT i.rid" } else { " IN (SELECT i.rid" });
@@ -376,7 +406,7 @@ fn worded(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_>, que
         words::among(query, criterion.subject, &wanted.tree, context.dialect);
         query.sql(" AND ").sql(words::number(context.dialect)).sql(" = ");
         row.rid(query);
-        query.sql(")");
+        query.sql(row.end(context));
     } else {
         row.rid_for_set(context, query);
         query.sql(if wanted.is_negated { " NOT IN (SELECT " } else { " IN (SELECT " });
@@ -433,9 +463,9 @@ fn last_updated(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_
 
 /// When a resource was written; what is contained was written with its container.
 fn updated_us(row: Row<'_>, query: &mut Query) {
-    match row.is_contained {
-        false => query.sql(row.alias()).sql(".updated_us"),
-        true => {
+    match row.table {
+        Table::Resource | Table::Target => query.sql(row.alias()).sql(".updated_us"),
+        Table::Contained => {
             query.sql("(SELECT k.updated_us FROM resource k WHERE k.rid = -").sql(row.alias()).sql(".rid / 262144)")
         }
     };

@@ -31,6 +31,7 @@ mod write;
 
 pub use contained::{contained_count, contained_page};
 pub use definitions::defined;
+pub use driver::is_narrow;
 pub use include::{called, referred, referring};
 pub use sizes::size;
 pub use sorted::{driven, matching, rows_of, screened, updated_since};
@@ -171,7 +172,9 @@ fn stream(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>,
 
 /// Writes ` AND ..` for each demand but the one that is a stream.
 fn demands(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>, query: &mut Query) {
-    let row = Row::searched(request).streamed(driver.is_stream());
+    // What many resources are linked with is asked of each until the page is full.
+    let leads_to_many = request.demands.iter().any(|demand| sizes::leads_to_many(&demand.condition));
+    let row = Row::searched(request).streamed(driver.is_stream()).asked_alone(leads_to_many);
     // What drives but does not stream stands in front of the others.
     if let Driver::Criterion { place, is_stream: false, .. } | Driver::Linked { place } = driver {
         filters::condition(row, &request.demands[place].condition, false, context, query);

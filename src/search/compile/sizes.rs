@@ -23,7 +23,8 @@ pub fn size(criterion: &Criterion, parameter: &'static Parameter, context: &Comp
 }
 
 /// Whether counting could change how the search is done: not where one criterion is all that it has, or one surely leads.
-pub(in crate::search) fn matter(request: &SearchRequest) -> bool {
+/// A database that keeps statistics needs no count but for what is asked of other resources: it expects far too few there.
+pub(in crate::search) fn matter(request: &SearchRequest, keeps_statistics: bool) -> bool {
     let is_sure = |demand: &Demand| match &demand.condition {
         Condition::Criterion(Criterion { subject: Subject::Id, modifier: None, .. }) => true,
         Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) => {
@@ -32,7 +33,39 @@ pub(in crate::search) fn matter(request: &SearchRequest) -> bool {
         _ => false,
     };
     let is_alone = matches!(request.demands.as_slice(), [only] if matches!(only.condition, Condition::Criterion(_)));
-    !is_alone && request.compartments.is_empty() && !request.demands.iter().any(is_sure)
+    let is_unknown = !keeps_statistics || request.demands.iter().any(|demand| is_linked(&demand.condition));
+    is_unknown && !is_alone && request.compartments.is_empty() && !request.demands.iter().any(is_sure)
+}
+
+/// Whether a condition leads to other resources.
+fn is_linked(condition: &Condition) -> bool {
+    match condition {
+        Condition::Chain(_) | Condition::Has(_) => true,
+        Condition::Criterion(_) | Condition::Listed(_) => false,
+        Condition::And(all) | Condition::Or(all) => all.iter().any(is_linked),
+        Condition::Not(negated) => is_linked(negated),
+        Condition::ByType(types) => types.iter().any(|(_, condition)| is_linked(condition)),
+        Condition::Contains(contains) => is_linked(&contains.condition),
+    }
+}
+
+/// Whether the rows of a criterion of a linked resource have been counted and are many, so that each resource is asked for
+/// what it is linked with.
+pub(super) fn leads_to_many(condition: &Condition) -> bool {
+    is_linked(condition) && has_many(condition)
+}
+
+fn has_many(condition: &Condition) -> bool {
+    match condition {
+        Condition::Criterion(criterion) => criterion.size == Some(Size::Many),
+        Condition::Chain(chain) => chain.targets.iter().any(|(_, condition)| has_many(condition)),
+        Condition::Has(has) => has_many(&has.condition),
+        Condition::Listed(_) => false,
+        Condition::And(all) | Condition::Or(all) => all.iter().any(has_many),
+        Condition::Not(negated) => has_many(negated),
+        Condition::ByType(types) => types.iter().any(|(_, condition)| has_many(condition)),
+        Condition::Contains(contains) => has_many(&contains.condition),
+    }
 }
 
 /// Counts what is worth it among the demands.

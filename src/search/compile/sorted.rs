@@ -5,7 +5,7 @@
 //! Spec: R4 search.html#sort
 
 use crate::search::SearchRequest;
-use crate::search::compile::driver::Driver;
+use crate::search::compile::driver::{Driver, asks_numbers};
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::{COLUMNS, CompileContext, conditions, numbered, rows};
 use crate::search::{Condition, ResolvedSearch, ResourceRange};
@@ -51,14 +51,24 @@ pub fn driven(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, limit:
     Some(query)
 }
 
-/// Which of `rids` match; with `unchanged_since` without those that changed after this mark.
+/// Which of `rids` match; with `unchanged_since` without those that changed after this mark. `are_standing` says that they
+/// come from an index of the type that is searched, so that no resource need be looked up to know that it is there.
 pub fn screened(
     request: &ResolvedSearch<'_>,
     context: &CompileContext<'_>,
     rids: &[i64],
     unchanged_since: Option<&str>,
+    are_standing: bool,
 ) -> Query {
     let mut query = Query::new();
+    let row = Row::searched(request).asked_alone(true);
+    if are_standing && unchanged_since.is_none() && asks_numbers(request, 0) {
+        query.sql("SELECT d.rid FROM ").table_of(context.dialect, "d", rids).sql(" WHERE d.rid > 0");
+        for demand in &request.demands {
+            filters::condition(row.streamed(true), &demand.condition, true, context, &mut query);
+        }
+        return query;
+    }
     query.sql("SELECT r.rid FROM resource r WHERE r.rid").among(context.dialect, rids);
     query.sql(" AND r.method <> 2");
     filters::scope(request, "", &mut query);
@@ -69,7 +79,7 @@ pub fn screened(
         filters::unlisted(compartment, false, context, &mut query);
     }
     for demand in &request.demands {
-        filters::condition(Row::searched(request), &demand.condition, true, context, &mut query);
+        filters::condition(row, &demand.condition, true, context, &mut query);
     }
     leave_out_changed(unchanged_since, context, &mut query);
     query

@@ -347,7 +347,7 @@ fn the_fewest_lead() {
 fn what_was_counted_leads_before_what_is_guessed() {
     let text_of = |of: &str, query: &str, sizes: &[(&str, Size)]| {
         let request = request(of, query);
-        let sized = plain(&request).sized(|_, parameter| {
+        let sized = plain(&request).sized(false, |_, parameter| {
             sizes.iter().find(|(code, _)| *code == parameter.code()).map(|(_, size)| *size).ok_or(())
         });
         written(&count(&sized.unwrap(), &context(&hasher(), Dialect::Sqlite))).0
@@ -364,6 +364,43 @@ fn what_was_counted_leads_before_what_is_guessed() {
     // The sign keeps SQLite from reading all resources of the type.
     assert!(text_of("Patient", has, &[("code", few)]).contains(" AND +r.rtype = ? AND r.key IN (SELECT i.target "));
     assert!(text_of("Patient", has, &[("code", many)]).contains(" AND r.rtype = ? AND EXISTS (SELECT 1 "));
+}
+
+#[test]
+fn what_many_are_linked_with_is_asked_of_each_until_the_page_is_full() {
+    let text_of = |of: &str, query: &str, size: Size, dialect: Dialect| {
+        let request = request(of, query);
+        let keeps_statistics = dialect::keeps_statistics(dialect);
+        let sized = plain(&request).sized(keeps_statistics, |_, _| Ok::<_, ()>(size)).unwrap();
+        written(&page(&sized, &context(&hasher(), dialect), None, 10)).0
+    };
+    let has = |size, dialect| text_of("Patient", "_has:Observation:patient:code=s|a", size, dialect);
+    let chain = |size, dialect| text_of("Observation", "code=s|a&patient.gender=male", size, dialect);
+
+    for text in [has(Size::Many, Dialect::Postgres), chain(Size::Many, Dialect::Postgres)] {
+        assert_eq!(text.matches(" OFFSET 0)").count(), 2, "{text}");
+    }
+    assert!(!has(Size::Few(9), Dialect::Postgres).contains("OFFSET"));
+    assert!(!has(Size::Many, Dialect::Sqlite).contains("OFFSET"));
+    // What is not linked is left to the statistics: nothing is counted.
+    assert!(!text_of("Patient", "gender=male&name=a", Size::Many, Dialect::Postgres).contains("OFFSET"));
+}
+
+#[test]
+fn rows_of_the_index_are_screened_without_looking_up_their_resources() {
+    let text_of = |query: &str, mark: Option<&str>, are_standing| {
+        let request = request("Observation", query);
+        let hasher = hasher();
+        let context = context(&hasher, Dialect::Sqlite);
+        written(&screened(&plain(&request), &context, &[5, 7], mark, are_standing)).0
+    };
+    const FROM_INDEX: &str = "SELECT d.rid FROM (SELECT value AS rid FROM json_each(?'[5,7]')) AS d WHERE d.rid > 0";
+    const FROM_RESOURCES: &str = "SELECT r.rid FROM resource r WHERE r.rid IN (SELECT value FROM json_each(?'[5,7]'))";
+
+    assert!(text_of("code=s|a", None, true).starts_with(FROM_INDEX));
+    assert!(text_of("code=s|a", None, false).starts_with(FROM_RESOURCES));
+    assert!(text_of("code=s|a", Some("9"), true).starts_with(FROM_RESOURCES));
+    assert!(text_of("code=s|a&_lastUpdated=2020", None, true).starts_with(FROM_RESOURCES));
 }
 
 #[test]

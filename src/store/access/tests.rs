@@ -100,8 +100,8 @@ fn what_is_written_is_read(home: &Home) {
     });
     assert_eq!((to_account.labels, to_account.sees_history), (Labels::Restricted, true));
     assert_eq!((&to_client.patient, to_client.until_us), (&None, Some(7)));
-    assert_eq!(read(&store, |reader| reader.grants_of_account(id)), [to_account.clone()]);
-    assert_eq!(read(&store, |reader| reader.grants_of_client("c1")), [to_client.clone()]);
+    assert_eq!(read(&store, |reader| reader.grants_of_account(id)), std::slice::from_ref(&to_account));
+    assert_eq!(read(&store, |reader| reader.grants_of_client("c1")), std::slice::from_ref(&to_client));
     assert_eq!(read(&store, |reader| reader.grants_on(&Id::parse("anna").unwrap())), [to_account]);
     assert_eq!(read(&store, |reader| reader.grants_on_all()), [to_client]);
 
@@ -128,7 +128,8 @@ fn an_ended_grant_is_over_once(home: &Home) {
 fn every_change_to_what_anybody_may_do_counts_the_generation_on(home: &Home) {
     let store = home.open();
     let generation = || read(&store, |reader| reader.access_generation());
-    let changes: Vec<(&str, bool, fn(&mut Tx<'_>) -> Result<(), StoreError>)> = vec![
+    type Change = fn(&mut Tx<'_>) -> Result<(), StoreError>;
+    let changes: Vec<(&str, bool, Change)> = vec![
         ("account", true, |tx| tx.add_account(&anna()).map(drop)),
         ("grant", true, |tx| tx.add_grant(&view(Grantee::Account(1))).map(drop)),
         ("client", true, |tx| tx.add_client(&app()).map(drop)),

@@ -69,7 +69,7 @@ pub fn register(server: &TestServer, new: NewClient, granted: &str) -> (Client, 
     })
 }
 
-/// Posts a form to an endpoint, such as `/auth/token`.
+/// Posts a form to an endpoint, such as `/auth/token`, or to a whole address.
 pub async fn post(server: &TestServer, path: &str, pairs: &[(&str, &str)]) -> Answer {
     post_as(server, path, None, pairs).await
 }
@@ -78,7 +78,8 @@ pub async fn post(server: &TestServer, path: &str, pairs: &[(&str, &str)]) -> An
 pub async fn post_as(server: &TestServer, path: &str, authorization: Option<&str>, pairs: &[(&str, &str)]) -> Answer {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(pairs);
-    let request = server.request(Method::POST, &format!("{}{path}", server.url));
+    let url = if path.starts_with("http://") { path.to_owned() } else { format!("{}{path}", server.url) };
+    let request = server.request(Method::POST, &url);
     let request = request.body("application/x-www-form-urlencoded", form.finish());
     match authorization {
         Some(authorization) => request.header("Authorization", authorization).send().await,
@@ -88,13 +89,18 @@ pub async fn post_as(server: &TestServer, path: &str, authorization: Option<&str
 
 /// Asks for a token by this assertion.
 pub async fn ask(server: &TestServer, assertion: &str, scope: &str) -> Answer {
+    ask_at(server, "/auth/token", assertion, scope).await
+}
+
+/// As `ask`, at this address.
+pub async fn ask_at(server: &TestServer, path: &str, assertion: &str, scope: &str) -> Answer {
     let pairs = [
         ("grant_type", "client_credentials"),
         ("client_assertion_type", ASSERTION_TYPE),
         ("client_assertion", assertion),
         ("scope", scope),
     ];
-    post(server, "/auth/token", &pairs).await
+    post(server, path, &pairs).await
 }
 
 /// Gets a token for a client that signs with `key`, whose kid is `k1`.

@@ -102,16 +102,16 @@ async fn what_is_no_plain_answer_gives_no_keys(server: &TestServer) {
     let client = with_keys_at(&server, keys.jwks_uri());
     let long = format!("{}{good}", " ".repeat(1 << 20));
     let location = target.jwks_uri();
-    let table: Vec<(u16, Vec<(&'static str, &str)>, String)> = vec![
-        (302, vec![("Location", &location)], good.clone()),
-        (307, vec![("Location", &location)], String::new()),
-        (500, vec![], good.clone()),
-        (404, vec![], good.clone()),
-        (200, vec![], "<html></html>".to_owned()),
-        (200, vec![], long),
+    let table: [(u16, &[(&'static str, &str)], String); 6] = [
+        (302, &[("Location", &location)], good.clone()),
+        (307, &[("Location", &location)], String::new()),
+        (500, &[], good.clone()),
+        (404, &[], good.clone()),
+        (200, &[], "<html></html>".to_owned()),
+        (200, &[], long),
     ];
     for (status, headers, body) in table {
-        keys.answers(status, &headers, body);
+        keys.answers(status, headers, body);
 
         let answer = ask(&server, &Unsigned::of(&client.id, &key).signed(&key), "system/*.rs").await;
 

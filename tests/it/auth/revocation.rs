@@ -1,6 +1,6 @@
 //! A token ends before its time.
 
-use emberwell::store::{AccessToken, NewClient, SecretHash, Store, StoreError, TokenKind};
+use emberwell::store::{AccessToken, NewClient, SecretHash, Store, TokenKind};
 use serde_json::json;
 
 use super::backend::{ASSERTION_TYPE, backend, change, confidential, introspected, post, refused, register, token};
@@ -73,7 +73,7 @@ async fn a_refresh_token_takes_its_family_along(server: &TestServer) {
     let store = Store::open(server.database(), 1, None).unwrap();
     for name in ["refresh", "access"] {
         let hash = SecretHash::of(name.as_bytes());
-        let kept = store.read_one(|reader| reader.access_token(&hash).map_err(StoreError::from)).unwrap().unwrap();
+        let kept = store.read_one(|reader| reader.access_token(&hash)).unwrap().unwrap();
         assert!(kept.revoked_us.is_some(), "{name}");
     }
     server.stop().await;

@@ -112,22 +112,22 @@ async fn requests_that_are_not_in_order_are_refused(server: &TestServer) {
     let kind = ("client_assertion_type", ASSERTION_TYPE);
     let scope = ("scope", "system/*.rs");
     let (one, two, three, four) = (signed(), signed(), signed(), signed());
-    let table: Vec<(Vec<(&str, &str)>, u16, &str)> = vec![
-        (vec![], 400, "invalid_request"),
-        (vec![("grant_type", "password"), kind, ("client_assertion", &one), scope], 400, "unsupported_grant_type"),
-        (vec![("grant_type", "authorization_code"), ("code", "x")], 400, "unsupported_grant_type"),
-        (vec![("grant_type", ""), kind, ("client_assertion", &one), scope], 400, "invalid_request"),
-        (vec![grant, scope], 401, "invalid_client"),
-        (vec![grant, kind, scope], 400, "invalid_request"),
-        (vec![grant, ("client_assertion", &one), scope], 400, "invalid_request"),
-        (vec![grant, ("client_assertion_type", "jwt"), ("client_assertion", &one), scope], 400, "invalid_request"),
-        (vec![grant, grant, kind, ("client_assertion", &one), scope], 400, "invalid_request"),
-        (vec![grant, kind, ("client_assertion", &one), scope, scope], 400, "invalid_request"),
-        (vec![grant, kind, ("client_assertion", &two), scope, ("client_id", "other")], 401, "invalid_client"),
-        (vec![grant, kind, ("client_assertion", &three)], 400, "invalid_scope"),
+    let table: [(&[(&str, &str)], u16, &str); 12] = [
+        (&[], 400, "invalid_request"),
+        (&[("grant_type", "password"), kind, ("client_assertion", &one), scope], 400, "unsupported_grant_type"),
+        (&[("grant_type", "authorization_code"), ("code", "x")], 400, "unsupported_grant_type"),
+        (&[("grant_type", ""), kind, ("client_assertion", &one), scope], 400, "invalid_request"),
+        (&[grant, scope], 401, "invalid_client"),
+        (&[grant, kind, scope], 400, "invalid_request"),
+        (&[grant, ("client_assertion", &one), scope], 400, "invalid_request"),
+        (&[grant, ("client_assertion_type", "jwt"), ("client_assertion", &one), scope], 400, "invalid_request"),
+        (&[grant, grant, kind, ("client_assertion", &one), scope], 400, "invalid_request"),
+        (&[grant, kind, ("client_assertion", &one), scope, scope], 400, "invalid_request"),
+        (&[grant, kind, ("client_assertion", &two), scope, ("client_id", "other")], 401, "invalid_client"),
+        (&[grant, kind, ("client_assertion", &three)], 400, "invalid_scope"),
     ];
     for (pairs, status, error) in table {
-        refused(&post(&server, "/auth/token", &pairs).await, status, error);
+        refused(&post(&server, "/auth/token", pairs).await, status, error);
     }
     let url = format!("{}/auth/token", server.url);
     let body = |media: &str, body: &str| server.request(awc::http::Method::POST, &url).body(media, body.to_owned());

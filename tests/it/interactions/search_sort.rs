@@ -22,12 +22,20 @@ on_both!(
 /// Each way to a page, at sizes that a test reaches.
 const WAYS: [PlanSettings; 4] = [
     // All that match are few.
-    PlanSettings { counted: 3_000, few: 5_000, steps: 20_000, chunk: 8_192, aside: 1_000, changed: 10_000 },
+    PlanSettings {
+        counted: 3_000,
+        few: 5_000,
+        near: 4_000,
+        steps: 20_000,
+        chunk: 8_192,
+        aside: 1_000,
+        changed: 10_000,
+    },
     // Nothing is few: tables are read in order, by small steps.
-    PlanSettings { counted: 0, few: 0, steps: usize::MAX, chunk: 3, aside: 1_000, changed: 10_000 },
+    PlanSettings { counted: 0, few: 0, near: usize::MAX, steps: usize::MAX, chunk: 3, aside: 1_000, changed: 10_000 },
     // The reading in order is given up early.
-    PlanSettings { counted: 3, few: 2, steps: 0, chunk: 5, aside: 0, changed: 10_000 },
-    PlanSettings { counted: 30, few: 30, steps: 20, chunk: 64, aside: 3, changed: 10_000 },
+    PlanSettings { counted: 3, few: 2, near: 0, steps: 0, chunk: 5, aside: 0, changed: 10_000 },
+    PlanSettings { counted: 30, few: 30, near: 12, steps: 20, chunk: 64, aside: 3, changed: 10_000 },
 ];
 
 /// Makes a test of each way on each database.

@@ -5,6 +5,7 @@ pub mod database;
 pub mod program;
 pub mod samples;
 pub mod server;
+pub mod tokens;
 
 pub use client::Answer;
 pub use database::Database;

@@ -31,6 +31,11 @@ impl<'a> Best<'a> {
         self.limit
     }
 
+    /// How many more places would fill the page.
+    pub(super) fn missing(&self) -> usize {
+        self.limit.saturating_sub(self.places.len())
+    }
+
     pub(super) fn push(&mut self, place: Place) {
         if self.after.as_ref().is_none_or(|after| self.order.compare(&place, after).is_gt()) {
             self.places.push(place);

@@ -4,8 +4,10 @@
 //! looked at. What was created since is left out; what is deleted or matches no longer is gone. So every page has the
 //! same order, and each match one place in it, whichever of these ways finds the page:
 //!
-//! - few matches are gathered and sorted;
-//! - many are read in the order of the first key's table until the page is full, what changed being put between;
+//! - matches are read in the order of the first key's table until the page is full, what changed being put between, if the
+//!   first rows show that the page is near;
+//! - otherwise few matches are gathered and sorted;
+//! - many are read in order all the same;
 //! - where that has no table, or leads past too much that does not match, all are gathered, and the page's kept.
 //!
 //! Spec: R4 search.html#sort
@@ -22,11 +24,13 @@ use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::keys::Keys;
 use crate::search::{
-    CompileContext, Order, ResolvedSearch, ResourceRange, Span, Walk, aside, driven, matching, rows_of, screened, span,
-    updated_since,
+    CompileContext, Order, ResolvedSearch, ResourceRange, Span, Walk, aside, driven, is_narrow, matching, rows_of,
+    screened, span, updated_since,
 };
 use crate::store::{Reader, ResourceRow};
 
+/// For each match that a page lacks so many rows are read at first, where not all that is read matches.
+const SPARE: usize = 4;
 /// So many keys are read by one statement.
 const BATCH: usize = 1000;
 
@@ -35,6 +39,15 @@ struct Within {
     span: Span,
     /// The resources whose rows may lie outside, all of which have been looked at.
     aside: HashSet<i64>,
+}
+
+/// How far a walk is to lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// As long as the page seems to be full soon.
+    Near,
+    /// As long as gathering all matches seems to cost more.
+    Far,
 }
 
 /// A sorted search under way.
@@ -64,33 +77,50 @@ pub(super) fn rows(
         None => None,
     };
     let order = Order { keys: sort, is_backward: at.is_some_and(|at| at.is_backward) };
-    let new = || Best::new(order, after.clone(), limit);
-    let best = match sorted.few()? {
-        Some(rids) => sorted.gathered(&rids, new())?,
-        None => match sorted.walked(new())? {
-            Some(best) => best,
-            None => {
-                let rids = sorted.reader.numbers(&matching(request, context, ResourceRange::All))?;
-                sorted.gathered(&rids, new())?
-            }
-        },
-    };
-    let rids = best.into_rids();
+    let rids = sorted.best(|| Best::new(order, after.clone(), limit))?.into_rids();
     let found = sorted.reader.rows(&rows_of(context.dialect, &rids))?;
     let mut found: HashMap<i64, ResourceRow> = found.into_iter().map(|row| (row.rid, row)).collect();
     Ok(rids.iter().filter_map(|rid| found.remove(rid)).collect())
 }
 
 impl<'s> Sorted<'s, '_, '_> {
+    fn best<'a>(&mut self, new: impl Fn() -> Best<'a>) -> Result<Best<'a>, InteractionError> {
+        let walk = Walk::of(&new().order.keys[0], self.request.resource_type);
+        if let Some(walk) = walk
+            && !self.request.is_unconditional()
+            && !is_narrow(self.request, walk)
+            && self.are_rows_few(new().limit() * SPARE)? != Some(true)
+            && let Some(best) = self.walked(walk, new(), Patience::Near)?
+        {
+            return Ok(best);
+        }
+        if let Some(rids) = self.few()? {
+            return self.gathered(&rids, new());
+        }
+        if let Some(walk) = walk
+            && let Some(best) = self.walked(walk, new(), Patience::Far)?
+        {
+            return Ok(best);
+        }
+        let rids = self.reader.numbers(&matching(self.request, self.context, ResourceRange::All))?;
+        self.gathered(&rids, new())
+    }
+
+    /// Whether what leads the search has `most` rows in the index or fewer; `None` when only the search itself could tell.
+    fn are_rows_few(&mut self, most: usize) -> Result<Option<bool>, InteractionError> {
+        match driven(self.request, self.context, most + 1) {
+            Some(rows) => Ok(Some(self.reader.number(&rows)? <= most as i64)),
+            None => Ok(None),
+        }
+    }
+
     /// All matches, if they are few.
     fn few(&mut self) -> Result<Option<Vec<i64>>, InteractionError> {
         let few = self.settings.plan.few;
         if self.request.is_unconditional() {
             return Ok(None);
         }
-        if let Some(rows) = driven(self.request, self.context, few + 1)
-            && self.reader.number(&rows)? > few as i64
-        {
+        if self.are_rows_few(few)? == Some(false) {
             return Ok(None);
         }
         let rids = self.reader.numbers(&matching(self.request, self.context, ResourceRange::AtMost(few + 1)))?;
@@ -106,21 +136,31 @@ impl<'s> Sorted<'s, '_, '_> {
         Ok(best)
     }
 
-    /// The matches in the order of the first key's table; `None` when that costs more than gathering them.
-    fn walked<'a>(&mut self, best: Best<'a>) -> Result<Option<Best<'a>>, InteractionError> {
-        let first = &best.order.keys[0];
-        let Some(walk) = Walk::of(first, self.request.resource_type) else { return Ok(None) };
-        let changed = self.changed()?;
+    /// The matches in the order of the first key's table; `None` when the page is not found with so much patience.
+    fn walked<'a>(
+        &mut self,
+        walk: Walk,
+        best: Best<'a>,
+        patience: Patience,
+    ) -> Result<Option<Best<'a>>, InteractionError> {
+        let changed = match (self.changed(), patience) {
+            (Ok(changed), _) => changed,
+            // Gathering few matches asks nothing of what has changed.
+            (Err(InteractionError::PagesOutdated { .. }), Patience::Near) => return Ok(None),
+            (Err(error), _) => return Err(error),
+        };
         let mut best = self.gathered(&changed, best)?;
         let within = self.within(walk)?;
         if let Some(within) = &within
             && !within.aside.is_empty()
         {
             let aside: Vec<i64> = within.aside.iter().copied().collect();
-            let matches = self.reader.numbers(&screened(self.request, self.context, &aside, self.mark))?;
+            let are_standing = walk.is_only_of(self.request.resource_type);
+            let screened = screened(self.request, self.context, &aside, self.mark, are_standing);
+            let matches = self.reader.numbers(&screened)?;
             best = self.gathered(&matches, best)?;
         }
-        self.walk(walk, within.as_ref(), best)
+        self.walk(walk, within.as_ref(), best, patience)
     }
 
     /// The part of the table in which all matches lie, but for some that are told.
@@ -142,7 +182,7 @@ impl<'s> Sorted<'s, '_, '_> {
         }
         let mut matches = Vec::new();
         for some in updated.chunks(BATCH) {
-            matches.extend(self.reader.numbers(&screened(self.request, self.context, some, None))?);
+            matches.extend(self.reader.numbers(&screened(self.request, self.context, some, None, false))?);
         }
         Ok(matches)
     }

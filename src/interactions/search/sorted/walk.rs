@@ -4,9 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::config::PlanSettings;
 use crate::interactions::InteractionError;
 use crate::interactions::search::sorted::best::Best;
-use crate::interactions::search::sorted::{Sorted, Within};
+use crate::interactions::search::sorted::{Patience, SPARE, Sorted, Within};
 use crate::search::{
     Parameter, ParameterKind, Place, ResourceRange, SortValue, Span, Start, Walk, entries, matching, screened,
     token_entries, token_texts,
@@ -20,10 +21,25 @@ const MOST_CODES: usize = 64;
 const SPARSE: usize = 100;
 
 /// How far a walk has come.
-#[derive(Default)]
 struct Steps {
     seen: usize,
     found: usize,
+    patience: Patience,
+}
+
+impl Steps {
+    /// How many rows seem to hold `missing` more matches; `None` when no match was seen yet.
+    fn ahead(&self, missing: usize) -> Option<usize> {
+        missing.saturating_mul(self.seen).checked_div(self.found)
+    }
+
+    /// Whether going on seems to cost more than another way, with so many matches missing.
+    fn is_too_long(&self, missing: usize, plan: &PlanSettings) -> bool {
+        match self.patience {
+            Patience::Near => self.ahead(missing).is_none_or(|ahead| self.seen.saturating_add(ahead) > plan.near),
+            Patience::Far => self.seen > plan.steps && self.found * SPARSE < self.seen,
+        }
+    }
 }
 
 impl Within {
@@ -61,10 +77,11 @@ impl<'s> Sorted<'s, '_, '_> {
         walk: Walk,
         within: Option<&Within>,
         mut best: Best<'a>,
+        patience: Patience,
     ) -> Result<Option<Best<'a>>, InteractionError> {
         let is_backward = best.order.is_backward;
         let first = best.after().map(|after| after.values.first().cloned().flatten());
-        let mut steps = Steps::default();
+        let mut steps = Steps { seen: 0, found: 0, patience };
         // Whatever is within a part of the table has a value.
         let has_value = matches!(walk, Walk::LastUpdated(_)) || within.is_some();
         // What has no value comes last, and first on the way back.
@@ -141,11 +158,16 @@ impl<'s> Sorted<'s, '_, '_> {
             if is_full {
                 return Ok(Ended::Full(best));
             }
-            if steps.seen > self.settings.plan.steps && steps.found * SPARSE < steps.seen {
+            let missing = best.missing();
+            if steps.is_too_long(missing, &self.settings.plan) {
                 return Ok(Ended::GivenUp);
             }
             start = Start::After(value.clone(), last.rid);
-            chunk = self.next_chunk(chunk);
+            chunk = match steps.ahead(missing).filter(|_| missing > 0) {
+                // A few more than it seems, so that one statement does.
+                Some(ahead) => (ahead + ahead / 4 + 8).min(self.settings.plan.chunk),
+                None => self.next_chunk(chunk),
+            };
         }
     }
 
@@ -156,7 +178,7 @@ impl<'s> Sorted<'s, '_, '_> {
         mut best: Best<'a>,
         steps: &mut Steps,
     ) -> Result<Ended<'a>, InteractionError> {
-        let [only] = best.order.keys else { return Ok(Ended::GivenUp) };
+        let ([only], Patience::Far) = (best.order.keys, steps.patience) else { return Ok(Ended::GivenUp) };
         let is_descending = only.is_descending != best.order.is_backward;
         let mut chunk = self.first_chunk(&best);
         loop {
@@ -178,7 +200,7 @@ impl<'s> Sorted<'s, '_, '_> {
     }
 
     fn first_chunk(&self, best: &Best<'_>) -> usize {
-        let spare = if self.request.is_unconditional() { 1 } else { 4 };
+        let spare = if self.request.is_unconditional() { 1 } else { SPARE };
         (best.limit() * spare).min(self.settings.plan.chunk)
     }
 
@@ -193,7 +215,7 @@ impl<'s> Sorted<'s, '_, '_> {
         if is_known || rids.is_empty() {
             return Ok(rids.iter().copied().collect());
         }
-        let matches = self.reader.numbers(&screened(self.request, self.context, rids, self.mark))?;
+        let matches = self.reader.numbers(&screened(self.request, self.context, rids, self.mark, is_only))?;
         Ok(matches.into_iter().collect())
     }
 
