@@ -17,6 +17,9 @@ on_both!(
     only_listed_origins_are_asked_off_the_internet,
 );
 
+/// Names and values.
+type Headers<'v> = &'v [(&'static str, &'v str)];
+
 fn with_keys_at(server: &TestServer, jwks_uri: String) -> Client {
     register(server, NewClient { jwks_uri: Some(jwks_uri), ..backend("system/*.rs") }, "system/*.rs").0
 }
@@ -102,7 +105,7 @@ async fn what_is_no_plain_answer_gives_no_keys(server: &TestServer) {
     let client = with_keys_at(&server, keys.jwks_uri());
     let long = format!("{}{good}", " ".repeat(1 << 20));
     let location = target.jwks_uri();
-    let table: [(u16, &[(&'static str, &str)], String); 6] = [
+    let table: [(u16, Headers<'_>, String); 6] = [
         (302, &[("Location", &location)], good.clone()),
         (307, &[("Location", &location)], String::new()),
         (500, &[], good.clone()),

@@ -17,6 +17,9 @@ on_both!(
     other_clients_get_no_token_for_themselves,
 );
 
+/// The parameters of a request.
+type Pairs<'v> = &'v [(&'v str, &'v str)];
+
 async fn a_client_gets_a_token_by_either_algorithm(server: &TestServer) {
     let server = closed(server, &[]).await;
     let ec = Key::p384();
@@ -112,7 +115,7 @@ async fn requests_that_are_not_in_order_are_refused(server: &TestServer) {
     let kind = ("client_assertion_type", ASSERTION_TYPE);
     let scope = ("scope", "system/*.rs");
     let (one, two, three, four) = (signed(), signed(), signed(), signed());
-    let table: [(&[(&str, &str)], u16, &str); 12] = [
+    let table: [(Pairs<'_>, u16, &str); 12] = [
         (&[], 400, "invalid_request"),
         (&[("grant_type", "password"), kind, ("client_assertion", &one), scope], 400, "unsupported_grant_type"),
         (&[("grant_type", "authorization_code"), ("code", "x")], 400, "unsupported_grant_type"),
