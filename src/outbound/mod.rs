@@ -276,13 +276,14 @@ mod tests {
         assert!(std::ptr::eq(listed.client_for(&other).unwrap(), &listed.public));
     }
 
-    #[actix_web::test]
-    async fn a_name_that_leads_to_this_machine_is_not_connected_to() {
+    #[test]
+    fn a_name_that_leads_to_this_machine_is_not_connected_to() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
 
-        let outcome = outbound(&[]).get(&format!("https://localhost:{port}/")).await;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let outcome = runtime.block_on(outbound(&[]).get(&format!("https://localhost:{port}/")));
 
         assert!(matches!(outcome, Err(OutboundError::NotPublic)), "{outcome:?}");
         assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody has come");
