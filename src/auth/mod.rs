@@ -1,10 +1,12 @@
-//! The OAuth 2 authorization server: who a client is, what tokens it gets, and what the documents of discovery say of it.
+//! The OAuth 2 authorization server: who a client is, what tokens it gets, who holds one, and what the documents of discovery say
+//! of it.
 //!
 //! Only what works is said: SMART Backend Services, introspection, revocation.
 //!
-//! Spec: SMART App Launch 2.2; RFC 6749, 7009, 7523, 7662, 8414
+//! Spec: SMART App Launch 2.2; RFC 6749, 6750, 7009, 7523, 7662, 8414
 
 mod assertion;
+mod callers;
 mod credentials;
 mod discovery;
 mod endpoints;
@@ -20,6 +22,7 @@ mod token;
 use std::sync::Arc;
 
 pub use assertion::Assertion;
+pub use callers::{Callers, TokenRefused};
 pub use credentials::{Credentials, SecretCredentials, client_by_assertion, client_by_secret, use_assertion};
 pub use discovery::document;
 pub use endpoints::Endpoints;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::web::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::auth::AuthServer;
+use crate::auth::{AuthServer, Callers};
 use crate::config::LimitSettings;
 use crate::http::capabilities;
 use crate::interactions::Engine;
@@ -18,6 +18,8 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// No sign-in is needed at `/fhir`.
     pub is_open: bool,
+    /// Who holds which token.
+    pub callers: Arc<Callers>,
     /// Searches may be explained.
     pub explains: bool,
     /// Issues tokens.
@@ -43,6 +45,7 @@ impl App {
             reindexer: Reindexer::new(Arc::clone(&engine))?,
             engine,
             is_open,
+            callers: Arc::default(),
             explains,
             auth,
             under_way: Arc::default(),

@@ -14,7 +14,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
     ("outbound", &["config"]),
-    ("auth", &["access", "outbound", "store"]),
     (
         "interactions",
         &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
@@ -23,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
+    ("auth", &["access", "clock", "fhir", "outbound", "search", "store"]),
     ("bench", &["fhir", "store"]),
     (
         "http",

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod access;
 mod auth;
 mod http;
 mod interactions;

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use awc::http::Method;
-use emberwell::store::{
-    Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewClient, NewGrant, SecretHash, Store, StoreError, Tx,
-};
+use emberwell::store::{Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewClient, NewGrant, SecretHash};
 use serde_json::Value;
 
 use super::keys::Key;
 use super::signed::Unsigned;
+use crate::support::holders::change;
 use crate::support::{Answer, TestServer};
 
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -38,14 +37,6 @@ pub fn confidential(secret: &str) -> NewClient {
         secret_hash: Some(SecretHash::of(secret.as_bytes())),
         ..backend("patient/*.rs")
     }
-}
-
-/// Changes the database of `server` while that runs, as a command would.
-pub fn change<T: Send + 'static>(
-    server: &TestServer,
-    work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
-) -> T {
-    Store::open(server.database(), 1, None).unwrap().write(work).unwrap()
 }
 
 /// Registers a client, with a grant of `granted` on all records.

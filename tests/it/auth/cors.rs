@@ -3,8 +3,9 @@
 use awc::http::Method;
 use emberwell::store::NewClient;
 
-use super::backend::{change, confidential, register};
+use super::backend::{confidential, register};
 use super::closed;
+use crate::support::holders::change;
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(

@@ -4,12 +4,11 @@ use awc::http::Method;
 use emberwell::store::{AccessToken, NewClient, SecretHash, TokenKind};
 use serde_json::json;
 
-use super::backend::{
-    ASSERTION_TYPE, backend, change, confidential, introspected, post, post_as, refused, register, token,
-};
+use super::backend::{ASSERTION_TYPE, backend, confidential, introspected, post, post_as, refused, register, token};
 use super::keys::{Key, jwks};
 use super::signed::{Unsigned, now};
 use super::{ISSUER, closed};
+use crate::support::holders::change;
 use crate::support::{TestServer, on_both};
 
 on_both!(

@@ -3,10 +3,11 @@
 use emberwell::store::{AccessToken, NewClient, SecretHash, Store, TokenKind};
 use serde_json::json;
 
-use super::backend::{ASSERTION_TYPE, backend, change, confidential, introspected, post, refused, register, token};
+use super::backend::{ASSERTION_TYPE, backend, confidential, introspected, post, refused, register, token};
 use super::closed;
 use super::keys::{Key, jwks};
 use super::signed::Unsigned;
+use crate::support::holders::change;
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(

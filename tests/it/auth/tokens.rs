@@ -1,21 +1,51 @@
 //! A backend client gets a token.
 
+use awc::http::Method;
 use emberwell::store::{ClientKind, NewClient};
 use serde_json::json;
 
-use super::backend::{ASSERTION_TYPE, ask, backend, change, confidential, post, post_as, refused, register};
+use super::backend::{ASSERTION_TYPE, ask, backend, confidential, post, post_as, refused, register, token};
 use super::keys::{Key, jwks};
 use super::signed::{Unsigned, now};
 use super::{ISSUER, closed};
-use crate::support::{TestServer, on_both};
+use crate::support::holders::change;
+use crate::support::{TestServer, on_both, patient};
 
 on_both!(
+    a_token_opens_what_was_granted_until_it_is_revoked,
     a_client_gets_a_token_by_either_algorithm,
     an_assertion_is_taken_once_even_after_a_restart,
     scopes_are_those_that_are_asked_registered_and_granted,
     requests_that_are_not_in_order_are_refused,
     other_clients_get_no_token_for_themselves,
 );
+
+async fn a_token_opens_what_was_granted_until_it_is_revoked(open: &TestServer) {
+    let id = open.create(&patient("1")).await;
+    let server = closed(open, &[]).await;
+    let key = Key::p384();
+    let new = NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/Patient.read") };
+    let (client, _) = register(&server, new, "system/*.cruds");
+    let sent = token(&server, &client, &key, "system/*.read").await;
+    let asked = async |method: Method, path: &str, token: &str| {
+        server.request(method, path).header("Authorization", &format!("Bearer {token}")).send().await
+    };
+
+    assert_eq!(asked(Method::GET, &format!("Patient/{id}"), &sent).await.expect(200).json()["id"], id);
+    assert_eq!(asked(Method::GET, "Patient", &sent).await.matches(), [id.as_str()]);
+    asked(Method::GET, "Observation", &sent).await.refused(403);
+    asked(Method::DELETE, &format!("Patient/{id}"), &sent).await.refused(403);
+    let assertion = Unsigned::of(&client.id, &key).signed(&key);
+    asked(Method::GET, "Patient", &assertion).await.refused(401);
+
+    let assertion = Unsigned::of(&client.id, &key).signed(&key);
+    let pairs = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", &assertion), ("token", &sent)];
+    post(&server, "/auth/revoke", &pairs).await.expect(200);
+    let refused = asked(Method::GET, "Patient", &sent).await;
+    refused.refused(401);
+    assert!(refused.header("WWW-Authenticate").starts_with("Bearer"));
+    server.stop().await;
+}
 
 /// The parameters of a request.
 type Pairs<'v> = &'v [(&'v str, &'v str)];
@@ -133,7 +163,7 @@ async fn requests_that_are_not_in_order_are_refused(server: &TestServer) {
         refused(&post(&server, "/auth/token", pairs).await, status, error);
     }
     let url = format!("{}/auth/token", server.url);
-    let body = |media: &str, body: &str| server.request(awc::http::Method::POST, &url).body(media, body.to_owned());
+    let body = |media: &str, body: &str| server.request(Method::POST, &url).body(media, body.to_owned());
     refused(&body("application/json", r#"{"grant_type":"client_credentials"}"#).send().await, 400, "invalid_request");
     refused(&body("application/x-www-form-urlencoded", "grant_type=%ff").send().await, 400, "invalid_request");
     let long = format!("grant_type={}", "x".repeat(70_000));
