@@ -24,6 +24,7 @@ mod prefer;
 mod response;
 mod routes;
 mod subset;
+mod told;
 mod unpack;
 mod wanted;
 
@@ -31,3 +32,4 @@ pub use app::App;
 pub use edge::edge;
 pub use error::HttpError;
 pub use routes::{configure, unknown_address};
+pub use told::told;

@@ -1,7 +1,8 @@
 //! What a resource needs before it can be written, done without any lock: checks, packing, index rows.
 
-use crate::access::Caller;
+use crate::access::{Caller, Deed};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::recorded;
 use crate::interactions::sight::{check_change, check_written};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
 use crate::search::{ExtractContext, OwnParameter, Right, extract, problem_of_parameter, read_own_parameter};
@@ -64,7 +65,7 @@ impl Prepared {
         }
         let put = self.put(tx, key, previous, method)?;
         let effect = effect(&put);
-        let written = tx.put(put)?;
+        let written = recorded::put(tx, &self.caller, put)?;
         self.check_written(tx, effect, &written)?;
         Ok(self.answer(effect, written))
     }
@@ -93,7 +94,13 @@ impl Prepared {
         // Whoever writes it has been allowed to see it.
         let current = tx.current(key, &Guard::unbounded("unchanged"))?;
         let same = current.filter(|row| row.tail.as_deref() == Some(self.tail.as_slice()));
+        same.iter().for_each(|row| self.give(row));
         Ok(same.map(|row| Answer { effect: Effect::Unchanged, row: Some(row), issues: self.issues.clone() }))
+    }
+
+    /// Notes that the writer is given what stands in place of a new version.
+    pub(super) fn give(&self, row: &ResourceRow) {
+        recorded::give(&self.caller, Deed::Read, [row].into_iter());
     }
 
     /// The version to write.

@@ -13,9 +13,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "fhir"]),
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
+    ("audit", &["access", "clock", "fhir", "search", "store"]),
     (
         "interactions",
-        &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
+        &["access", "audit", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
     ),
     ("records", &["access", "clock", "config", "fhir", "interactions", "store", "validation"]),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
@@ -27,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "http",
         &[
             "access",
+            "audit",
             "auth",
             "clock",
             "config",
@@ -39,11 +41,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "validation",
         ],
     ),
-    ("server", &["access", "clock", "config", "demo", "fhir", "http", "interactions", "search", "store"]),
+    ("server", &["access", "audit", "clock", "config", "demo", "fhir", "http", "interactions", "search", "store"]),
     (
         "cli",
         &[
             "access",
+            "audit",
             "bench",
             "clock",
             "config",

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::access::Caller;
+use crate::access::{Caller, Deed};
 use crate::fhir::{IssueCode, ResourceKey};
 use crate::interactions::bundle::bodies::{Refused, body, in_parallel};
 use crate::interactions::bundle::get::Get;
@@ -21,6 +21,7 @@ use crate::interactions::bundle::references::Links;
 use crate::interactions::bundle::{EntryAnswer, Rider, at};
 use crate::interactions::delete::{deleted, deletion};
 use crate::interactions::prepared::{Prepared, effect};
+use crate::interactions::recorded;
 use crate::interactions::sight::{may_choose_ids, permitted, standing, standing_to_delete};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition};
 use crate::search::{OwnParameter, Right, problem_of_parameter};
@@ -205,13 +206,14 @@ impl Transaction {
                     }
                 }
                 Kind::Matched(row) => {
+                    recorded::give(&self.caller, Deed::Read, [&**row].into_iter());
                     let answer = Answer { effect: Effect::Matched, row: Some((**row).clone()), issues: Vec::new() };
                     answers[index] = Some(EntryAnswer::Written(answer));
                 }
                 Kind::SameAs(_) | Kind::Get(_) => {}
             }
         }
-        for ((index, effect), written) in owners.into_iter().zip(tx.put_all(puts)?) {
+        for ((index, effect), written) in owners.into_iter().zip(recorded::put_all(tx, &self.caller, puts)?) {
             let answer = match &self.steps[index].kind {
                 Kind::Create { prepared, .. } | Kind::Update { prepared, .. } | Kind::Patch { prepared, .. } => {
                     prepared.check_written(tx, effect, &written).map_err(|error| at(index, error))?;

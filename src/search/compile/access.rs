@@ -83,3 +83,11 @@ pub(super) fn attached_to(row: Row<'_>, condition: &Condition, context: &Compile
     filters::condition(holder, condition, true, context, query);
     query.sql(")");
 }
+
+/// `SELECT ..`: the number of the first resource that came to have the Binary of this key as an attachment.
+pub fn holder_of(binary: i64) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT MIN(i.rid) FROM index_reference i WHERE i.param = ").integer(i64::from(ATTACHED));
+    query.sql(" AND i.target = ").integer(binary).sql(" AND i.rid > 0 HAVING COUNT(*) > 0");
+    query
+}
