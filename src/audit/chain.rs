@@ -72,11 +72,7 @@ pub fn check(reader: &mut Reader<'_>) -> Result<Checked, StoreError> {
     Ok(checked)
 }
 
-fn check_chain(
-    reader: &mut Reader<'_>,
-    head: &AuditHead,
-    checked: &mut Checked,
-) -> Result<Option<Break>, StoreError> {
+fn check_chain(reader: &mut Reader<'_>, head: &AuditHead, checked: &mut Checked) -> Result<Option<Break>, StoreError> {
     let chain = head.chain;
     let broken = |seq, what| Ok(Some(Break { chain, seq, what }));
     let (mut seq, mut hash) = (0, vec![0; 32]);
@@ -121,7 +117,8 @@ pub fn trail(
 ) -> Result<(), StoreError> {
     let mut tell = |reader: &mut Reader<'_>, links: Vec<AuditLink>, only: Option<i64>| {
         for link in links {
-            let damaged = || StoreError::Damaged(format!("block {} of chain {} of the audit trail", link.seq, link.chain));
+            let damaged =
+                || StoreError::Damaged(format!("block {} of chain {} of the audit trail", link.seq, link.chain));
             for event in events(&link.events).ok_or_else(damaged)? {
                 if only.is_none() || event.patient == only {
                     each(reader, event)?;

@@ -202,9 +202,7 @@ fn events(reader: &mut Reader<'_>, bases: &[String], stories: &[Story]) -> Resul
 /// The notes, without those that say the same: a search that was tried out first, or done again.
 fn distinct(notes: &[Note]) -> impl Iterator<Item = &Note> {
     notes.iter().enumerate().filter_map(|(place, note)| {
-        let same = |other: &Note| {
-            (other.deed, &other.query, &other.given) == (note.deed, &note.query, &note.given)
-        };
+        let same = |other: &Note| (other.deed, &other.query, &other.given) == (note.deed, &note.query, &note.given);
         (!notes.iter().take(place).any(same)).then_some(note)
     })
 }

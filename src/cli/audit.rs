@@ -30,7 +30,8 @@ pub(super) struct AuditArgs {
 /// Walks the chains of the trail; fails at the first break.
 pub(super) fn verify(settings: &Settings, args: &VerifyAuditArgs) -> Result<(), Failure> {
     let engine = open(settings)?;
-    let checked = engine.store.read(|reader| audit::check(reader)).map_err(|error: StoreError| Failure::failed(error))?;
+    let checked =
+        engine.store.read(|reader| audit::check(reader)).map_err(|error: StoreError| Failure::failed(error))?;
     if args.json {
         let heads: Vec<_> = checked
             .heads
@@ -69,7 +70,8 @@ pub(super) fn print_trail(settings: &Settings, args: &AuditArgs) -> Result<(), F
             },
         };
         if unwritten.is_none() {
-            unwritten = writeln!(out, "{}", audit::audit_event(&event, patient.as_ref(), engine.fhir.base_url.as_str())).err();
+            unwritten =
+                writeln!(out, "{}", audit::audit_event(&event, patient.as_ref(), engine.fhir.base_url.as_str())).err();
         }
         Ok(())
     };

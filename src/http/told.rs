@@ -45,8 +45,7 @@ fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -
     let act = request.extensions_mut().remove::<Arc<Act>>();
     let noted = act.as_ref().map(|act| act.take()).unwrap_or_default();
     let deed = deed(request);
-    let mut refused: Vec<_> =
-        noted.refused.into_iter().map(|refused| (deed, refused.status, refused.key)).collect();
+    let mut refused: Vec<_> = noted.refused.into_iter().map(|refused| (deed, refused.status, refused.key)).collect();
     let is_refusal = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
         // What is no address of a resource is of no record.

@@ -32,8 +32,8 @@ pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
     CompileContext, ResourceRange, Span, Start, Walk, aside, called, contained_count, contained_page, count,
-    count_up_to, defined, driven, entries, guard, holder_of, is_narrow, matches, matching, page, referred, referring, rows_of,
-    screened, size, span, token_entries, token_texts, updated_since, visible,
+    count_up_to, defined, driven, entries, guard, holder_of, is_narrow, matches, matching, page, referred, referring,
+    rows_of, screened, size, span, token_entries, token_texts, updated_since, visible,
 };
 
 pub use dialect::keeps_statistics;

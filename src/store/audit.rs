@@ -76,8 +76,7 @@ type LinkTuple = (i64, i64, i64, Vec<u8>, Vec<u8>);
 impl Reader<'_> {
     /// The ends of all chains, by number.
     pub fn audit_heads(&mut self) -> Result<Vec<AuditHead>, StoreError> {
-        let select =
-            fixed!((BigInt, BigInt, Binary), "SELECT chain, seq, hash FROM audit_chain ORDER BY chain", &[]);
+        let select = fixed!((BigInt, BigInt, Binary), "SELECT chain, seq, hash FROM audit_chain ORDER BY chain", &[]);
         let rows: Vec<(i64, i64, Vec<u8>)> = on!(self.link, connection => select.load(*connection))?;
         Ok(rows.into_iter().map(|(chain, seq, hash)| AuditHead { chain, seq, hash }).collect())
     }

@@ -39,7 +39,9 @@ async fn verify_audit_finds_what_was_changed_left_out_or_swapped(server: &TestSe
 
     change("DELETE FROM audit_patient WHERE chain = 1 AND seq = 3");
     check(1, "chain 1, block 3: it is not found under all the Patients");
-    change("INSERT INTO audit_patient (patient, chain, seq) SELECT patient, chain, 3 FROM audit_patient WHERE chain = 1 AND seq = 2");
+    change(
+        "INSERT INTO audit_patient (patient, chain, seq) SELECT patient, chain, 3 FROM audit_patient WHERE chain = 1 AND seq = 2",
+    );
     check(0, "events in 4 blocks");
     change("INSERT INTO audit_patient (patient, chain, seq) VALUES (5, 1, 3)");
     check(1, "whom no block is about");

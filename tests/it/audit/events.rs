@@ -89,7 +89,11 @@ async fn writes_tell_in_their_own_transaction(server: &TestServer) {
     put("new", &weight("new", "a", "Patient/b", "x")).send().await.expect(201);
     put("moved", &weight("new", "m", "Patient/b", "x")).send().await.expect(200);
     request(server, &operator, "gone", Method::DELETE, "Observation/new").send().await.expect(204);
-    request(server, &operator, "post", Method::POST, "Patient").json(&json!({ "resourceType": "Patient" })).send().await.expect(201);
+    request(server, &operator, "post", Method::POST, "Patient")
+        .json(&json!({ "resourceType": "Patient" }))
+        .send()
+        .await
+        .expect(201);
     put("same", &weight("b-weight", "b", "Patient/a", "vital-signs")).send().await.expect(200);
 
     // No wait: they are there with the answer.
@@ -114,7 +118,15 @@ async fn entries_of_a_bundle_are_told_each(server: &TestServer) {
         let id = format!("{kind}-new");
         let mut put = entry("PUT", &format!("Observation/{id}"));
         put["resource"] = weight(&id, "b", "Patient/a", "x");
-        bundle(kind, &[put, entry("DELETE", "Observation/m-lab"), entry("GET", "Observation/a-weight"), entry("GET", "Condition?patient=a")])
+        bundle(
+            kind,
+            &[
+                put,
+                entry("DELETE", "Observation/m-lab"),
+                entry("GET", "Observation/a-weight"),
+                entry("GET", "Condition?patient=a"),
+            ],
+        )
     };
 
     let batch = request(server, &operator, "batch", Method::POST, "").json(&entries("batch")).send().await.expect(200);

@@ -10,8 +10,8 @@ use awc::http::Method;
 use emberwell::audit::{Event, Outcome, trail};
 use emberwell::store::{Store, StoreError};
 
-use crate::support::client::{Answer, Request};
 use crate::support::TestServer;
+use crate::support::client::{Answer, Request};
 
 /// All events in the database, with the ids of their Patients in place of the keys.
 pub fn all(server: &TestServer) -> Vec<(Event, Option<String>)> {
@@ -20,7 +20,8 @@ pub fn all(server: &TestServer) -> Vec<(Event, Option<String>)> {
     let told = store.read(|reader| {
         trail(reader, None, |reader, event| {
             let patient = event.patient.map(|key| reader.targets(&[key])).transpose()?;
-            let patient = patient.map(|found| found.first().map_or("unknown".to_owned(), |found| found.key.id.to_string()));
+            let patient =
+                patient.map(|found| found.first().map_or("unknown".to_owned(), |found| found.key.id.to_string()));
             events.push((event, patient));
             Ok(())
         })
