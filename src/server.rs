@@ -11,11 +11,13 @@ use actix_web::{App as WebApp, HttpServer, web};
 use thiserror::Error;
 
 use crate::audit::Journal;
+use crate::auth::AuthServer;
 use crate::config::{FhirSettings, Settings};
 use crate::demo::{self, DemoError};
 use crate::http::{self, App};
 use crate::interactions::Engine;
 use crate::interactions::zone::{self, ZoneError};
+use crate::outbound::{Outbound, OutboundError};
 use crate::store::{Store, StoreError};
 
 /// The head of a request must be there by then.
@@ -47,6 +49,8 @@ pub enum StartError {
     Zone(#[from] ZoneError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the client for other servers can't be made: {0}")]
+    Outbound(#[from] OutboundError),
     #[error(transparent)]
     Demo(#[from] DemoError),
 }
@@ -94,6 +98,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_demo = settings.server.demo;
     let explains = settings.server.explain;
     let threads = blocking_threads(&settings.server.database);
+    let auth = AuthServer::new(&base_url, Arc::new(Outbound::new(&settings.outbound)?));
     // The database may be slow to open, and the runtime is not ours alone.
     let opened = web::block(move || -> Result<Engine, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
@@ -112,7 +117,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         true => Some(Arc::new(Journal::start(Arc::clone(&engine.store), Arc::clone(&engine.bases))?)),
         false => None,
     };
-    let app = web::Data::new(App::new(engine, journal.clone(), is_open, explains)?);
+    let app = web::Data::new(App::new(engine, auth, journal.clone(), is_open, explains)?);
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(app.clone())
@@ -120,6 +125,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
             .default_service(web::to(http::unknown_address))
             .wrap(Compress::default())
             .wrap(from_fn(http::told))
+            .wrap(from_fn(http::cors))
             .wrap(from_fn(http::edge))
     })
     .workers(workers)

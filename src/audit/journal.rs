@@ -259,7 +259,7 @@ mod tests {
         journal.shared.run(&store, &[]);
 
         assert!(journal.has_room());
-        let checked = store.read(|reader| crate::audit::check(reader)).unwrap();
+        let checked = store.read(crate::audit::check).unwrap();
         assert_eq!((checked.events, checked.broken), (2, None));
         std::fs::remove_dir_all(folder).unwrap();
     }

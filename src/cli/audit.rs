@@ -30,8 +30,7 @@ pub(super) struct AuditArgs {
 /// Walks the chains of the trail; fails at the first break.
 pub(super) fn verify(settings: &Settings, args: &VerifyAuditArgs) -> Result<(), Failure> {
     let engine = open(settings)?;
-    let checked =
-        engine.store.read(|reader| audit::check(reader)).map_err(|error: StoreError| Failure::failed(error))?;
+    let checked = engine.store.read(audit::check).map_err(Failure::failed)?;
     if args.json {
         let heads: Vec<_> = checked
             .heads

@@ -7,7 +7,7 @@ use actix_web::web::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::audit::Journal;
-use crate::auth::Callers;
+use crate::auth::{AuthServer, Callers};
 use crate::config::LimitSettings;
 use crate::http::capabilities;
 use crate::interactions::Engine;
@@ -25,6 +25,8 @@ pub struct App {
     pub journal: Option<Arc<Journal>>,
     /// Searches may be explained.
     pub explains: bool,
+    /// Issues tokens.
+    pub auth: AuthServer,
     /// Pieces of work that wait for a blocking thread or run on one.
     pub(super) under_way: Arc<AtomicUsize>,
     /// How much memory large bodies may take together, in KiB.
@@ -42,6 +44,7 @@ impl App {
     /// A server over `engine`, that is not busy yet but with what it was at when it was stopped.
     pub fn new(
         engine: Arc<Engine>,
+        auth: AuthServer,
         journal: Option<Arc<Journal>>,
         is_open: bool,
         explains: bool,
@@ -54,6 +57,7 @@ impl App {
             is_open,
             callers: Arc::default(),
             explains,
+            auth,
             under_way: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: Mutex::default(),
@@ -80,7 +84,8 @@ impl App {
         {
             return Ok(bytes.clone());
         }
-        let bytes: Bytes = capabilities::statement(&self.engine, self.explains).into();
+        let endpoints = (!self.is_open).then_some(&self.auth.endpoints);
+        let bytes: Bytes = capabilities::statement(&self.engine, self.explains, endpoints).into();
         *kept = Some((generation, bytes.clone()));
         Ok(bytes)
     }

@@ -42,6 +42,8 @@ pub async fn told<B: MessageBody + 'static>(
 
 /// What there is to tell, if anything.
 fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -> Option<Story> {
+    // All else is about no record.
+    let path = request.path().strip_prefix("/fhir")?;
     let act = request.extensions_mut().remove::<Arc<Act>>();
     let noted = act.as_ref().map(|act| act.take()).unwrap_or_default();
     let deed = deed(request);
@@ -58,8 +60,8 @@ fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -
     if noted.given.is_empty() && refused.is_empty() {
         return None;
     }
-    let (path, sent) = (request.path(), request.query_string());
-    let path = path.strip_prefix("/fhir").unwrap_or(path).trim_start_matches('/');
+    let sent = request.query_string();
+    let path = path.trim_start_matches('/');
     let asked = act.as_ref().and_then(|act| act.asked()).unwrap_or(sent);
     let path = path.strip_suffix("/_search").unwrap_or(path);
     let query = if asked.is_empty() { path.to_owned() } else { format!("{path}?{asked}") };

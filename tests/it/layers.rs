@@ -14,6 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
     ("audit", &["access", "clock", "fhir", "search", "store"]),
+    ("outbound", &["config"]),
     (
         "interactions",
         &["access", "audit", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
@@ -22,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
-    ("auth", &["access", "clock", "fhir", "search", "store"]),
+    ("auth", &["access", "clock", "fhir", "outbound", "search", "store"]),
     ("bench", &["fhir", "store"]),
     (
         "http",
@@ -41,7 +42,23 @@ const ROOMS: &[(&str, &[&str])] = &[
             "validation",
         ],
     ),
-    ("server", &["access", "audit", "clock", "config", "demo", "fhir", "http", "interactions", "search", "store"]),
+    (
+        "server",
+        &[
+            "access",
+            "audit",
+            "auth",
+            "clock",
+            "config",
+            "demo",
+            "fhir",
+            "http",
+            "interactions",
+            "outbound",
+            "search",
+            "store",
+        ],
+    ),
     (
         "cli",
         &[
@@ -55,6 +72,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "interactions",
             "load",
+            "outbound",
             "records",
             "search",
             "server",

@@ -4,6 +4,7 @@ mod support;
 
 mod access;
 mod audit;
+mod auth;
 mod http;
 mod interactions;
 mod layers;
