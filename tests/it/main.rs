@@ -6,6 +6,7 @@ mod access;
 mod http;
 mod interactions;
 mod layers;
+mod leak;
 mod load;
 mod migrations;
 mod patch_suite;
