@@ -34,7 +34,7 @@ pub struct Story {
     pub network: Option<String>,
     pub request: String,
     pub at_us: i64,
-    /// The address below the base, or what was asked for in its stead.
+    /// The address below the base, or what was asked for in its stead; empty where no event tells it.
     pub query: String,
     /// What was given out.
     pub given: Vec<Note>,

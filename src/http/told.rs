@@ -60,11 +60,10 @@ fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -
     if noted.given.is_empty() && refused.is_empty() {
         return None;
     }
-    let sent = request.query_string();
-    let path = path.trim_start_matches('/');
-    let asked = act.as_ref().and_then(|act| act.asked()).unwrap_or(sent);
-    let path = path.strip_suffix("/_search").unwrap_or(path);
-    let query = if asked.is_empty() { path.to_owned() } else { format!("{path}?{asked}") };
+    // Plain reads, the most frequent, don't tell it.
+    let tells_query = !refused.is_empty()
+        || noted.given.iter().any(|note| note.query.is_none() && matches!(note.deed, Deed::Search | Deed::History));
+    let query = if tells_query { query(path, request, act.as_deref()) } else { String::new() };
     Some(match act {
         Some(act) => Story {
             agent: Arc::clone(&act.agent),
@@ -85,6 +84,16 @@ fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -
             refused,
         },
     })
+}
+
+/// What was asked for, below the base: by the address, or by a form in its stead.
+fn query(path: &str, request: &HttpRequest, act: Option<&Act>) -> String {
+    let path = path.trim_start_matches('/');
+    let path = path.strip_suffix("/_search").unwrap_or(path);
+    match act.and_then(Act::asked).unwrap_or(request.query_string()) {
+        "" => path.to_owned(),
+        asked => format!("{path}?{asked}"),
+    }
 }
 
 /// Whoever sent a token that is not accepted, or none.

@@ -3,7 +3,7 @@
 use crate::access::{Caller, Deed};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::recorded;
-use crate::interactions::sight::{check_change, check_written};
+use crate::interactions::sight::{check_change, check_written, unseen_attachments};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
 use crate::search::{ExtractContext, OwnParameter, Right, extract, problem_of_parameter, read_own_parameter};
 use crate::store::{Bond, Guard, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx, Written};
@@ -64,9 +64,9 @@ impl Prepared {
             return Ok(unchanged);
         }
         let put = self.put(tx, key, previous, method)?;
-        let effect = effect(&put);
+        let (effect, unseen) = (effect(&put), unseen_attachments(tx, &self.caller, &put)?);
         let written = recorded::put(tx, &self.caller, put)?;
-        self.check_written(tx, effect, &written)?;
+        self.check_written(tx, effect, &written, &unseen)?;
         Ok(self.answer(effect, written))
     }
 
@@ -76,9 +76,10 @@ impl Prepared {
         tx: &mut Tx<'_>,
         effect: Effect,
         written: &Written,
+        unseen: &[i64],
     ) -> Result<(), InteractionError> {
         let right = if effect == Effect::Created { Right::Create } else { Right::Update };
-        check_written(tx, &self.caller, written, right)
+        check_written(tx, &self.caller, written, right, unseen)
     }
 
     /// The answer `Unchanged` when the current version says the same and the settings spare a new one.

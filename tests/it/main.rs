@@ -8,6 +8,7 @@ mod auth;
 mod http;
 mod interactions;
 mod layers;
+mod leak;
 mod load;
 mod migrations;
 mod patch_suite;

@@ -24,7 +24,7 @@ pub use contained::Places;
 pub(super) use element::Shape;
 pub(super) use plan::Plan;
 pub(super) use quantities::CANONICAL_SYSTEM;
-pub(super) use records::ATTACHED;
+pub use records::ATTACHED;
 pub(super) use references::NO_TARGET;
 
 use std::fmt::Debug;
