@@ -106,6 +106,8 @@ pub struct ServerSettings {
     pub demo: bool,
     /// Searches with `_explain=true` tell how they were done.
     pub explain: bool,
+    /// Each request is told in the audit trail; `None` unless the server is open, where nobody is known.
+    pub audit: Option<bool>,
 }
 
 impl Default for ServerSettings {
@@ -118,6 +120,7 @@ impl Default for ServerSettings {
             open: false,
             demo: false,
             explain: false,
+            audit: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::{App as WebApp, HttpServer, web};
 use thiserror::Error;
 
+use crate::audit::Journal;
 use crate::auth::AuthServer;
 use crate::config::{FhirSettings, Settings};
 use crate::demo::{self, DemoError};
@@ -60,13 +61,19 @@ pub struct Running {
     pub url: String,
     handle: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Running {
     /// Takes no more requests, finishes those that were accepted, and returns when all is written.
     pub async fn stop(self) -> std::io::Result<()> {
         self.handle.stop(true).await;
-        self.served.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        let served = self.served.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        if let Some(journal) = self.journal {
+            // Nothing is told any more, and the last of it is to be on the disk.
+            web::block(move || journal.close()).await.map_err(std::io::Error::other)?;
+        }
+        served
     }
 }
 
@@ -87,6 +94,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let base_url = settings.server.base_url.clone().unwrap_or_else(|| format!("{url}/fhir"));
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let is_open = settings.server.open;
+    let is_audited = settings.server.audit.unwrap_or(!is_open);
     let is_demo = settings.server.demo;
     let explains = settings.server.explain;
     let threads = blocking_threads(&settings.server.database);
@@ -104,13 +112,19 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         Ok(engine)
     });
     let engine = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
-    let app = web::Data::new(App::new(Arc::new(engine), auth, is_open, explains)?);
+    let engine = Arc::new(engine);
+    let journal = match is_audited {
+        true => Some(Arc::new(Journal::start(Arc::clone(&engine.store), Arc::clone(&engine.bases))?)),
+        false => None,
+    };
+    let app = web::Data::new(App::new(engine, auth, journal.clone(), is_open, explains)?);
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(app.clone())
             .configure(http::configure)
             .default_service(web::to(http::unknown_address))
             .wrap(Compress::default())
+            .wrap(from_fn(http::told))
             .wrap(from_fn(http::cors))
             .wrap(from_fn(http::edge))
     })
@@ -127,7 +141,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     .map_err(|error| cannot_listen(&address.to_string(), &error))?
     .run();
     let handle = server.handle();
-    Ok(Running { url, handle, served: actix_web::rt::spawn(server) })
+    Ok(Running { url, handle, served: actix_web::rt::spawn(server), journal })
 }
 
 fn listen(settings: &Settings) -> Result<TcpListener, StartError> {

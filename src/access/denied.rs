@@ -19,6 +19,11 @@ pub enum Denied {
     Labels,
     #[error("a {0} may give access to others: only a custodian of the record may write it")]
     Confers(ResourceType),
+    #[error(
+        "a Binary is attached by whoever may read it alone: store it first, or in the same transaction, with the Patient as \
+         its securityContext"
+    )]
+    Attached,
     #[error("an AuditEvent is written by the server alone")]
     Audit,
     #[error("only a client that administers the server may do this: it needs the scope system/*.cruds on all records")]

@@ -3,13 +3,17 @@
 //! Every access is a grant: what a caller may see and do is decided once per request, as an [`AccessFilter`], and every
 //! statement carries it.
 
+mod act;
 mod decision;
 mod denied;
 pub mod scopes;
 
+pub use act::{Act, Agent, Deed, Note, Noted, Refused};
 pub use decision::{Holding, TokenFacts, Unfit, decide};
 pub use denied::Denied;
 pub use scopes::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types, Word};
+
+use std::sync::Arc;
 
 use crate::search::AccessFilter;
 
@@ -18,22 +22,51 @@ use crate::search::AccessFilter;
 pub struct Caller {
     name: &'static str,
     filter: AccessFilter,
+    agent: Option<Arc<Agent>>,
+    act: Option<Arc<Act>>,
+    asks: Option<Arc<str>>,
 }
 
 impl Caller {
     /// Anybody, on a server that was started with `--open`.
     pub fn open() -> Caller {
-        Caller { name: "open", filter: AccessFilter::everything() }
+        Caller::new("open", AccessFilter::everything())
     }
 
     /// The program itself, for the named job.
     pub fn system(name: &'static str) -> Caller {
-        Caller { name, filter: AccessFilter::everything() }
+        Caller::new(name, AccessFilter::everything())
     }
 
-    /// Whoever holds a token that gives `filter`.
-    pub fn bounded(filter: AccessFilter) -> Caller {
-        Caller { name: "token", filter }
+    /// `agent`, whose token gives `filter`.
+    pub fn bounded(filter: AccessFilter, agent: Agent) -> Caller {
+        Caller { agent: Some(Arc::new(agent)), ..Caller::new("token", filter) }
+    }
+
+    fn new(name: &'static str, filter: AccessFilter) -> Caller {
+        Caller { name, filter, agent: None, act: None, asks: None }
+    }
+
+    /// The same, in a request of which the audit trail is to tell. The program's own jobs, and callers that are not known, act
+    /// as nobody.
+    pub fn acting(self, request: String, at_us: i64) -> Caller {
+        let agent = self.agent.clone().unwrap_or_default();
+        Caller { act: Some(Arc::new(Act::new(agent, request, at_us))), ..self }
+    }
+
+    /// The request, where the audit trail is to tell of it.
+    pub fn act(&self) -> Option<&Arc<Act>> {
+        self.act.as_ref()
+    }
+
+    /// The same, for an entry of a Bundle that asks for `url`.
+    pub fn asking(&self, url: &str) -> Caller {
+        Caller { asks: self.act.is_some().then(|| url.into()), ..self.clone() }
+    }
+
+    /// What the entry of the Bundle asks for.
+    pub fn asks(&self) -> Option<&str> {
+        self.asks.as_deref()
     }
 
     /// What the log calls this party.

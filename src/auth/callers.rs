@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::access::{Caller, Holding, ScopeSet, TokenFacts, Unfit, decide};
+use crate::access::{Agent, Caller, Holding, ScopeSet, TokenFacts, Unfit, decide};
 use crate::clock;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::{Registry, Sensitivity};
@@ -84,7 +84,7 @@ impl Callers {
         let (generation, context) = store
             .read(|reader| Ok::<_, StoreError>((reader.access_generation()?, reader.token_context(&hash, now_us)?)))?;
         let context = context.ok_or(TokenRefused::Invalid)?;
-        let caller = Caller::bounded(decide(&facts(&context), registry, bases)?);
+        let caller = Caller::bounded(decide(&facts(&context), registry, bases)?, agent(&context, &hash));
         let ends = context.grants.iter().filter_map(|grant| grant.until_us);
         let until_us = ends.chain([context.token.expires_us]).min().unwrap_or(now_us);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,6 +118,15 @@ impl Callers {
             Some(asked) if !is_near => Ok(asked.elapsed() < RECENT),
             Some(_) => Ok(store.read_one(|reader| reader.access_generation())? == known),
         }
+    }
+}
+
+fn agent(context: &TokenContext, token: &SecretHash) -> Agent {
+    Agent {
+        client: context.client.as_ref().map(|client| client.id.clone()),
+        account: context.account.as_ref().map(|account| account.id),
+        fhir_user: context.account.as_ref().and_then(|account| account.fhir_user.clone()),
+        token: Some(token.tail()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. What programs read goes to stdout, what people read to stderr.
 
 mod access;
+mod audit;
 mod bench;
 mod client;
 mod grant;
@@ -68,6 +69,10 @@ enum Command {
     Reindex,
     /// Check that the database agrees with itself
     Verify(VerifyArgs),
+    /// Check that nothing in the audit trail was changed, left out or put elsewhere
+    VerifyAudit(audit::VerifyAuditArgs),
+    /// Print the audit trail as AuditEvents, one a line
+    Audit(audit::AuditArgs),
 }
 
 /// Why a command did not do its work, in plain words.
@@ -102,6 +107,8 @@ pub fn run() -> ExitCode {
         Command::Client(command) => client::client(&settings, command),
         Command::Reindex => reindex::reindex(&settings),
         Command::Verify(args) => verify::verify(&settings, &args),
+        Command::VerifyAudit(args) => audit::verify(&settings, &args),
+        Command::Audit(args) => audit::print_trail(&settings, &args),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

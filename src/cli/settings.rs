@@ -41,6 +41,9 @@ pub(super) struct SettingArgs {
     /// Let searches with _explain=true tell how they were done [default: as --demo]
     #[arg(long, global = true, env = "EMBERWELL_EXPLAIN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     explain: Option<bool>,
+    /// Tell of each request in the audit trail [default: unless --open, where nobody is known]
+    #[arg(long, global = true, env = "EMBERWELL_AUDIT", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    audit: Option<bool>,
     /// Zone of dates that name none: +hh:mm, -hh:mm or Z [default: Z]
     #[arg(long, global = true, env = "EMBERWELL_ZONE", value_name = "ZONE", allow_hyphen_values = true)]
     zone: Option<Zone>,
@@ -63,6 +66,7 @@ struct File {
     demo: Option<bool>,
     open: Option<bool>,
     explain: Option<bool>,
+    audit: Option<bool>,
     zone: Option<String>,
     fhir: FhirSection,
     limits: LimitSection,
@@ -137,6 +141,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             open: args.open.or(file.open).unwrap_or(demo),
             demo,
             explain: args.explain.or(file.explain).unwrap_or(demo),
+            audit: args.audit.or(file.audit),
         },
         fhir: FhirSettings {
             update_creates: file.fhir.update_creates.unwrap_or(fhir.update_creates),

@@ -17,6 +17,6 @@ pub use decimal::{Decimal, NotADecimal};
 pub use id::{Id, NotAnId, ResourceKey};
 pub use issue::{Issue, IssueCode, Severity, outcome};
 pub use reference::Reference;
-pub use resource::{Resource, write_head};
+pub use resource::{Resource, whole, write_head};
 pub use resource_type::{ResourceType, UnknownType};
 pub use zone::{NotAZone, Zone};

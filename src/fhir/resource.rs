@@ -8,7 +8,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType, format_instant, json};
+use crate::fhir::{Id, Issue, IssueCode, ResourceKey, ResourceType, format_instant, json, json::JsonError};
 
 /// A resource as it was sent: `resourceType` is known, `id` well-formed if there is one, `meta` an object if there is one.
 #[derive(Clone, Debug)]
@@ -92,6 +92,14 @@ fn member(name: &str, value: &Value, out: &mut Vec<u8>) {
     json::write_text(name, out);
     out.push(b':');
     json::write(value, out);
+}
+
+/// A stored version as a whole, read back from its head and its tail.
+pub fn whole(key: &ResourceKey, version: i64, updated_us: i64, tail: &[u8]) -> Result<Value, JsonError> {
+    let mut text = Vec::with_capacity(160 + tail.len());
+    write_head(key, version, updated_us, &mut text);
+    text.extend_from_slice(tail);
+    json::parse(&text)
 }
 
 /// Writes what comes before the tail: type, id, version and instant.

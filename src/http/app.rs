@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::web::Bytes;
 use tokio::sync::Semaphore;
 
+use crate::audit::Journal;
 use crate::auth::{AuthServer, Callers};
 use crate::config::LimitSettings;
 use crate::http::capabilities;
@@ -20,6 +21,8 @@ pub struct App {
     pub is_open: bool,
     /// Who holds which token.
     pub callers: Arc<Callers>,
+    /// Where it is told what was read, and what refused; `None` where nothing is told.
+    pub journal: Option<Arc<Journal>>,
     /// Searches may be explained.
     pub explains: bool,
     /// Issues tokens.
@@ -39,11 +42,18 @@ const BODY_MEMORY_BYTES: usize = 64 << 20;
 
 impl App {
     /// A server over `engine`, that is not busy yet but with what it was at when it was stopped.
-    pub fn new(engine: Arc<Engine>, auth: AuthServer, is_open: bool, explains: bool) -> Result<App, StoreError> {
+    pub fn new(
+        engine: Arc<Engine>,
+        auth: AuthServer,
+        journal: Option<Arc<Journal>>,
+        is_open: bool,
+        explains: bool,
+    ) -> Result<App, StoreError> {
         let memory_bytes = body_memory_bytes(&engine.limits);
         Ok(App {
             reindexer: Reindexer::new(Arc::clone(&engine))?,
             engine,
+            journal,
             is_open,
             callers: Arc::default(),
             explains,

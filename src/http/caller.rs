@@ -9,9 +9,11 @@ use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::access::Caller;
+use crate::clock;
+use crate::http::edge::RequestId;
 use crate::http::{App, HttpError};
 use crate::store::Dialect;
 
@@ -44,17 +46,31 @@ impl FromRequest for Caller {
             return CallerFuture::Known(Some(Err(HttpError::SignInNeeded)));
         };
         if app.is_open {
-            return CallerFuture::Known(Some(Ok(Caller::open())));
+            return CallerFuture::Known(Some(Ok(told_of(app, request, Caller::open()))));
         }
         match bearer(request.headers()) {
-            Ok(token) => of_token(app, token),
+            Ok(token) => of_token(app, request, token),
             Err(error) => CallerFuture::Known(Some(Err(error))),
         }
     }
 }
 
+/// `caller` in this request, of which is told where anything is.
+fn told_of(app: &App, request: &HttpRequest, caller: Caller) -> Caller {
+    if app.journal.is_none() {
+        return caller;
+    }
+    let mut extensions = request.extensions_mut();
+    let id = extensions.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default().to_owned();
+    let caller = caller.acting(id, clock::now_us());
+    if let Some(act) = caller.act() {
+        extensions.insert(Arc::clone(act));
+    }
+    caller
+}
+
 /// The token of the header; the address and the body are no place for one.
-fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
     let mut all = headers.get_all(header::AUTHORIZATION);
     let (Some(only), None) = (all.next(), all.next()) else { return Err(HttpError::SignInNeeded) };
     let text = only.to_str().map_err(|_| HttpError::SignInNeeded)?;
@@ -66,24 +82,25 @@ fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
     }
 }
 
-fn of_token(app: &web::Data<App>, token: &str) -> CallerFuture {
+fn of_token(app: &web::Data<App>, request: &HttpRequest, token: &str) -> CallerFuture {
     let engine = &app.engine;
     match app.callers.at_hand(&engine.store, &engine.registry(), token) {
-        Ok(Some(caller)) => return CallerFuture::Known(Some(Ok(caller))),
+        Ok(Some(caller)) => return CallerFuture::Known(Some(Ok(told_of(app, request, caller)))),
         Ok(None) => {}
         Err(error) => return CallerFuture::Known(Some(Err(error.into()))),
     }
     if engine.store.dialect() == Dialect::Sqlite {
         // A few keyed reads, once per token and change.
         let caller = app.callers.look_up(&engine.store, &engine.registry(), &engine.bases, token);
+        let caller = caller.map(|caller| told_of(app, request, caller));
         return CallerFuture::Known(Some(caller.map_err(HttpError::from)));
     }
-    let (app, token) = (app.clone(), token.to_owned());
+    let (app, request, token) = (app.clone(), request.clone(), token.to_owned());
     CallerFuture::LookedUp(Box::pin(async move {
         let callers = Arc::clone(&app.callers);
         let look_up = app.block(move |engine| {
             Ok::<_, HttpError>(callers.look_up(&engine.store, &engine.registry(), &engine.bases, &token)?)
         });
-        look_up.await
+        Ok(told_of(&app, &request, look_up.await?))
     }))
 }

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
 
 use crate::fhir::{Issue, IssueCode};
 use crate::http::HttpError;
@@ -24,6 +24,9 @@ const ADDRESS_BYTES: usize = 16 * 1024;
 /// The most that all headers may come to.
 const HEAD_BYTES: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of the request, for all that tells of it.
+pub(super) struct RequestId(pub(super) HeaderValue);
 
 /// The outermost layer around all routes.
 pub async fn edge<B: MessageBody + 'static>(
@@ -42,6 +45,7 @@ pub async fn edge<B: MessageBody + 'static>(
         request.error_response(error).map_into_right_body()
     } else {
         without_last_slash(&mut request);
+        request.extensions_mut().insert(RequestId(request_id.clone()));
         explained(caught(next.call(request)).await?)
     };
     let headers = response.headers_mut();

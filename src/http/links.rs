@@ -29,13 +29,29 @@ pub fn query_url(base: &str, path: &str, parameters: &[(String, String)]) -> Str
         url.push('/');
         url.push_str(path);
     }
-    for (place, (name, value)) in parameters.iter().enumerate() {
+    for (place, parameter) in parameters.iter().enumerate() {
         url.push(if place == 0 { '?' } else { '&' });
-        encode(name, &mut url);
-        url.push('=');
-        encode(value, &mut url);
+        pair(parameter, &mut url);
     }
     url
+}
+
+/// The parameters as a query string.
+pub fn query_text(parameters: &[(String, String)]) -> String {
+    let mut text = String::with_capacity(32 * parameters.len());
+    for (place, parameter) in parameters.iter().enumerate() {
+        if place > 0 {
+            text.push('&');
+        }
+        pair(parameter, &mut text);
+    }
+    text
+}
+
+fn pair((name, value): &(String, String), text: &mut String) {
+    encode(name, text);
+    text.push('=');
+    encode(value, text);
 }
 
 /// Writes `text` as part of a query: what could be taken for something else is escaped.

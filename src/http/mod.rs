@@ -26,6 +26,7 @@ mod prefer;
 mod response;
 mod routes;
 mod subset;
+mod told;
 mod unpack;
 mod wanted;
 
@@ -34,3 +35,4 @@ pub use cors::cors;
 pub use edge::edge;
 pub use error::HttpError;
 pub use routes::{configure, unknown_address};
+pub use told::told;

@@ -47,6 +47,7 @@ impl Write for Create {
         if let Some(criteria) = &self.unless {
             let found = criteria.find_locked(tx, 2)?;
             if let Some(row) = criteria.single(found)? {
+                self.prepared.give(&row);
                 return Ok(Answer { effect: Effect::Matched, row: Some(row), issues: Vec::new() });
             }
         }

@@ -5,6 +5,7 @@
 use crate::access::Caller;
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
+use crate::interactions::recorded;
 use crate::interactions::sight::{permitted, standing_to_delete};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition, Write};
 use crate::search::Right;
@@ -40,7 +41,7 @@ impl Write for Delete {
         let previous = standing_to_delete(tx, &self.caller, &self.key)?;
         self.precondition.check(&self.key, previous.as_ref())?;
         match deletion(&self.key, previous) {
-            Some(put) => Ok(deleted(tx.put(put)?)),
+            Some(put) => Ok(deleted(recorded::put(tx, &self.caller, put)?)),
             None => Ok(Answer { effect: Effect::Absent, row: None, issues: Vec::new() }),
         }
     }
@@ -125,6 +126,6 @@ impl Write for ConditionalDelete {
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Vec<Answer>, InteractionError> {
         let puts = self.puts(tx)?;
-        Ok(tx.put_all(puts)?.into_iter().map(deleted).collect())
+        Ok(recorded::put_all(tx, &self.caller, puts)?.into_iter().map(deleted).collect())
     }
 }

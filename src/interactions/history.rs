@@ -5,9 +5,10 @@
 //!
 //! Spec: R4 http.html#history
 
-use crate::access::{Caller, Denied};
+use crate::access::{Caller, Deed, Denied};
 use crate::fhir::{Resource, ResourceType};
 use crate::interactions::InteractionError;
+use crate::interactions::recorded::give;
 use crate::interactions::sight::guard_of;
 use crate::interactions::whole::whole;
 use crate::search::Right;
@@ -80,6 +81,7 @@ pub fn history(
         });
         Some(counted.map(|count| count.versions).sum())
     };
+    give(caller, Deed::History, rows.iter().map(|row| &row.row));
     Ok(HistoryPage { rows, next, total })
 }
 

@@ -17,6 +17,7 @@ pub mod patch;
 mod patch_resource;
 mod prepared;
 mod read;
+mod recorded;
 pub mod reindex;
 mod search;
 mod search_cost;
@@ -49,7 +50,7 @@ pub use update::{ConditionalUpdate, Precondition, Update};
 
 /// What every interaction works with.
 pub struct Engine {
-    pub store: Store,
+    pub store: Arc<Store>,
     pub fhir: FhirSettings,
     pub limits: LimitSettings,
     /// `fhir.base_url` and whatever else clients call this server by, for recognising its own references.
@@ -85,6 +86,7 @@ impl Engine {
         bases: Vec<String>,
     ) -> Result<Engine, StoreError> {
         let (registry, definitions) = (RwLock::new(Arc::clone(Registry::bundled())), Mutex::default());
+        let store = Arc::new(store);
         let engine = Engine { store, fhir, limits, bases: bases.into(), registry, definitions };
         engine.refresh()?;
         Ok(engine)

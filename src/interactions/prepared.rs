@@ -1,8 +1,9 @@
 //! What a resource needs before it can be written, done without any lock: checks, packing, index rows.
 
-use crate::access::Caller;
+use crate::access::{Caller, Deed};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
-use crate::interactions::sight::{check_change, check_written};
+use crate::interactions::recorded;
+use crate::interactions::sight::{check_change, check_written, unseen_attachments};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
 use crate::search::{ExtractContext, OwnParameter, Right, extract, problem_of_parameter, read_own_parameter};
 use crate::store::{Bond, Guard, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx, Written};
@@ -63,9 +64,9 @@ impl Prepared {
             return Ok(unchanged);
         }
         let put = self.put(tx, key, previous, method)?;
-        let effect = effect(&put);
-        let written = tx.put(put)?;
-        self.check_written(tx, effect, &written)?;
+        let (effect, unseen) = (effect(&put), unseen_attachments(tx, &self.caller, &put)?);
+        let written = recorded::put(tx, &self.caller, put)?;
+        self.check_written(tx, effect, &written, &unseen)?;
         Ok(self.answer(effect, written))
     }
 
@@ -75,9 +76,10 @@ impl Prepared {
         tx: &mut Tx<'_>,
         effect: Effect,
         written: &Written,
+        unseen: &[i64],
     ) -> Result<(), InteractionError> {
         let right = if effect == Effect::Created { Right::Create } else { Right::Update };
-        check_written(tx, &self.caller, written, right)
+        check_written(tx, &self.caller, written, right, unseen)
     }
 
     /// The answer `Unchanged` when the current version says the same and the settings spare a new one.
@@ -93,7 +95,13 @@ impl Prepared {
         // Whoever writes it has been allowed to see it.
         let current = tx.current(key, &Guard::unbounded("unchanged"))?;
         let same = current.filter(|row| row.tail.as_deref() == Some(self.tail.as_slice()));
+        same.iter().for_each(|row| self.give(row));
         Ok(same.map(|row| Answer { effect: Effect::Unchanged, row: Some(row), issues: self.issues.clone() }))
+    }
+
+    /// Notes that the writer is given what stands in place of a new version.
+    pub(super) fn give(&self, row: &ResourceRow) {
+        recorded::give(&self.caller, Deed::Read, [row].into_iter());
     }
 
     /// The version to write.

@@ -2,10 +2,11 @@
 //!
 //! Spec: R4 http.html#read, #vread
 
-use crate::access::Caller;
+use crate::access::{Caller, Deed};
 use crate::fhir::ResourceKey;
 use crate::interactions::InteractionError;
 use crate::interactions::history::may_see_version;
+use crate::interactions::recorded::give;
 use crate::interactions::sight::sight;
 use crate::search::Right;
 use crate::store::{Method, Reader, ResourceRow};
@@ -20,6 +21,7 @@ pub fn read(reader: &mut Reader<'_>, caller: &Caller, key: &ResourceKey) -> Resu
     if row.method == Method::Delete {
         return Err(InteractionError::Deleted { key: row.key, version: row.version });
     }
+    give(caller, Deed::Read, [&row].into_iter());
     Ok(row)
 }
 
@@ -41,5 +43,6 @@ pub fn vread(
     if row.method == Method::Delete {
         return Err(InteractionError::Deleted { key: row.key, version: row.version });
     }
+    give(caller, Deed::Vread, [&row].into_iter());
     Ok(row)
 }

@@ -11,8 +11,8 @@ use crate::access::{Caller, Denied};
 use crate::clock;
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
-use crate::search::{AccessFilter, CompileContext, Registry, Right, View, guard, visible};
-use crate::store::{Guard, Hasher, IndexRows, Locked, Reader, Tx, Written};
+use crate::search::{ATTACHED, AccessFilter, CompileContext, Registry, Right, View, guard, visible, visible_keys};
+use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
 
 /// The condition on what `caller` may do `right` with, of `types` (of all, when there are none).
 pub(super) fn sight(
@@ -154,6 +154,42 @@ pub(super) fn check_change(
     Ok(())
 }
 
+/// The keys of Binaries that `put` comes to have as attachments and that the caller can't read: to name somebody's Binary must
+/// not be a way to see it.
+pub(super) fn unseen_attachments(tx: &mut Tx<'_>, caller: &Caller, put: &Put) -> Result<Vec<i64>, InteractionError> {
+    let filter = caller.filter();
+    let attached = |rows: &IndexRows| -> BTreeSet<i64> {
+        rows.references.iter().filter(|row| row.param == ATTACHED).map(|row| row.target).collect()
+    };
+    let mut gained = attached(&put.rows);
+    if filter.is_everything() || gained.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(previous) = put.previous.as_ref().filter(|previous| !previous.is_deleted) {
+        let before = attached(&previous.rows()?);
+        gained.retain(|key| !before.contains(key));
+    }
+    let gained: Vec<i64> = gained.into_iter().collect();
+    let seen = seen_binaries(tx, filter, &gained, |of| filter.view(&[of], Right::Read))?;
+    Ok(gained.into_iter().filter(|key| !seen.contains(key)).collect())
+}
+
+/// Which of the Binaries with these keys are in the view.
+fn seen_binaries(
+    tx: &mut Tx<'_>,
+    filter: &AccessFilter,
+    keys: &[i64],
+    view: impl Fn(ResourceType) -> View,
+) -> Result<BTreeSet<i64>, InteractionError> {
+    let Ok(binary) = ResourceType::parse("Binary") else { return Ok(BTreeSet::new()) };
+    if keys.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let hasher = tx.hasher();
+    let query = visible_keys(keys, binary, &view(binary), &context(tx, filter, &hasher));
+    Ok(tx.numbers(&query)?.into_iter().collect())
+}
+
 /// Whether a version may give access to others, or lead to another person.
 fn confers(key: &ResourceKey, before: &IndexRows, rows: &IndexRows) -> bool {
     match key.resource_type.name() {
@@ -169,16 +205,22 @@ fn confers(key: &ResourceKey, before: &IndexRows, rows: &IndexRows) -> bool {
     }
 }
 
-/// Refuses what was written if the caller may not do so: asked before the transaction ends, so that it is undone.
+/// Refuses what was written if the caller may not do so: asked before the transaction ends, so that it is undone. `unseen` are
+/// the [`unseen_attachments`], of which only those may be there that the same transaction wrote.
 pub(super) fn check_written(
     tx: &mut Tx<'_>,
     caller: &Caller,
     written: &Written,
     right: Right,
+    unseen: &[i64],
 ) -> Result<(), InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() {
         return Ok(());
+    }
+    let own = seen_binaries(tx, filter, unseen, |of| filter.view_of_written(of, Right::Create))?;
+    if own.len() < unseen.len() {
+        return Err(Denied::Attached.into());
     }
     let of = written.key.resource_type;
     let view = filter.view_of_written(of, right);

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::fhir::json::{self, JsonError};
-use crate::fhir::{Resource, ResourceKey, write_head};
+use crate::fhir::{Resource, ResourceKey, whole as value};
 use crate::interactions::InteractionError;
 use crate::store::{ResourceRow, StoreError};
 
@@ -18,11 +17,4 @@ pub(super) fn whole(row: &ResourceRow) -> Result<Value, InteractionError> {
 pub(super) fn read_back(key: &ResourceKey, version: i64, updated_us: i64, tail: &[u8]) -> Result<Resource, String> {
     let value = value(key, version, updated_us, tail).map_err(|error| format!("the text is damaged: {error}"))?;
     Resource::from_value(value).map_err(|issue| format!("the text is damaged: {}", issue.text))
-}
-
-fn value(key: &ResourceKey, version: i64, updated_us: i64, tail: &[u8]) -> Result<Value, JsonError> {
-    let mut text = Vec::with_capacity(160 + tail.len());
-    write_head(key, version, updated_us, &mut text);
-    text.extend_from_slice(tail);
-    json::parse(&text)
 }

@@ -32,14 +32,14 @@ pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
     CompileContext, ResourceRange, Span, Start, Walk, aside, called, contained_count, contained_page, count,
-    count_up_to, defined, driven, entries, guard, is_narrow, matches, matching, page, referred, referring, rows_of,
-    screened, size, span, token_entries, token_texts, updated_since, visible,
+    count_up_to, defined, driven, entries, guard, holder_of, is_narrow, matches, matching, page, referred, referring,
+    rows_of, screened, size, span, token_entries, token_texts, updated_since, visible, visible_keys,
 };
 
 pub use dialect::keeps_statistics;
 pub use error::SearchError;
 use extract::makes_owner;
-pub use extract::{ExtractContext, ExtractError, Places, extract, owners, reference_texts};
+pub use extract::{ATTACHED, ExtractContext, ExtractError, Places, extract, owners, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;

@@ -4,6 +4,7 @@
 //! on the disk. SQLite has one writing thread, PostgreSQL a pool.
 
 mod access;
+mod audit;
 pub mod ceiling;
 mod codec;
 mod contained;
@@ -43,6 +44,7 @@ pub use access::{
     AccessToken, Account, Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant,
     PasswordHash, Role, SecretHash, TokenContext, TokenKind,
 };
+pub use audit::{AuditBlock, AuditHead, AuditLink, Ownership};
 pub use codec::Packed;
 pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};
 pub use error::StoreError;

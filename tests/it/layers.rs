@@ -13,10 +13,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "fhir"]),
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
+    ("audit", &["access", "clock", "fhir", "search", "store"]),
     ("outbound", &["config"]),
     (
         "interactions",
-        &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
+        &["access", "audit", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
     ),
     ("records", &["access", "clock", "config", "fhir", "interactions", "store", "validation"]),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
@@ -28,6 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "http",
         &[
             "access",
+            "audit",
             "auth",
             "clock",
             "config",
@@ -42,12 +44,26 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "server",
-        &["access", "auth", "clock", "config", "demo", "fhir", "http", "interactions", "outbound", "search", "store"],
+        &[
+            "access",
+            "audit",
+            "auth",
+            "clock",
+            "config",
+            "demo",
+            "fhir",
+            "http",
+            "interactions",
+            "outbound",
+            "search",
+            "store",
+        ],
     ),
     (
         "cli",
         &[
             "access",
+            "audit",
             "bench",
             "clock",
             "config",

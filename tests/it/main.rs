@@ -3,10 +3,12 @@
 mod support;
 
 mod access;
+mod audit;
 mod auth;
 mod http;
 mod interactions;
 mod layers;
+mod leak;
 mod load;
 mod migrations;
 mod patch_suite;

@@ -10,6 +10,7 @@ use crate::access::Caller;
 use crate::fhir::ResourceType;
 use crate::http::body::ResourceBody;
 use crate::http::bundle_writer;
+use crate::http::links::query_text;
 use crate::http::paths::{CompartmentPath, TypePath};
 use crate::http::response::FhirResponse;
 use crate::http::wanted::{Wanted, WantedWithForm};
@@ -35,7 +36,7 @@ pub async fn by_type_posted(
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    search(Some(resource_type), None, wanted.completed(body.form()?)?, caller, &app).await
+    search(Some(resource_type), None, told(&caller, wanted.completed(body.form()?)?), caller, &app).await
 }
 
 /// Searches all types.
@@ -50,7 +51,7 @@ pub async fn system_posted(
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
-    search(None, None, wanted.completed(body.form()?)?, caller, &app).await
+    search(None, None, told(&caller, wanted.completed(body.form()?)?), caller, &app).await
 }
 
 /// Searches a compartment for one type, or for all.
@@ -73,7 +74,15 @@ pub async fn in_compartment_posted(
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
     let compartment = Compartment::of(center, resource_type)?;
-    search(resource_type, Some(compartment), wanted.completed(body.form()?)?, caller, &app).await
+    search(resource_type, Some(compartment), told(&caller, wanted.completed(body.form()?)?), caller, &app).await
+}
+
+/// Has the audit trail know what a form asks for, which the address does not say.
+fn told(caller: &Caller, wanted: Wanted) -> Wanted {
+    if let Some(act) = caller.act() {
+        act.ask(|| query_text(&wanted.query));
+    }
+    wanted
 }
 
 async fn search(

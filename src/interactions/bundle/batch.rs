@@ -12,6 +12,7 @@ use crate::interactions::bundle::bodies::patch_document;
 use crate::interactions::bundle::get::Get;
 use crate::interactions::bundle::plan::{Action, Entry};
 use crate::interactions::bundle::{EntryAnswer, Rider};
+use crate::interactions::recorded;
 use crate::interactions::{
     ConditionalDelete, ConditionalUpdate, Create, Delete, Engine, InteractionError, Patch, Update, Write,
 };
@@ -79,6 +80,11 @@ pub(super) fn run(
             };
             let read = searches.spend(|| engine.by_present_rules(once, InteractionError::is_stale));
             *answer = Some(read.unwrap_or_else(EntryAnswer::Failed));
+        }
+    }
+    for answer in answers.iter().flatten() {
+        if let EntryAnswer::Failed(error) = answer {
+            recorded::refuse(caller, error);
         }
     }
     let missing = || EntryAnswer::Failed(StoreError::Panicked.into());

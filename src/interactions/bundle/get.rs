@@ -53,7 +53,7 @@ impl Get {
                 What::History(history_request(scope, query, engine.registry().zone_minutes())?, url.to_owned())
             }
         };
-        Ok(Get { what, caller: caller.clone() })
+        Ok(Get { what, caller: caller.asking(url) })
     }
 
     /// Does a search whose answer nobody needs: one that takes too long is to end where it holds up no write.

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::access::Caller;
+use crate::access::{Caller, Deed};
 use crate::fhir::{IssueCode, ResourceKey};
 use crate::interactions::bundle::bodies::{Refused, body, in_parallel};
 use crate::interactions::bundle::get::Get;
@@ -21,7 +21,8 @@ use crate::interactions::bundle::references::Links;
 use crate::interactions::bundle::{EntryAnswer, Rider, at};
 use crate::interactions::delete::{deleted, deletion};
 use crate::interactions::prepared::{Prepared, effect};
-use crate::interactions::sight::{may_choose_ids, permitted, standing, standing_to_delete};
+use crate::interactions::recorded;
+use crate::interactions::sight::{may_choose_ids, permitted, standing, standing_to_delete, unseen_attachments};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition};
 use crate::search::{OwnParameter, Right, problem_of_parameter};
 use crate::store::{Locked, Method, ResourceRow, Tx};
@@ -154,6 +155,11 @@ impl Transaction {
         for (index, step) in self.steps.iter().enumerate() {
             let mut previous = |key: &ResourceKey| -> Result<Option<Locked>, InteractionError> {
                 let previous = standing.remove(key).flatten();
+                let is_named =
+                    matches!(step.kind, Kind::Update { .. } | Kind::Patch { .. }) && step.condition.is_none();
+                if previous.is_none() && is_named && !may_choose_ids(&self.caller) {
+                    return Err(at(index, InteractionError::NotFound(key.clone())));
+                }
                 step.precondition.check(key, previous.as_ref()).map_err(|error| at(index, error))?;
                 Ok(previous)
             };
@@ -169,9 +175,6 @@ impl Transaction {
                         && previous.as_ref().is_none_or(|previous| previous.version != *base)
                     {
                         return Err(InteractionError::Stale);
-                    }
-                    if previous.is_none() && !may_choose_ids(&self.caller) && step.condition.is_none() {
-                        return Err(at(index, InteractionError::NotFound(key.clone())));
                     }
                     if previous.is_none() && !self.may_create && step.condition.is_none() {
                         return Err(at(index, InteractionError::ClientIdRefused(key.clone())));
@@ -205,16 +208,20 @@ impl Transaction {
                     }
                 }
                 Kind::Matched(row) => {
+                    recorded::give(&self.caller, Deed::Read, [&**row].into_iter());
                     let answer = Answer { effect: Effect::Matched, row: Some((**row).clone()), issues: Vec::new() };
                     answers[index] = Some(EntryAnswer::Written(answer));
                 }
                 Kind::SameAs(_) | Kind::Get(_) => {}
             }
         }
-        for ((index, effect), written) in owners.into_iter().zip(tx.put_all(puts)?) {
+        let unseen = puts.iter().map(|put| unseen_attachments(tx, &self.caller, put)).collect::<Result<Vec<_>, _>>()?;
+        for (((index, effect), unseen), written) in
+            owners.into_iter().zip(unseen).zip(recorded::put_all(tx, &self.caller, puts)?)
+        {
             let answer = match &self.steps[index].kind {
                 Kind::Create { prepared, .. } | Kind::Update { prepared, .. } | Kind::Patch { prepared, .. } => {
-                    prepared.check_written(tx, effect, &written).map_err(|error| at(index, error))?;
+                    prepared.check_written(tx, effect, &written, &unseen).map_err(|error| at(index, error))?;
                     prepared.answer(effect, written)
                 }
                 _ => deleted(written),

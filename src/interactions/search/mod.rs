@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::access::{Caller, Denied};
+use crate::access::{Caller, Deed, Denied};
 use crate::clock;
 use crate::config::PlanSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
 use crate::interactions::codes::{resolved, sized};
 use crate::interactions::include::{Included, included};
+use crate::interactions::recorded::give;
 use crate::interactions::search::allowance::Allowance;
 use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search_cost::{SearchPart, ended};
@@ -73,6 +74,7 @@ pub fn search(
     if request.is_count_only() {
         reader.about("count");
         let total = Some(total(reader, request, &context).map_err(ended(&asked, SearchPart::Total))?);
+        give(caller, Deed::Search, [].into_iter());
         return Ok(SearchPage { total, ..SearchPage::default() });
     }
     let seal = reader.seal();
@@ -139,6 +141,7 @@ pub fn search(
     let brought = included(reader, request, &rows);
     let Included { rows: included, remark } = brought.map_err(ended(&asked, SearchPart::Includes))?;
     let contained = contained::resources(&rows)?;
+    give(caller, Deed::Search, rows.iter().chain(&included));
     Ok(SearchPage { rows, contained, included, remarks: remark.into_iter().collect(), next, previous, total })
 }
 

@@ -77,30 +77,40 @@ pub(super) fn unlabelled(row: Row<'_>, labels: &[TokenValue], context: &CompileC
     query.sql(row.end(context)).sql(")");
 }
 
-/// ` AND ..`: something that the Provenance `row` is about meets the condition, and nothing does not, but for shared types.
+/// ` AND ..`: something that the Provenance `row` is about meets the condition, and all that it is about does, but for shared
+/// types. What is deleted, unknown here or elsewhere meets nothing: that it was somebody else's could not be told.
 pub(super) fn targets(row: Row<'_>, condition: &Condition, context: &CompileContext<'_>, query: &mut Query) {
     let target = row.inner();
-    let among_targets = |query: &mut Query| {
-        let by = ResourceType::parse("Provenance").ok().and_then(|of| Registry::bundled().parameter(of, "target"));
-        query.sql("EXISTS (SELECT 1 FROM index_reference i CROSS JOIN resource ").sql(target.alias());
+    let by = ResourceType::parse("Provenance").ok().and_then(|of| Registry::bundled().parameter(of, "target"));
+    let about = |query: &mut Query| {
         query.sql(" WHERE i.rid = ");
         row.rid(query);
         query.sql(" AND i.param = ").integer(by.map_or(0, |by| i64::from(by.id())));
-        query.sql(" AND ").sql(target.alias()).sql(".key = i.target AND ").sql(target.alias()).sql(".method <> 2");
     };
-    query.sql(" AND ");
-    among_targets(query);
+    query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN resource ").sql(target.alias());
+    about(query);
+    query.sql(" AND ").sql(target.alias()).sql(".key = i.target AND ").sql(target.alias()).sql(".method <> 2");
     filters::condition(target, condition, true, context, query);
-    query.sql(") AND NOT ");
-    among_targets(query);
-    query.sql(" AND NOT (");
+    query.sql(") AND NOT EXISTS (SELECT 1 FROM index_reference i");
+    about(query);
+    query.sql(" AND NOT EXISTS (SELECT 1 FROM resource ").sql(target.alias()).sql(" WHERE ");
+    query.sql(target.alias()).sql(".key = i.target AND ").sql(target.alias()).sql(".method <> 2 AND (");
     query.sql(target.alias()).sql(".rtype");
     one_of(query, &SHARED_TYPES, |query, of| {
         query.integer(i64::from(of.code()));
     });
     query.sql(" OR (1 = 1");
     filters::condition(target, condition, true, context, query);
-    query.sql(")))");
+    query.sql("))))");
+}
+
+/// Which of the resources with these keys, of a type, are in `view`, by their keys.
+pub fn visible_keys(keys: &[i64], of: ResourceType, view: &View, context: &CompileContext<'_>) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT r.key FROM resource r WHERE r.key").among(context.dialect, keys);
+    query.sql(" AND r.method <> 2 AND r.rtype = ").integer(i64::from(of.code()));
+    query.append(guard(view, &[of], context));
+    query
 }
 
 /// ` AND ..`: the first resource that came to have the Binary `row` as an attachment meets the condition. Whoever names the
@@ -113,4 +123,12 @@ pub(super) fn attached_to(row: Row<'_>, condition: &Condition, context: &Compile
     query.sql(holder.alias()).sql(".method <> 2");
     filters::condition(holder, condition, true, context, query);
     query.sql(")");
+}
+
+/// `SELECT ..`: the number of the first resource that came to have the Binary of this key as an attachment.
+pub fn holder_of(binary: i64) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT MIN(i.rid) FROM index_reference i WHERE i.param = ").integer(i64::from(ATTACHED));
+    query.sql(" AND i.target = ").integer(binary).sql(" AND i.rid > 0 HAVING COUNT(*) > 0");
+    query
 }

@@ -30,7 +30,7 @@ mod walk;
 mod words;
 mod write;
 
-pub use access::{guard, visible};
+pub use access::{guard, holder_of, visible, visible_keys};
 pub use contained::{contained_count, contained_page};
 pub use definitions::defined;
 pub use driver::is_narrow;

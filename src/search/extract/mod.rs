@@ -24,7 +24,8 @@ pub use contained::Places;
 pub(super) use element::Shape;
 pub(super) use plan::Plan;
 pub(super) use quantities::CANONICAL_SYSTEM;
-pub(super) use records::{ATTACHED, makes_owner_of as makes_owner};
+pub use records::ATTACHED;
+pub(super) use records::makes_owner_of as makes_owner;
 pub(super) use references::NO_TARGET;
 
 use std::fmt::Debug;

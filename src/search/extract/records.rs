@@ -60,7 +60,7 @@ fn is_definition(name: &str) -> bool {
 }
 
 /// In place of a parameter: the resource has a Binary of this server as an attachment.
-pub(in crate::search) const ATTACHED: i16 = 4095;
+pub const ATTACHED: i16 = 4095;
 
 /// Adds the owners that no search parameter tells, and the Binaries that the resource leads to.
 pub(super) fn index(resource: &Resource, context: &ExtractContext<'_>, rows: &mut IndexRows) {

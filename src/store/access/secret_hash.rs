@@ -23,6 +23,11 @@ impl SecretHash {
         &self.0
     }
 
+    /// The last 32 characters of the hash in hexadecimal: what the audit trail says of a token.
+    pub fn tail(&self) -> String {
+        self.0[16..].iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
+    }
+
     pub(super) fn from_column(bytes: &[u8]) -> Result<SecretHash, StoreError> {
         let damaged = |_| StoreError::Damaged("a hash in the tables of access".to_owned());
         bytes.try_into().map(SecretHash).map_err(damaged)

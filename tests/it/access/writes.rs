@@ -17,6 +17,7 @@ on_both!(closed:
     conditions_match_what_is_seen_alone,
     a_granular_scope_bounds_what_is_written,
     transactions_are_refused_as_a_whole,
+    a_binary_is_attached_by_whoever_may_read_it,
 );
 
 async fn send(server: &TestServer, token: &str, method: Method, path: &str, body: &Value) -> crate::support::Answer {
@@ -179,4 +180,39 @@ async fn transactions_are_refused_as_a_whole(server: &TestServer) {
         send(server, &app, Method::POST, "", &bundle("batch", &[good(), foreign(), put("b-lab")])).await.expect(200);
     assert_eq!(statuses(&batch.entries()), ["201", "403", "404"], "{}", batch.text());
     send(server, &app, Method::POST, "", &bundle("transaction", &[good(), put("a-lab")])).await.expect(200);
+}
+
+async fn a_binary_is_attached_by_whoever_may_read_it(server: &TestServer) {
+    fill(server).await;
+    let app = holders::app(server, "patient/*.cruds", Some("a"), &[Granted::on("a")]).token;
+    let letter = |url: &str| {
+        json!({ "resourceType": "DocumentReference", "status": "current", "subject": { "reference": "Patient/a" },
+            "content": [{ "attachment": { "url": url } }] })
+    };
+    let text = json!({ "resourceType": "Binary", "contentType": "text/plain", "data": "b3du",
+        "securityContext": { "reference": "Patient/a" } });
+
+    for hidden in ["b-text", "nobodys-text", "absent"] {
+        let letter = letter(&format!("Binary/{hidden}"));
+        let issue = send(server, &app, Method::POST, "DocumentReference", &letter).await.refused(403);
+        assert!(issue["diagnostics"].as_str().unwrap().starts_with("a Binary is attached by"), "{issue}");
+        server.get_as(&app, &format!("Binary/{hidden}")).await.refused(404);
+    }
+    // What a document of the record has already can be had by another, and stays with this one.
+    send(server, &app, Method::POST, "DocumentReference", &letter("Binary/a-text")).await.expect(201);
+    let mut again = letter("Binary/a-text");
+    again["id"] = json!("a-letter");
+    send(server, &app, Method::PUT, "DocumentReference/a-letter", &again).await.expect(200);
+    let stored = send(server, &app, Method::POST, "Binary", &text).await.expect(201).json();
+    let url = format!("Binary/{}", stored["id"].as_str().unwrap());
+    send(server, &app, Method::POST, "DocumentReference", &letter(&url)).await.expect(201);
+    let post = |url: &str, resource: Value| {
+        json!({ "fullUrl": "urn:uuid:6b0c1d52-0b0e-4b38-9d1e-000000000001",
+        "request": { "method": "POST", "url": url }, "resource": resource })
+    };
+    let mut linked = post("DocumentReference", letter("urn:uuid:6b0c1d52-0b0e-4b38-9d1e-000000000001"));
+    linked["fullUrl"] = json!("urn:uuid:6b0c1d52-0b0e-4b38-9d1e-000000000002");
+    let both = bundle("transaction", &[post("Binary", text), linked]);
+    send(server, &app, Method::POST, "", &both).await.expect(200);
+    assert_eq!(server.get_as(&app, "Binary").await.expect(200).json()["total"], 3);
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection, SqliteConnection};
+use diesel::sql_types::Text;
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 
 /// The address of a PostgreSQL database from which others can be created.
 const VARIABLE: &str = "EMBERWELL_TEST_POSTGRES";
@@ -66,6 +67,22 @@ pub fn execute(address: &str, statements: &str) {
         }
         None => PgConnection::establish(address).unwrap().batch_execute(statements).unwrap(),
     }
+}
+
+/// What a statement selects, one text a row in a column called `line`.
+pub fn select(address: &str, statement: &str) -> Vec<String> {
+    let query = diesel::sql_query(statement);
+    let rows: Vec<Line> = match address.strip_prefix("sqlite:") {
+        Some(path) => query.load(&mut SqliteConnection::establish(path).unwrap()).unwrap(),
+        None => query.load(&mut PgConnection::establish(address).unwrap()).unwrap(),
+    };
+    rows.into_iter().map(|row| row.line).collect()
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
 }
 
 /// A transaction of another program on PostgreSQL that is not over.

@@ -14,21 +14,23 @@ pub use samples::{bundle, identifier, observation, patient, patient_called, stat
 pub use server::TestServer;
 
 /// Makes each behaviour, an `async fn(&TestServer)`, a test on SQLite and a test on PostgreSQL.
-/// `closed:` in front of them starts servers that need a token.
+/// `closed:` in front of them starts servers that need a token. `by PATH:` has the function there start what they need: it
+/// gets the `Database` and the behaviour.
 macro_rules! on_both {
-    (closed: $($behaviour:ident),+ $(,)?) => { $crate::support::on_both!(run_closed: $($behaviour)+); };
-    ($($behaviour:ident),+ $(,)?) => { $crate::support::on_both!(run: $($behaviour)+); };
-    ($run:ident: $($behaviour:ident)+) => {
+    (closed: $($behaviour:ident),+ $(,)?) => { $crate::support::on_both!(@ crate::support::server::run_closed: $($behaviour)+); };
+    (by $run:path: $($behaviour:ident),+ $(,)?) => { $crate::support::on_both!(@ $run: $($behaviour)+); };
+    ($($behaviour:ident),+ $(,)?) => { $crate::support::on_both!(@ crate::support::server::run: $($behaviour)+); };
+    (@ $run:path: $($behaviour:ident)+) => {
         $(
             mod $behaviour {
                 #[test]
                 fn sqlite() {
-                    crate::support::server::$run(crate::support::Database::Sqlite, super::$behaviour);
+                    $run(crate::support::Database::Sqlite, super::$behaviour);
                 }
 
                 #[test]
                 fn postgres() {
-                    crate::support::server::$run(crate::support::Database::Postgres, super::$behaviour);
+                    $run(crate::support::Database::Postgres, super::$behaviour);
                 }
             }
         )+

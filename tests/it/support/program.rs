@@ -40,8 +40,13 @@ pub fn refused_start(server: &TestServer, arguments: &[&str]) -> String {
 
 /// A server of its own process on the same database, and its address.
 pub fn serve(server: &TestServer) -> (Child, String) {
+    serve_with(server, &[])
+}
+
+/// As [`serve`], with more arguments.
+pub fn serve_with(server: &TestServer, arguments: &[&str]) -> (Child, String) {
     let mut program = program(server, "serve");
-    program.args(["--open", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    program.args(["--open", "--listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = program.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();

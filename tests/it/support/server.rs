@@ -59,6 +59,13 @@ impl TestServer {
         TestServer::over(self.address.clone(), change).await
     }
 
+    /// Stops the server and starts another over its database, with the settings that `change` changes.
+    pub async fn again(self, change: impl FnOnce(&mut Settings)) -> TestServer {
+        drop(self.client);
+        self.running.stop().await.unwrap();
+        TestServer { home: self.home, ..TestServer::over(self.address, change).await }
+    }
+
     async fn over(address: String, change: impl FnOnce(&mut Settings)) -> TestServer {
         let mut settings = Settings::default();
         settings.server.listen = "127.0.0.1:0".to_owned();

@@ -1,0 +1,3 @@
+DROP TABLE audit_patient;
+DROP TABLE audit_block;
+DROP TABLE audit_chain;

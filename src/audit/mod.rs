@@ -1,0 +1,19 @@
+//! Who did what to whose record: told of each request, one event for each Patient that it touched.
+//!
+//! What is written is told in the transaction that writes it. What is read is told a moment later ([`Journal`]). Both end in
+//! chains of blocks (`store::AuditBlock`), in which nothing can be changed, left out or put elsewhere unnoticed ([`check`]).
+//!
+//! Spec: IHE Basic Audit Log Patterns (BALP) 1.1; R4 auditevent.html
+
+mod chain;
+mod event;
+mod journal;
+mod owners;
+mod resource;
+mod written;
+
+pub use chain::{Break, Checked, check, trail};
+pub use event::{Event, Outcome};
+pub use journal::{Journal, Story};
+pub use resource::audit_event;
+pub use written::{Touched, tell};

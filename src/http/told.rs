@@ -1,0 +1,141 @@
+//! Telling the audit trail of each request: what it was given, or that it was refused.
+//!
+//! Writes are told where they are written.
+//!
+//! Spec: IHE BALP 1.1
+
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, web};
+
+use crate::access::{Act, Agent, Deed};
+use crate::audit::Story;
+use crate::clock;
+use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::http::caller::bearer;
+use crate::http::edge::RequestId;
+use crate::http::{App, HttpError};
+use crate::interactions::InteractionError;
+use crate::store::SecretHash;
+
+/// The layer within the edge. A request for which the trail has no room is refused before it does anything.
+pub async fn told<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let journal = request.app_data::<web::Data<App>>().and_then(|app| app.journal.clone());
+    let Some(journal) = journal else { return Ok(next.call(request).await?.map_into_left_body()) };
+    if !journal.has_room() {
+        return Ok(request.error_response(HttpError::Overloaded).map_into_right_body());
+    }
+    let response = next.call(request).await?;
+    let error = response.response().error().and_then(|error| error.as_error::<HttpError>());
+    if let Some(story) = story(response.request(), response.status(), error) {
+        journal.add(story);
+    }
+    Ok(response.map_into_left_body())
+}
+
+/// What there is to tell, if anything.
+fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -> Option<Story> {
+    // All else is about no record.
+    let path = request.path().strip_prefix("/fhir")?;
+    let act = request.extensions_mut().remove::<Arc<Act>>();
+    let noted = act.as_ref().map(|act| act.take()).unwrap_or_default();
+    let deed = deed(request);
+    let mut refused: Vec<_> = noted.refused.into_iter().map(|refused| (deed, refused.status, refused.key)).collect();
+    let is_refusal = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
+        // What is no address of a resource is of no record.
+        StatusCode::NOT_FOUND | StatusCode::GONE => act.is_some(),
+        _ => false,
+    };
+    if is_refusal {
+        refused.push((deed, status.as_u16(), error.and_then(key_of_error).or_else(|| key_of_address(request))));
+    }
+    if noted.given.is_empty() && refused.is_empty() {
+        return None;
+    }
+    // Plain reads, the most frequent, don't tell it.
+    let tells_query = !refused.is_empty()
+        || noted.given.iter().any(|note| note.query.is_none() && matches!(note.deed, Deed::Search | Deed::History));
+    let query = if tells_query { query(path, request, act.as_deref()) } else { String::new() };
+    Some(match act {
+        Some(act) => Story {
+            agent: Arc::clone(&act.agent),
+            network: None,
+            request: act.request.clone(),
+            at_us: act.at_us,
+            query,
+            given: noted.given,
+            refused,
+        },
+        None => Story {
+            agent: Arc::new(unknown(request)),
+            network: request.peer_addr().map(|address| address.ip().to_string()),
+            request: id(request),
+            at_us: clock::now_us(),
+            query,
+            given: noted.given,
+            refused,
+        },
+    })
+}
+
+/// What was asked for, below the base: by the address, or by a form in its stead.
+fn query(path: &str, request: &HttpRequest, act: Option<&Act>) -> String {
+    let path = path.trim_start_matches('/');
+    let path = path.strip_suffix("/_search").unwrap_or(path);
+    match act.and_then(Act::asked).unwrap_or(request.query_string()) {
+        "" => path.to_owned(),
+        asked => format!("{path}?{asked}"),
+    }
+}
+
+/// Whoever sent a token that is not accepted, or none.
+fn unknown(request: &HttpRequest) -> Agent {
+    let token = bearer(request.headers()).ok().map(|token| SecretHash::of(token.as_bytes()).tail());
+    Agent { token, ..Agent::default() }
+}
+
+fn id(request: &HttpRequest) -> String {
+    let extensions = request.extensions();
+    extensions.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// What the request was to do, by its address and method.
+fn deed(request: &HttpRequest) -> Deed {
+    let route = request.match_name().unwrap_or_default();
+    match *request.method() {
+        Method::GET | Method::HEAD if route.ends_with("_history/{version}") => Deed::Vread,
+        Method::GET | Method::HEAD if route.ends_with("_history") => Deed::History,
+        Method::GET | Method::HEAD if route == "/{type}/{id}" => Deed::Read,
+        _ if route.contains('$') => Deed::Operation,
+        Method::GET | Method::HEAD => Deed::Search,
+        Method::POST if route.ends_with("_search") => Deed::Search,
+        Method::POST if route == "/{type}" => Deed::Create,
+        Method::PUT => Deed::Update,
+        Method::PATCH => Deed::Patch,
+        Method::DELETE => Deed::Delete,
+        _ => Deed::Batch,
+    }
+}
+
+fn key_of_address(request: &HttpRequest) -> Option<ResourceKey> {
+    let (resource_type, id) = (request.match_info().get("type")?, request.match_info().get("id")?);
+    Some(ResourceKey { resource_type: ResourceType::parse(resource_type).ok()?, id: Id::parse(id).ok()? })
+}
+
+/// What was refused of a transaction.
+fn key_of_error(error: &HttpError) -> Option<ResourceKey> {
+    let HttpError::Interaction(InteractionError::Entry { error, .. }) = error else { return None };
+    match &**error {
+        InteractionError::NotFound(key) | InteractionError::NoSuchVersion(key, _) => Some(key.clone()),
+        InteractionError::Deleted { key, .. } => Some(key.clone()),
+        _ => None,
+    }
+}
