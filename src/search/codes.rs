@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use crate::fhir::ResourceKey;
-use crate::search::compile::sizes;
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::compile::{contained, sizes};
 use crate::search::{Condition, Criterion, Modifier, Parameter, SearchRequest, Size, TokenValue, Values};
 
 /// What one value of such a criterion names.
@@ -75,6 +75,15 @@ impl ResolvedSearch<'_> {
     ) -> Result<Self, E> {
         if sizes::matter(&self.0, keeps_statistics) {
             sizes::learn(&mut self.0.to_mut().demands, count)?;
+        }
+        Ok(self)
+    }
+
+    /// Has `is_any` say whether there is a contained resource of one of the types, for the chains that are the faster for it
+    /// where there is none. Which these are follows from their sizes.
+    pub fn reaching<E>(mut self, is_any: impl FnMut(&[ResourceType]) -> Result<bool, E>) -> Result<Self, E> {
+        if contained::is_asked_for(&self.0.demands) {
+            contained::learn(&mut self.0.to_mut().demands, is_any)?;
         }
         Ok(self)
     }

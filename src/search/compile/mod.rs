@@ -11,7 +11,7 @@
 mod boxes;
 mod coded;
 mod composites;
-mod contained;
+pub(super) mod contained;
 mod definitions;
 mod driver;
 mod filters;
@@ -29,7 +29,7 @@ mod walk;
 mod words;
 mod write;
 
-pub use contained::{contained_count, contained_page};
+pub use contained::{any_contained, contained_count, contained_page};
 pub use definitions::defined;
 pub use driver::is_narrow;
 pub use include::{called, referred, referring};
