@@ -3,6 +3,7 @@
 //! Each module is a room; `docs/ARCHITECTURE.md` says which may use which.
 
 pub mod access;
+pub mod auth;
 pub mod bench;
 pub mod cli;
 pub mod clock;

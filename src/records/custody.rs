@@ -6,7 +6,7 @@ use crate::interactions::{Create, Engine, Write};
 use crate::records::grants::{COMMAND, Terms};
 use crate::records::people::able_account;
 use crate::records::{Email, RecordError, RecordId};
-use crate::store::{Grant, GrantLevel, Grantee, Method, NewGrant, Reader, Store, StoreError, Tx};
+use crate::store::{Grant, GrantLevel, Grantee, Guard, Method, NewGrant, Reader, Store, StoreError, Tx};
 
 /// A record that has its first custodian.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ fn first_custodian(tx: &mut Tx<'_>, patient: Id, account: i64) -> Result<RecordM
 /// Refuses a record whose Patient is not here, or deleted.
 pub(super) fn must_be_here(reader: &mut Reader<'_>, record: &RecordId) -> Result<(), RecordError> {
     let key = ResourceKey { resource_type: ResourceType::PATIENT, id: record.0.clone() };
-    let is_here = reader.current(&key)?.is_some_and(|row| row.method != Method::Delete);
+    let is_here = reader.current(&key, &Guard::unbounded("records"))?.is_some_and(|row| row.method != Method::Delete);
     if is_here { Ok(()) } else { Err(RecordError::NoRecord(record.to_string())) }
 }
 

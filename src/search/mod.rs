@@ -1,6 +1,6 @@
 //! Search: the parameter registry, extraction of index rows, and the one compiler from a query to a statement.
 //!
-//! A query goes `parse_query_string` -> [`parse`] -> (access adds its filters) -> [`page`], [`count`] or [`matches`]. A resource goes
+//! A query goes `parse_query_string` -> [`parse`] -> [`SearchRequest::narrowed`] -> [`page`], [`count`] or [`matches`]. A resource goes
 //! [`extract`] -> index rows. Both sides read values with the same functions, so that they can't drift apart.
 //!
 //! Spec: R4 search.html
@@ -24,6 +24,7 @@ mod path;
 mod query_text;
 mod registry;
 mod request;
+mod rights;
 mod sort;
 mod words;
 
@@ -31,13 +32,13 @@ pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
     CompileContext, ResourceRange, Span, Start, Walk, any_contained, aside, called, contained_count, contained_page,
-    count, count_up_to, defined, driven, entries, is_narrow, matches, matching, page, referred, referring, rows_of,
-    screened, size, span, token_entries, token_texts, updated_since,
+    count, count_up_to, defined, driven, entries, guard, is_narrow, matches, matching, page, referred, referring,
+    rows_of, screened, size, span, token_entries, token_texts, updated_since, visible,
 };
 
 pub use dialect::keeps_statistics;
 pub use error::SearchError;
-pub use extract::{ExtractContext, ExtractError, Places, extract, reference_texts};
+pub use extract::{ExtractContext, ExtractError, Places, extract, owners, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;
@@ -49,6 +50,10 @@ pub use request::{
     CanonicalQuantity, Chain, Condition, Containment, Contains, Control, Criterion, DateValue, Demand, Handling, Has,
     Modifier, Position, Prefix, QuantityValue, ReferenceValue, Returned, SearchRequest, Size, Subject, Summary,
     TokenValue, Total, TypedIdentifier, Values,
+};
+pub use rights::{
+    AccessFilter, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, Reach, Right, Rights,
+    SHARED_TYPES, Sensitivity, View,
 };
 pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

@@ -10,6 +10,7 @@ mod contained;
 mod deadline;
 mod dictionaries;
 mod error;
+mod guard;
 mod hasher;
 mod history;
 mod index_rules;
@@ -45,6 +46,7 @@ pub use access::{
 pub use codec::Packed;
 pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};
 pub use error::StoreError;
+pub use guard::Guard;
 pub use hasher::Hasher;
 pub use history::{HistoryRequest, HistoryRow, HistoryScope};
 pub use index_rules::IndexRules;
@@ -56,8 +58,8 @@ pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
 pub use renew::Renewal;
 pub use rows::{
-    CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow,
-    Side, StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
+    Bond, CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PatientRow, PositionRow, QuantityRow,
+    ReferenceRow, ResourceRow, Side, StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;

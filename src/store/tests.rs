@@ -115,7 +115,7 @@ fn write(store: &Store, numbers: std::ops::Range<usize>) {
 }
 
 fn stored(store: &Store, number: usize) -> Option<Vec<u8>> {
-    store.read(|reader| reader.current(&key(number))).unwrap().and_then(|row| row.tail)
+    store.read(|reader| reader.current(&key(number), &Guard::unbounded("test"))).unwrap().and_then(|row| row.tail)
 }
 
 fn dictionaries_serve(home: &Home) {
@@ -175,7 +175,7 @@ fn instants_follow_each_other(home: &Home) {
     });
     write(&store, 9..10);
     let request = HistoryRequest { scope: HistoryScope::System, since_us: Some(0), at: None, before: None, limit: 500 };
-    let newest_first = store.read_settled(|reader| reader.history(&request)).unwrap();
+    let newest_first = store.read_settled(|reader| reader.history(&request, &Guard::unbounded("test"), false)).unwrap();
 
     assert_eq!(newest_first.len(), 4 * 50 + 1);
     let newest = newest_first.iter().map(|version| version.row.updated_us).max().unwrap();
@@ -235,7 +235,8 @@ fn who_asks_for_what_came_since_waits_for_what_is_being_written_on_postgres() {
             })
         });
         has_begun.recv().unwrap();
-        let history = scope.spawn(|| store.read_settled(|reader| reader.history(&request)));
+        let history =
+            scope.spawn(|| store.read_settled(|reader| reader.history(&request, &Guard::unbounded("test"), false)));
         wait_for_a_waiter(&home);
         go.send(()).unwrap();
         history.join().unwrap().unwrap()
@@ -250,7 +251,12 @@ fn a_shared_snapshot_shows_what_was_committed_since() {
     let store = home.open();
     let begun = Cell::new(0);
     let read = |number: usize| {
-        let row = store.read_shared(|| begun.set(begun.get() + 1), |reader| reader.current(&key(number))).unwrap();
+        let row = store
+            .read_shared(
+                || begun.set(begun.get() + 1),
+                |reader| reader.current(&key(number), &Guard::unbounded("test")),
+            )
+            .unwrap();
         row.is_some()
     };
 

@@ -21,11 +21,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
+    ("auth", &["access", "clock", "fhir", "search", "store"]),
     ("bench", &["fhir", "store"]),
     (
         "http",
         &[
             "access",
+            "auth",
             "clock",
             "config",
             "fhir",

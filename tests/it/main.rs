@@ -2,6 +2,7 @@
 
 mod support;
 
+mod access;
 mod http;
 mod interactions;
 mod layers;

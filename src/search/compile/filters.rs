@@ -4,9 +4,9 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
-use crate::search::compile::{CompileContext, contained, linked, words};
+use crate::search::compile::{CompileContext, access, contained, linked, words};
 use crate::search::{
-    Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
+    Bound, Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
 };
 use crate::store::Query;
 
@@ -41,6 +41,11 @@ impl<'a> Row<'a> {
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
         Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: false }
+    }
+
+    /// Any resource of one of `types`; empty means of any.
+    pub(super) fn any(types: &'a [ResourceType]) -> Row<'a> {
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: true }
     }
 
     /// The types that it may be of; empty means any.
@@ -180,6 +185,16 @@ pub(super) fn condition(
             query.sql(")");
         }
         Condition::Contains(contains) => contained::within(row, contains, context, query),
+        Condition::Owned(patients) => {
+            let bound = Bound { patients: patients.clone(), is_owned: true };
+            compartment(row, &bound, false, context, query);
+        }
+        Condition::OfTypes(of) if of.is_empty() => {
+            query.sql(" AND 1 = 0");
+        }
+        Condition::OfTypes(of) => types(row.of(of), true, query),
+        Condition::Targets(inner) => access::targets(row, inner, context, query),
+        Condition::AttachedTo(inner) => access::attached_to(row, inner, context, query),
     }
 }
 
@@ -233,19 +248,62 @@ pub(super) fn scope(request: &SearchRequest, sign: &'static str, query: &mut Que
 
 /// One of the sets of compartments that bound the search. `is_driving` says that their members are few, so that they
 /// are gathered.
-pub(super) fn compartment(patients: &[ResourceKey], is_driving: bool, context: &CompileContext<'_>, query: &mut Query) {
+pub(super) fn compartment(
+    row: Row<'_>,
+    bound: &Bound,
+    is_driving: bool,
+    context: &CompileContext<'_>,
+    query: &mut Query,
+) {
+    let Bound { patients, is_owned } = bound;
     if patients.is_empty() {
         query.sql(" AND 1 = 0");
         return;
     }
-    query.sql(match is_driving {
-        true => " AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient",
-        false => " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient",
-    });
+    query.sql(" AND ");
+    if is_driving {
+        row.rid(query);
+        query.sql(" IN (SELECT c.rid FROM compartment c WHERE c.patient");
+        one_of_patients(patients, context, query);
+        query.sql(bond(*is_owned)).sql(")");
+        return;
+    }
+    if row.table == Table::Target {
+        // What is contained is where the reference is, which is bound already.
+        query.sql("(").sql(row.alias()).sql(".rid < 0 OR ");
+    }
+    query.sql("EXISTS (SELECT 1 FROM compartment c WHERE c.patient");
+    one_of_patients(patients, context, query);
+    match (row.table, row.types) {
+        (Table::Contained, _) => {
+            query.sql(" AND c.rtype = (SELECT k.rtype FROM resource k WHERE k.rid = -").sql(row.alias());
+            query.sql(".rid / 262144) AND c.rid = -").sql(row.alias()).sql(".rid / 262144");
+        }
+        // What is known needs no look at the resource.
+        (_, [only]) => {
+            query.sql(" AND c.rtype = ").integer(i64::from(only.code())).sql(" AND c.rid = ");
+            row.rid(query);
+        }
+        _ => {
+            query.sql(" AND c.rtype = ").sql(row.alias()).sql(".rtype AND c.rid = ");
+            row.rid(query);
+        }
+    }
+    query.sql(bond(*is_owned)).sql(row.end(context));
+    if row.table == Table::Target {
+        query.sql(")");
+    }
+}
+
+fn one_of_patients(patients: &[ResourceKey], context: &CompileContext<'_>, query: &mut Query) {
     one_of(query, patients, |query, patient| {
         query.integer(context.hasher.key(patient));
     });
-    query.sql(if is_driving { ")" } else { " AND c.rtype = r.rtype AND c.rid = r.rid)" });
+}
+
+/// ` AND ..`: which rows of `compartment` count, by `store::Bond`.
+pub(super) fn bond(is_owned: bool) -> &'static str {
+    if is_owned { " AND c.bond <> 2" } else { " AND c.bond <> 3" }
 }
 
 /// A compartment of which no table lists the members: they are found by their references. A parameter's number belongs

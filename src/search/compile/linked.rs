@@ -10,7 +10,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::{one_of, separated};
-use crate::search::compile::{CompileContext, contained, rows};
+use crate::search::compile::{CompileContext, access, contained, rows};
 use crate::search::{Chain, Condition, Criterion, Has, Modifier, Registry, Subject, Values, canonical};
 use crate::store::Query;
 
@@ -227,13 +227,19 @@ pub(super) fn can_gather(condition: &Condition) -> bool {
         Condition::Criterion(Criterion { subject: Subject::Index(_), modifier, values, .. }) => {
             *modifier != Some(Modifier::Not) && *values != Values::Missing(true)
         }
-        Condition::Criterion(_) | Condition::Chain(_) | Condition::Has(_) | Condition::Listed(_) => {
-            leaves_few(condition)
-        }
+        Condition::Criterion(_)
+        | Condition::Chain(_)
+        | Condition::Has(_)
+        | Condition::Listed(_)
+        | Condition::Owned(_) => leaves_few(condition),
         Condition::And(all) => all.iter().any(leaves_few),
         Condition::Or(any) => any.iter().all(can_gather),
         Condition::Contains(_) => true,
-        Condition::Not(_) | Condition::ByType(_) => false,
+        Condition::Not(_)
+        | Condition::ByType(_)
+        | Condition::OfTypes(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => false,
     }
 }
 
@@ -262,6 +268,7 @@ pub(super) fn set(
             separated(query, any, " UNION ", |query, condition| set(row, types, condition, context, query));
         }
         Condition::Contains(contains) => contained::containers(row, contains, context, query),
+        Condition::Owned(patients) => access::owned(types, patients, context, query),
         _ => {
             let row = row.of(types);
             query.sql("SELECT ").sql(row.alias()).sql(".rid FROM ");

@@ -64,22 +64,24 @@ pub fn screened(
     let row = Row::searched(request).asked_alone(true);
     if are_standing && unchanged_since.is_none() && asks_numbers(request, 0) {
         query.sql("SELECT d.rid FROM ").table_of(context.dialect, "d", rids).sql(" WHERE d.rid > 0");
-        for demand in &request.demands {
-            filters::condition(row.streamed(true), &demand.condition, true, context, &mut query);
+        let conditions = request.demands.iter().map(|demand| &demand.condition).chain(&request.access);
+        for condition in conditions {
+            filters::condition(row.streamed(true), condition, true, context, &mut query);
         }
         return query;
     }
     query.sql("SELECT r.rid FROM resource r WHERE r.rid").among(context.dialect, rids);
     query.sql(" AND r.method <> 2");
     filters::scope(request, "", &mut query);
-    for patients in &request.compartments {
-        filters::compartment(patients, false, context, &mut query);
+    for bound in &request.compartments {
+        filters::compartment(row, bound, false, context, &mut query);
     }
     if let Some(compartment) = request.unlisted_compartment() {
         filters::unlisted(compartment, false, context, &mut query);
     }
-    for demand in &request.demands {
-        filters::condition(row, &demand.condition, true, context, &mut query);
+    let conditions = request.demands.iter().map(|demand| &demand.condition).chain(&request.access);
+    for condition in conditions {
+        filters::condition(row, condition, true, context, &mut query);
     }
     leave_out_changed(unchanged_since, context, &mut query);
     query
