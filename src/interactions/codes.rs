@@ -1,5 +1,5 @@
 //! What a search must know before it is compiled, from the snapshot that it reads: which codes its value sets and
-//! hierarchies hold, and how much its criteria leave.
+//! hierarchies hold, how much its criteria leave, and whether its chains may lead to contained resources.
 //!
 //! Spec: R4 search.html#token
 
@@ -10,7 +10,8 @@ use crate::fhir::IssueCode;
 use crate::interactions::InteractionError;
 use crate::interactions::definitions::{DefinitionError, StoredDefinitions};
 use crate::search::{
-    CodeQuery, Codes, CompileContext, NarrowedSearch, ResolvedSearch, SearchError, Size, keeps_statistics, size,
+    CodeQuery, Codes, CompileContext, NarrowedSearch, ResolvedSearch, SearchError, Size, any_contained,
+    keeps_statistics, size,
 };
 use crate::store::Reader;
 use crate::terminology::{CodeSet, Direction, Extent, Lookup, LookupError, TerminologyError};
@@ -40,6 +41,14 @@ pub(super) fn sized<'q>(
         let rows = u32::try_from(rows).unwrap_or(limit);
         Ok(if rows < limit { Size::Few(rows) } else { Size::Many })
     })
+}
+
+/// The search that knows which of its chains can't lead to contained resources.
+pub(super) fn reaching<'q>(
+    reader: &mut Reader<'_>,
+    request: ResolvedSearch<'q>,
+) -> Result<ResolvedSearch<'q>, InteractionError> {
+    request.reaching(|types| Ok(reader.number(&any_contained(types))? > 0))
 }
 
 type Failed = LookupError<DefinitionError>;

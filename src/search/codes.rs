@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use crate::fhir::ResourceKey;
-use crate::search::compile::sizes;
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::compile::{reach, sizes};
 use crate::search::{
     AccessFilter, Condition, Criterion, Modifier, NarrowedSearch, Parameter, SearchRequest, Size, TokenValue, Values,
 };
@@ -86,6 +86,15 @@ impl ResolvedSearch<'_> {
     ) -> Result<Self, E> {
         if sizes::matter(&self.request, keeps_statistics) {
             sizes::learn(&mut self.request.to_mut().demands, count)?;
+        }
+        Ok(self)
+    }
+
+    /// Has `is_any` say whether there is a contained resource of one of the types, for the chains that are the faster for it
+    /// where there is none. Which these are follows from their sizes.
+    pub fn reaching<E>(mut self, is_any: impl FnMut(&[ResourceType]) -> Result<bool, E>) -> Result<Self, E> {
+        if reach::is_asked_for(&self.request.demands) {
+            reach::learn(&mut self.request.to_mut().demands, is_any)?;
         }
         Ok(self)
     }

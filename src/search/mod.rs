@@ -31,9 +31,9 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, ResourceRange, Span, Start, Walk, aside, called, contained_count, contained_page, count,
-    count_up_to, defined, driven, entries, guard, holder_of, is_narrow, matches, matching, page, referred, referring,
-    rows_of, screened, size, span, token_entries, token_texts, updated_since, visible, visible_keys,
+    CompileContext, ResourceRange, Span, Start, Walk, any_contained, aside, called, contained_count, contained_page,
+    count, count_up_to, defined, driven, entries, guard, holder_of, is_narrow, matches, matching, page, referred,
+    referring, rows_of, screened, size, span, token_entries, token_texts, updated_since, visible, visible_keys,
 };
 
 pub use dialect::keeps_statistics;

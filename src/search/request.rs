@@ -174,6 +174,10 @@ pub struct Chain {
     pub by: &'static Parameter,
     /// What a target must meet, by its type; targets of other types meet nothing.
     pub targets: Vec<(ResourceType, Condition)>,
+    /// Whether a target may be a contained resource; true until [`ResolvedSearch::reaching`] has asked.
+    ///
+    /// [`ResolvedSearch::reaching`]: crate::search::ResolvedSearch::reaching
+    pub reaches_contained: bool,
 }
 
 /// `_has:source:by:rest=value`: a resource that refers to the one searched meets the rest.

@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::PlanSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
-use crate::interactions::codes::{resolved, sized};
+use crate::interactions::codes::{reaching, resolved, sized};
 use crate::interactions::include::{Included, included};
 use crate::interactions::recorded::give;
 use crate::interactions::search::allowance::Allowance;
@@ -69,8 +69,9 @@ pub fn search(
     let zone_minutes = request.registry.zone_minutes();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     reader.about("sizes");
-    let request =
-        &sized(reader, known, &context, settings.plan.counted).map_err(ended(request, SearchPart::Matches))?;
+    let request = &sized(reader, known, &context, settings.plan.counted)
+        .and_then(|sized| reaching(reader, sized))
+        .map_err(ended(request, SearchPart::Matches))?;
     if request.is_count_only() {
         reader.about("count");
         let total = Some(total(reader, request, &context).map_err(ended(&asked, SearchPart::Total))?);

@@ -98,6 +98,12 @@ impl<'a> Row<'a> {
         self.inner().asked_alone(self.is_asked_alone)
     }
 
+    /// The same, to be asked what it is linked with. PostgreSQL finds no good order for joins within the outer joins that a
+    /// target comes from, so that each target is asked by itself.
+    pub(super) fn linking(self) -> Row<'a> {
+        self.asked_alone(self.is_asked_alone || self.table == Table::Target)
+    }
+
     /// What ends a question about it that stands in brackets: `EXISTS (..`.
     pub(super) fn end(self, context: &CompileContext<'_>) -> &'static str {
         if self.is_asked_alone { dialect::one_by_one(context.dialect) } else { ")" }

@@ -25,19 +25,32 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
         query.sql(")");
         return;
     }
+    let row = row.linking();
+    if chain.reaches_contained && !chain.by.has_canonicals() {
+        return chain_to_all(row, chain, context, query);
+    }
+    let target = row.inner_of_one();
+    query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN ");
     if chain.by.has_canonicals() {
-        let target = row.inner_of_one();
-        query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN index_reference n CROSS JOIN resource ");
-        query.sql(target.alias()).sql(" WHERE i.rid = ");
-        row.rid(query);
-        query.sql(" AND i.param = ").integer(by);
+        query.sql("index_reference n CROSS JOIN ");
+    }
+    query.sql("resource ").sql(target.alias()).sql(" WHERE i.rid = ");
+    row.rid(query);
+    query.sql(" AND i.param = ").integer(by);
+    if chain.by.has_canonicals() {
         query.sql(" AND n.target = i.target AND ");
         named(chain.targets.iter().map(|(of, _)| *of), query);
-        query.sql(" AND ").sql(target.alias()).sql(".rid = n.rid AND ").sql(target.alias()).sql(".method <> 2 AND (");
-        by_type(target, &chain.targets, context, query);
-        query.sql(")").sql(row.end(context));
-        return;
+        query.sql(" AND ").sql(target.alias()).sql(".rid = n.rid");
+    } else {
+        query.sql(" AND ").sql(target.alias()).sql(".key = i.target");
     }
+    query.sql(" AND ").sql(target.alias()).sql(".method <> 2 AND (");
+    by_type(target, &chain.targets, context, query);
+    query.sql(")").sql(row.end(context));
+}
+
+/// ` AND EXISTS ..`: a resource by itself or a contained one that `row` refers to meets the chain.
+fn chain_to_all(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, query: &mut Query) {
     let target = row.target();
     let of = |query: &mut Query| {
         one_of(query, &chain.targets, |query, (of, _)| {
@@ -50,7 +63,7 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
     of(query);
     query.sql(" LEFT JOIN contained n ON n.rid = i.target AND n.rtype");
     of(query);
-    query.sql(" WHERE i.param = ").integer(by).sql(") AS ");
+    query.sql(" WHERE i.param = ").integer(i64::from(chain.by.id())).sql(") AS ");
     query.sql(target.alias()).sql(" WHERE ").sql(target.alias()).sql(".source = ");
     row.rid(query);
     match chain.targets.as_slice() {
@@ -144,6 +157,7 @@ pub(super) fn has(row: Row<'_>, has: &Has, context: &CompileContext<'_>, query: 
         query.sql(if is_canonical { ")))" } else { "))" });
         return;
     }
+    let row = row.linking();
     let source = row.inner_of_one();
     query.sql(" AND EXISTS (SELECT 1 FROM ");
     if is_canonical {

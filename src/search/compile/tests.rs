@@ -391,6 +391,30 @@ fn what_many_are_linked_with_is_asked_of_each_until_the_page_is_full() {
 }
 
 #[test]
+fn contained_resources_are_followed_only_where_there_may_be_any() {
+    let text_of = |query: &str, contained: &[ResourceType]| {
+        let request = request("Observation", query);
+        let mut asked = 0;
+        let reaching = plain(&request).reaching(|types| {
+            asked += 1;
+            Ok::<_, ()>(types.iter().any(|of| contained.contains(of)))
+        });
+        let text = written(&page(&reaching.unwrap(), &context(&hasher(), Dialect::Postgres), None, 10)).0;
+        (text.matches("LEFT JOIN contained").count(), text.matches("OFFSET 0").count(), asked)
+    };
+    let organization = ResourceType::parse("Organization").unwrap();
+
+    assert_eq!(text_of("patient.gender:not=male", &[]), (0, 0, 1));
+    assert_eq!(text_of("patient.gender:not=male", &[ResourceType::PATIENT]), (1, 0, 1));
+    assert_eq!(text_of("patient.gender:not=male&patient.active:not=true", &[]), (0, 0, 1));
+    assert_eq!(text_of("patient.organization.active:not=true", &[organization]), (1, 0, 2));
+    // What a target is linked with stays with it: a chain, and each condition of what that leads to.
+    assert_eq!(text_of("patient.organization.active:not=true", &[ResourceType::PATIENT, organization]), (2, 2, 2));
+    // The index tells what is found by its rows.
+    assert_eq!(text_of("patient.identifier=s|1", &[ResourceType::PATIENT]), (0, 0, 0));
+}
+
+#[test]
 fn rows_of_the_index_are_screened_without_looking_up_their_resources() {
     let text_of = |query: &str, mark: Option<&str>, are_standing| {
         let request = request("Observation", query);

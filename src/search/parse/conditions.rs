@@ -185,7 +185,8 @@ impl Work<'_> {
             let Some(target) = target else {
                 return Err(malformed(format!("after '{}:' comes a resource type that it refers to", cut(code))));
             };
-            return Ok(Condition::Chain(Chain { by, targets: vec![(target, inner(self, target)?)] }));
+            let targets = vec![(target, inner(self, target)?)];
+            return Ok(Condition::Chain(Chain { by, targets, reaches_contained: true }));
         }
         let all: Vec<ResourceType> = by.targets.iter().copied().filter(|of| leads_to(by, *of)).collect();
         if all.is_empty() || all.len() > MAX_TARGETS {
@@ -206,7 +207,7 @@ impl Work<'_> {
         }
         match unknown {
             Some(error) if targets.is_empty() => Err(error),
-            _ => Ok(Condition::Chain(Chain { by, targets })),
+            _ => Ok(Condition::Chain(Chain { by, targets, reaches_contained: true })),
         }
     }
 }
