@@ -9,8 +9,10 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::fhir::ResourceKey;
-use crate::search::compile::sizes;
-use crate::search::{Condition, Criterion, Modifier, Parameter, SearchRequest, Size, TokenValue, Values};
+use crate::search::compile::sizes::{self, Wanted};
+use crate::search::{
+    Condition, Criterion, Modifier, Parameter, SearchRequest, Size, Sort, SortKey, TokenValue, Values,
+};
 
 /// What one value of such a criterion names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,10 +75,18 @@ impl ResolvedSearch<'_> {
         keeps_statistics: bool,
         count: impl FnMut(&Criterion, &'static Parameter) -> Result<Size, E>,
     ) -> Result<Self, E> {
-        if sizes::matter(&self.0, keeps_statistics) {
-            sizes::learn(&mut self.0.to_mut().demands, count)?;
+        match sizes::wanted(&self.0, keeps_statistics, self.0.control.cursor.is_none()) {
+            Wanted::Nothing => {}
+            Wanted::Lead(place) => sizes::learn(&mut self.0.to_mut().demands[place..=place], count)?,
+            Wanted::All => sizes::learn(&mut self.0.to_mut().demands, count)?,
         }
         Ok(self)
+    }
+
+    /// The same search in an order that the client does not ask for.
+    pub fn in_order_of(mut self, key: SortKey) -> Self {
+        self.0.to_mut().control.sort = Sort { keys: vec![key], is_implied: true };
+        self
     }
 }
 

@@ -30,9 +30,9 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, ResourceRange, Span, Start, Walk, aside, called, contained_count, contained_page, count,
-    count_up_to, defined, driven, entries, is_narrow, matches, matching, page, referred, referring, rows_of, screened,
-    size, span, token_entries, token_texts, updated_since,
+    Bounds, CompileContext, ResourceRange, Span, Start, Walk, aside, bounds, called, contained_count, contained_page,
+    count, count_up_to, defined, driven, entries, is_narrow, leads_to_many, matches, matching, order_of_lead, page,
+    referred, referring, rows_of, screened, size, token_entries, token_texts, updated_since,
 };
 
 pub use dialect::keeps_statistics;
@@ -50,5 +50,5 @@ pub use request::{
     Modifier, Position, Prefix, QuantityValue, ReferenceValue, Returned, SearchRequest, Size, Subject, Summary,
     TokenValue, Total, TypedIdentifier, Values,
 };
-pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
+pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

@@ -52,19 +52,23 @@ pub fn driven(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, limit:
 }
 
 /// Which of `rids` match; with `unchanged_since` without those that changed after this mark. `are_standing` says that they
-/// come from an index of the type that is searched, so that no resource need be looked up to know that it is there.
+/// come from an index of the type that is searched, so that no resource need be looked up to know that it is there; `met` are
+/// the places of demands that they meet.
 pub fn screened(
     request: &ResolvedSearch<'_>,
     context: &CompileContext<'_>,
     rids: &[i64],
     unchanged_since: Option<&str>,
     are_standing: bool,
+    met: &[usize],
 ) -> Query {
     let mut query = Query::new();
     let row = Row::searched(request).asked_alone(true);
+    let demands = request.demands.iter().enumerate().filter(|(place, _)| !met.contains(place));
+    let demands = demands.map(|(_, demand)| demand);
     if are_standing && unchanged_since.is_none() && asks_numbers(request, 0) {
         query.sql("SELECT d.rid FROM ").table_of(context.dialect, "d", rids).sql(" WHERE d.rid > 0");
-        for demand in &request.demands {
+        for demand in demands {
             filters::condition(row.streamed(true), &demand.condition, true, context, &mut query);
         }
         return query;
@@ -78,7 +82,7 @@ pub fn screened(
     if let Some(compartment) = request.unlisted_compartment() {
         filters::unlisted(compartment, false, context, &mut query);
     }
-    for demand in &request.demands {
+    for demand in demands {
         filters::condition(row, &demand.condition, true, context, &mut query);
     }
     leave_out_changed(unchanged_since, context, &mut query);

@@ -392,7 +392,7 @@ fn rows_of_the_index_are_screened_without_looking_up_their_resources() {
         let request = request("Observation", query);
         let hasher = hasher();
         let context = context(&hasher, Dialect::Sqlite);
-        written(&screened(&plain(&request), &context, &[5, 7], mark, are_standing)).0
+        written(&screened(&plain(&request), &context, &[5, 7], mark, are_standing, &[])).0
     };
     const FROM_INDEX: &str = "SELECT d.rid FROM (SELECT value AS rid FROM json_each(?'[5,7]')) AS d WHERE d.rid > 0";
     const FROM_RESOURCES: &str = "SELECT r.rid FROM resource r WHERE r.rid IN (SELECT value FROM json_each(?'[5,7]'))";

@@ -6,7 +6,7 @@
 
 use crate::fhir::ResourceType;
 use crate::search::compile::write::separated;
-use crate::search::{Parameter, ParameterKind, SortBy, SortKey, SortValue};
+use crate::search::{Beginning, Parameter, ParameterKind, SortBy, SortKey, SortValue};
 use crate::store::Query;
 
 /// Where the reading of a table begins.
@@ -22,42 +22,66 @@ pub enum Start {
 
 /// A table that is in the order of a key.
 #[derive(Clone, Copy, Debug)]
-pub enum Walk {
+pub enum Walk<'a> {
     Parameter(&'static Parameter),
+    /// The part with the texts that begin so; a resource may have several of them.
+    Beginning(&'a Beginning),
     /// Of this type, or of all.
     LastUpdated(Option<ResourceType>),
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
     /// The table for the first key of a search of `resource_type`; `None` when there is none.
-    pub fn of(key: &SortKey, resource_type: Option<ResourceType>) -> Option<Walk> {
+    pub fn of(key: &'a SortKey, resource_type: Option<ResourceType>) -> Option<Walk<'a>> {
         match &key.by {
             SortBy::LastUpdated => Some(Walk::LastUpdated(resource_type)),
             SortBy::Index(parameters) => match parameters.as_slice() {
                 [only] if only.kind != ParameterKind::Reference => Some(Walk::Parameter(only)),
                 _ => None,
             },
+            SortBy::Beginning(beginning) => Some(Walk::Beginning(beginning)),
             SortBy::Id | SortBy::Linked(_) => None,
+        }
+    }
+
+    /// The parameter whose values it reads.
+    pub fn parameter(self) -> Option<&'static Parameter> {
+        match self {
+            Walk::Parameter(parameter) => Some(parameter),
+            Walk::Beginning(beginning) => Some(beginning.by),
+            Walk::LastUpdated(_) => None,
         }
     }
 
     /// Whether all its rows belong to resources of this type.
     pub fn is_only_of(self, resource_type: Option<ResourceType>) -> bool {
-        match (self, resource_type) {
-            (_, None) => false,
+        let Some(only) = resource_type else { return false };
+        match self {
+            Walk::LastUpdated(of) => of == Some(only),
             // Parameters of `Resource` share one number.
-            (Walk::Parameter(parameter), Some(only)) => *parameter.definition.base == *only.name(),
-            (Walk::LastUpdated(of), Some(only)) => of == Some(only),
+            _ => self.parameter().is_some_and(|parameter| *parameter.definition.base == *only.name()),
         }
     }
 }
 
 /// The next `limit` rows. `is_highest` reads the highest value of each resource instead of the lowest, `is_descending`
 /// from high to low. Of tokens: see [`token_texts`].
-pub fn entries(walk: Walk, is_highest: bool, is_descending: bool, start: &Start, limit: usize) -> Query {
+pub fn entries(walk: Walk<'_>, is_highest: bool, is_descending: bool, start: &Start, limit: usize) -> Query {
     let mut query = Query::new();
     let (order, columns) = match walk {
         Walk::LastUpdated(resource_type) => last_updated(resource_type, &mut query),
+        Walk::Beginning(Beginning { by, from, to, .. }) => {
+            query.sql(STRINGS).integer(i64::from(by.id())).sql(" AND i.rid > 0");
+            // Where the walk has come to is a nearer bound, and two bounds on one side would hide it from the database.
+            let is_under_way = matches!(start, Start::After(..));
+            if is_descending || !is_under_way {
+                query.sql(" AND i.folded >= ").text(&**from);
+            }
+            if !is_descending || !is_under_way {
+                query.sql(" AND i.folded < ").text(&**to);
+            }
+            (["i.folded", "i.exact", "", "i.rid"], 2)
+        }
         Walk::Parameter(parameter) => {
             let (table, order, columns) = match parameter.kind {
                 ParameterKind::String => (STRINGS, ["i.folded", "i.exact", ""], 2),
