@@ -31,8 +31,9 @@ pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
     Bounds, CompileContext, ResourceRange, Span, Start, Walk, aside, bounds, called, contained_count, contained_page,
-    count, count_up_to, defined, driven, entries, is_narrow, leads_to_many, matches, matching, order_of_lead, page,
-    referred, referring, rows_of, screened, size, token_entries, token_texts, updated_since,
+    count, count_up_to, defined, driven, entries, entries_within, is_narrow, leads_to_many, matches, matching,
+    matching_entries, order_of_lead, page, referred, referring, rows_of, screened, size, token_entries, token_texts,
+    updated_since,
 };
 
 pub use dialect::keeps_statistics;

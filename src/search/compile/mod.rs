@@ -38,7 +38,7 @@ pub use lead::{leads_to_many, order_of_lead};
 pub use sizes::size;
 pub use sorted::{driven, matching, rows_of, screened, updated_since};
 pub use span::{Bounds, Span, aside, bounds};
-pub use walk::{Start, Walk, entries, token_entries, token_texts};
+pub use walk::{Start, Walk, entries, entries_within, matching_entries, token_entries, token_texts};
 
 use crate::search::compile::driver::Driver;
 use crate::search::compile::filters::Row;

@@ -7,7 +7,7 @@
 //! Spec: R4 search.html#date
 
 use crate::search::compile::boxes::DateBox;
-use crate::search::compile::rows::boxes_of;
+use crate::search::compile::rows::{MAX_OR, boxes_of, in_boxes};
 use crate::search::compile::{CompileContext, Walk};
 use crate::search::{Condition, Criterion, Modifier, Parameter, ParameterKind, SearchRequest, Subject, Values};
 use crate::store::Query;
@@ -36,6 +36,18 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// Writes ` AND ..`: what [`admit`](Self::admit) tells, of a row `d`. `None` when that would be too long for a statement.
+    pub(super) fn write(&self, query: &mut Query) -> Option<()> {
+        for boxes in &self.boxes {
+            if boxes.len() > MAX_OR {
+                return None;
+            }
+            query.sql(" AND ");
+            in_boxes(query, boxes, "d.lo_us", "d.hi_us");
+        }
+        Some(())
+    }
+
     /// Whether a resource that has this row alone meets the criteria.
     pub fn admit(&self, lo_us: i64, hi_us: i64) -> bool {
         self.boxes.iter().all(|boxes| boxes.iter().any(|bounds| bounds.has(lo_us, hi_us)))

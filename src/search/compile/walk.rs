@@ -5,8 +5,11 @@
 //! Spec: R4 search.html#sort
 
 use crate::fhir::ResourceType;
+use crate::search::compile::driver::asks_numbers;
+use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::separated;
-use crate::search::{Beginning, Parameter, ParameterKind, SortBy, SortKey, SortValue};
+use crate::search::compile::{Bounds, CompileContext, Span};
+use crate::search::{Beginning, Parameter, ParameterKind, ResolvedSearch, SortBy, SortKey, SortValue, dialect};
 use crate::store::Query;
 
 /// Where the reading of a table begins.
@@ -68,8 +71,84 @@ impl<'a> Walk<'a> {
 /// from high to low. Of tokens: see [`token_texts`].
 pub fn entries(walk: Walk<'_>, is_highest: bool, is_descending: bool, start: &Start, limit: usize) -> Query {
     let mut query = Query::new();
+    let order = rows_from(walk, is_highest, is_descending, start, &mut query);
+    in_order(&order, is_descending, limit, &mut query);
+    query
+}
+
+/// The first `limit` of those of the next `reach` rows that belong to matches, in the order of dates or of whatever else has a table
+/// of the type that is searched. `bounds` has what is asked of the rows themselves, when no resource is aside; no resource has
+/// several rows. `None` where one statement can't tell.
+pub fn matching_entries(
+    request: &ResolvedSearch<'_>,
+    context: &CompileContext<'_>,
+    (walk, is_descending): (Walk<'_>, bool),
+    bounds: Option<&Bounds>,
+    reach: usize,
+    limit: usize,
+) -> Option<Query> {
+    if !asks_numbers(request, 0) || !walk.is_only_of(request.resource_type) {
+        return None;
+    }
+    let mut query = Query::new();
+    query.sql("SELECT d.* FROM (");
+    let order = reached(walk, is_descending, bounds, reach, &mut query);
+    query.sql(") AS d WHERE d.rid > 0");
+    if let Some(bounds) = bounds {
+        bounds.write(&mut query)?;
+    }
+    let row = Row::searched(request).streamed(true).asked_alone(true);
+    for (place, demand) in request.demands.iter().enumerate() {
+        if bounds.is_none_or(|bounds| !bounds.places.contains(&place)) {
+            filters::condition(row, &demand.condition, true, context, &mut query);
+        }
+    }
+    if !dialect::keeps_order_of_subqueries(context.dialect) {
+        query.sql(" ORDER BY ");
+        separated(&mut query, &order, ", ", |query, column| {
+            query.sql("d.").sql(column.split_once('.').map_or(column, |(_, name)| name));
+            query.sql(if is_descending { " DESC" } else { "" });
+        });
+    }
+    query.sql(" LIMIT ").integer(limit as i64);
+    Some(query)
+}
+
+/// The number of the rows that [`matching_entries`] looks at, `reach` at most. One column, one row.
+pub fn entries_within(walk: Walk<'_>, is_descending: bool, bounds: Option<&Bounds>, reach: usize) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT COUNT(*) FROM (");
+    reached(walk, is_descending, bounds, reach, &mut query);
+    query.sql(") AS d");
+    query
+}
+
+/// Writes the rows, and returns the columns that they are in the order of.
+fn reached(
+    walk: Walk<'_>,
+    is_descending: bool,
+    bounds: Option<&Bounds>,
+    reach: usize,
+    query: &mut Query,
+) -> Vec<&'static str> {
+    let order = rows_from(walk, is_descending, is_descending, &Start::Edge, query);
+    if let Some(Bounds { span: Span { from, to }, .. }) = bounds {
+        query.sql(" AND i.lo_us >= ").integer(*from).sql(" AND i.lo_us < ").integer(*to);
+    }
+    in_order(&order, is_descending, reach, query);
+    order
+}
+
+/// Writes what [`entries`] selects, from `start` on; returns the columns that the rows are to be in the order of.
+fn rows_from(
+    walk: Walk<'_>,
+    is_highest: bool,
+    is_descending: bool,
+    start: &Start,
+    query: &mut Query,
+) -> Vec<&'static str> {
     let (order, columns) = match walk {
-        Walk::LastUpdated(resource_type) => last_updated(resource_type, &mut query),
+        Walk::LastUpdated(resource_type) => last_updated(resource_type, query),
         Walk::Beginning(Beginning { by, from, to, .. }) => {
             query.sql(STRINGS).integer(i64::from(by.id())).sql(" AND i.rid > 0");
             // Where the walk has come to is a nearer bound, and two bounds on one side would hide it from the database.
@@ -98,13 +177,13 @@ pub fn entries(walk: Walk<'_>, is_highest: bool, is_descending: bool, start: &St
                 ParameterKind::Number | ParameterKind::Quantity => {
                     query.sql(" AND i.edge IN (0, 1, 4, 5, 8, 9)");
                 }
-                _ => edge(is_highest, &mut query),
+                _ => edge(is_highest, query),
             }
             ([order[0], order[1], order[2], "i.rid"], columns)
         }
     };
     let order: Vec<&'static str> = order[..columns].iter().chain(&order[3..]).copied().collect();
-    let (above, descending) = if is_descending { (" < ", " DESC") } else { (" > ", "") };
+    let above = if is_descending { " < " } else { " > " };
     match start {
         Start::Edge => {}
         Start::At(value) => {
@@ -116,28 +195,31 @@ pub fn entries(walk: Walk<'_>, is_highest: bool, is_descending: bool, start: &St
                 }
                 _ => {
                     query.sql(" AND ").sql(order[0]).sql(above);
-                    first(value, &mut query);
+                    first(value, query);
                 }
             }
         }
         Start::After(value, rid) => {
             query.sql(" AND (");
-            columns_of(&order, "", &mut query);
+            columns_of(&order, "", query);
             query.sql(")").sql(above).sql("(");
-            first(value, &mut query);
+            first(value, query);
             match value {
                 SortValue::Text(_, writing) if columns == 2 => query.sql(", ").integer(writing[0]),
                 SortValue::Span(_, end) => query.sql(", ").integer(*end),
                 SortValue::Number(_, writing) => query.sql(", ").integer(writing[0]).sql(", ").integer(writing[1]),
-                SortValue::Text(..) | SortValue::Instant(_) => &mut query,
+                SortValue::Text(..) | SortValue::Instant(_) => query,
             };
             query.sql(", ").integer(*rid).sql(")");
         }
     }
+    order
+}
+
+fn in_order(order: &[&'static str], is_descending: bool, limit: usize, query: &mut Query) {
     query.sql(" ORDER BY ");
-    columns_of(&order, descending, &mut query);
-    query.sql(" LIMIT ").integer(limit as i64);
-    query
+    columns_of(order, if is_descending { " DESC" } else { "" }, query);
+    query.sql(" LIMIT ").integer(i64::try_from(limit).unwrap_or(i64::MAX));
 }
 
 const STRINGS: &str = "SELECT i.folded, i.exact, CAST(0 AS BIGINT), CAST(0 AS DOUBLE PRECISION), i.rid \

@@ -3,7 +3,7 @@
 //! Spec: R4 search.html#sort
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -96,13 +96,19 @@ impl World {
             return Some(disorder);
         };
         let leads = |criterion: &Criterion| {
-            let shape = find(type_name, &criterion.name).and_then(|parameter| Some(parameter.paths.first()?.1));
-            match (shape, criterion.values.as_slice()) {
-                (Some(Shape::Date | Shape::Period | Shape::Timing), _) => {
-                    self.disorder(Some(&criterion.name), found).is_none()
-                }
-                (Some(Shape::Text | Shape::Family | Shape::Name | Shape::Address), [only]) => {
-                    self.are_in_order_of_beginnings(&criterion.name, &fold(&unescaped(only)), found)
+            // `_filter` may ask for the same: `name sw oak`.
+            let of_filter = criterion.values.first().filter(|_| criterion.name == "_filter");
+            let of_filter = of_filter.map(|filter| filter.splitn(3, ' ').collect::<Vec<_>>());
+            let (code, value) = match of_filter.as_deref() {
+                Some([code, _, value]) => (*code, value.trim_matches('"').to_owned()),
+                Some(_) => return false,
+                None => (&*criterion.name, unescaped(&criterion.values.join(","))),
+            };
+            let shape = find(type_name, code).and_then(|parameter| Some(parameter.paths.first()?.1));
+            match shape {
+                Some(Shape::Date | Shape::Period | Shape::Timing) => self.disorder(Some(code), found).is_none(),
+                Some(Shape::Text | Shape::Family | Shape::Name | Shape::Address) => {
+                    criterion.values.len() == 1 && self.are_in_order_of_beginnings(code, &fold(&value), found)
                 }
                 _ => false,
             }
@@ -117,12 +123,17 @@ impl World {
             let resource = &self.resources[*place];
             let elements = elements(resource, find(type_of(resource), code)?);
             let texts = elements.iter().flat_map(|(shape, element)| texts_and_words(*shape, element));
-            texts.map(|text| (fold(text), text)).filter(|(folded, _)| folded.starts_with(beginning)).min()
+            let texts: Vec<(String, &str)> = texts.map(|text| (fold(text), text)).collect();
+            let lowest = texts.iter().map(|(folded, _)| folded).filter(|folded| folded.starts_with(beginning)).min()?;
+            let written: BTreeSet<&str> =
+                texts.iter().filter(|(folded, _)| folded == lowest).map(|(_, written)| *written).collect();
+            Some((lowest.clone(), written))
         };
-        let lowest: Vec<Option<(String, &str)>> = found.iter().map(lowest).collect();
+        let lowest: Vec<Option<(String, BTreeSet<&str>)>> = found.iter().map(lowest).collect();
         lowest.windows(2).zip(found.windows(2)).all(|(texts, places)| match (&texts[0], &texts[1]) {
             (Some((before, written)), Some((after, written_after))) => {
-                before < after || before == after && (written != written_after || places[0] < places[1])
+                let are_alike = before == after && written.len() == 1 && written == written_after;
+                before < after || before == after && (!are_alike || places[0] < places[1])
             }
             _ => false,
         })

@@ -61,7 +61,8 @@ pub fn texts_and_words(shape: Shape, element: &Value) -> Vec<&str> {
         Shape::Name => element["family"].as_str(),
         _ => None,
     };
-    let words = family.into_iter().flat_map(|family| family.split([' ', '-']));
+    // The first is where the whole begins.
+    let words = family.into_iter().flat_map(|family| family.split([' ', '-']).skip(1));
     texts(shape, element).into_iter().chain(words).collect()
 }
 

@@ -24,6 +24,7 @@ use crate::interactions::search::SearchSettings;
 use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::keys::Keys;
+use crate::interactions::search::sorted::walk::AtOnce;
 use crate::search::{
     Bounds, CompileContext, Order, Parameter, ResolvedSearch, ResourceRange, SortBy, SortKey, Walk, aside, bounds,
     driven, is_narrow, matching, rows_of, screened, updated_since,
@@ -181,6 +182,13 @@ impl<'s> Sorted<'s, '_, '_> {
         };
         let mut best = self.gathered(&changed, best)?;
         let within = self.within(walk)?;
+        if patience == Patience::Near && self.mark.is_none() {
+            match self.at_once(walk, within.as_ref(), best)? {
+                AtOnce::Done(best) => return Ok(Some(best)),
+                AtOnce::GivenUp => return Ok(None),
+                AtOnce::Impossible(untouched) => best = untouched,
+            }
+        }
         if let Some(within) = &within
             && !within.aside.is_empty()
         {

@@ -10,8 +10,8 @@ use crate::interactions::InteractionError;
 use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::{Patience, SPARE, Sorted, Within};
 use crate::search::{
-    Parameter, ParameterKind, Place, ResourceRange, SortBy, SortValue, Span, Start, Walk, entries, matching, screened,
-    token_entries, token_texts,
+    Parameter, ParameterKind, Place, ResourceRange, SortBy, SortValue, Span, Start, Walk, entries, entries_within,
+    matching, matching_entries, screened, token_entries, token_texts,
 };
 use crate::store::SortRow;
 
@@ -98,6 +98,37 @@ impl Within {
 }
 
 impl<'s> Sorted<'s, '_, '_> {
+    /// The first page by a single statement, where no resource can have several rows in the way of the walk.
+    pub(super) fn at_once<'a>(
+        &mut self,
+        walk: Walk<'_>,
+        within: Option<&Within>,
+        mut best: Best<'a>,
+    ) -> Result<AtOnce<'a>, InteractionError> {
+        let is_descending = best.order.keys[0].is_descending;
+        let is_token = walk.parameter().is_some_and(|parameter| parameter.kind == ParameterKind::Token);
+        let is_simple = best.order.keys.len() == 1
+            && best.after().is_none()
+            && !is_token
+            && !matches!(walk, Walk::Beginning(_))
+            && within.is_none_or(|within| within.aside.is_empty());
+        let bounds = within.map(|within| &within.bounds);
+        let (reach, limit) = (self.settings.plan.near, best.limit());
+        let statement = matching_entries(self.request, self.context, (walk, is_descending), bounds, reach, limit);
+        let Some(statement) = statement.filter(|_| is_simple) else { return Ok(AtOnce::Impossible(best)) };
+        let rows = self.reader.sort_rows(&statement)?;
+        let is_full = rows.len() == limit;
+        rows.iter().for_each(|row| best.push(place_of(walk, row)));
+        // What has no value is not in the table.
+        let may_be_complete = matches!(walk, Walk::LastUpdated(_)) || bounds.is_some();
+        let mut is_complete = is_full;
+        if !is_full && may_be_complete {
+            let rows = self.reader.number(&entries_within(walk, is_descending, bounds, reach))?;
+            is_complete = usize::try_from(rows).is_ok_and(|rows| rows < reach);
+        }
+        Ok(if is_complete { AtOnce::Done(best) } else { AtOnce::GivenUp })
+    }
+
     /// Fills `best`, in which what has changed and what is aside of `within` are already; `None` when too little of what
     /// is read matches.
     pub(super) fn walk<'a>(
@@ -274,18 +305,7 @@ impl<'s> Sorted<'s, '_, '_> {
             }
             _ => {
                 let rows = self.reader.sort_rows(&entries(walk, is_highest, is_descending, start, limit))?;
-                let value = |row: &SortRow| match walk {
-                    Walk::LastUpdated(_) => SortValue::Instant(row.low),
-                    Walk::Beginning(_) => SortValue::Text(row.text.clone(), [row.low, row.high]),
-                    Walk::Parameter(parameter) => match parameter.kind {
-                        ParameterKind::Date => SortValue::Span(row.low, row.high),
-                        ParameterKind::Number | ParameterKind::Quantity => {
-                            SortValue::Number(row.value, [row.low, row.high])
-                        }
-                        _ => SortValue::Text(row.text.clone(), [row.low, row.high]),
-                    },
-                };
-                Ok(rows.iter().map(|row| Place { values: vec![Some(value(row))], rid: row.rid }).collect())
+                Ok(rows.iter().map(|row| place_of(walk, row)).collect())
             }
         }
     }
@@ -356,6 +376,30 @@ enum Ended<'a> {
     /// There are no more.
     AtEnd(Best<'a>),
     GivenUp,
+}
+
+/// How reading the first page by a single statement ended.
+pub(super) enum AtOnce<'a> {
+    /// The page is full, or there are no more matches.
+    Done(Best<'a>),
+    /// Too few of what was read are matches.
+    GivenUp,
+    /// It takes several statements.
+    Impossible(Best<'a>),
+}
+
+/// The place of a row of a table, by the first key.
+fn place_of(walk: Walk<'_>, row: &SortRow) -> Place {
+    let value = match walk {
+        Walk::LastUpdated(_) => SortValue::Instant(row.low),
+        Walk::Beginning(_) => SortValue::Text(row.text.clone(), [row.low, row.high]),
+        Walk::Parameter(parameter) => match parameter.kind {
+            ParameterKind::Date => SortValue::Span(row.low, row.high),
+            ParameterKind::Number | ParameterKind::Quantity => SortValue::Number(row.value, [row.low, row.high]),
+            _ => SortValue::Text(row.text.clone(), [row.low, row.high]),
+        },
+    };
+    Place { values: vec![Some(value)], rid: row.rid }
 }
 
 fn text_of(value: &SortValue) -> Option<(&str, [i64; 2])> {
