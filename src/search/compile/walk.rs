@@ -131,10 +131,15 @@ fn reached(
     reach: usize,
     query: &mut Query,
 ) -> Vec<&'static str> {
-    let order = rows_from(walk, is_descending, is_descending, &Start::Edge, query);
-    if let Some(Bounds { span: Span { from, to }, .. }) = bounds {
-        query.sql(" AND i.lo_us >= ").integer(*from).sql(" AND i.lo_us < ").integer(*to);
-    }
+    let order = match (walk, bounds) {
+        (Walk::Parameter(parameter), Some(Bounds { span: Span { from, to }, .. })) => {
+            // Each row is the only one of its resource. So none need be told from others by its edge, which no index has.
+            query.sql(DATES).integer(i64::from(parameter.id()));
+            query.sql(" AND i.lo_us >= ").integer(*from).sql(" AND i.lo_us < ").integer(*to);
+            vec!["i.lo_us", "i.hi_us", "i.rid"]
+        }
+        _ => rows_from(walk, is_descending, is_descending, &Start::Edge, query),
+    };
     in_order(&order, is_descending, reach, query);
     order
 }
