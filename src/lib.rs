@@ -3,6 +3,7 @@
 //! Each module is a room; `docs/ARCHITECTURE.md` says which may use which.
 
 pub mod access;
+pub mod auth;
 pub mod bench;
 pub mod cli;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod http;
 pub mod interactions;
 pub mod load;
 pub mod operations;
+pub mod records;
 pub mod search;
 pub mod server;
 pub mod store;

@@ -106,7 +106,8 @@ impl Types {
         other == Types::Any || self == other
     }
 
-    fn intersection(self, other: Types) -> Option<Types> {
+    /// The types that are in both.
+    pub fn intersection(self, other: Types) -> Option<Types> {
         if self.is_within(other) { Some(self) } else { other.is_within(self).then_some(other) }
     }
 }

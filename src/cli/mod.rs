@@ -2,10 +2,15 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. What programs read goes to stdout, what people read to stderr.
 
+mod access;
 mod bench;
+mod client;
+mod grant;
 mod load;
 mod logging;
 mod migrate;
+mod person;
+mod record;
 mod reindex;
 mod serve;
 mod settings;
@@ -47,6 +52,18 @@ enum Command {
     BenchConstant(bench::ConstantArgs),
     /// Put files into the database: bundles, resources, NDJSON, folders, archives
     Load(LoadArgs),
+    /// Make or disable the accounts of people
+    #[command(subcommand)]
+    Person(person::PersonCommand),
+    /// Make records
+    #[command(subcommand)]
+    Record(record::RecordCommand),
+    /// Share records, show and end what was shared
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
+    /// Register apps and systems, show and suspend them
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// Make the search index anew, after an upgrade or for search parameters that were defined
     Reindex,
     /// Check that the database agrees with itself
@@ -79,6 +96,10 @@ pub fn run() -> ExitCode {
         Command::Bench(args) => bench::bench(&args),
         Command::BenchConstant(args) => bench::constant(&args, &settings),
         Command::Load(args) => load::load(&settings, &args),
+        Command::Person(command) => person::person(&settings, command),
+        Command::Record(command) => record::record(&settings, &command),
+        Command::Grant(command) => grant::grant(&settings, command),
+        Command::Client(command) => client::client(&settings, command),
         Command::Reindex => reindex::reindex(&settings),
         Command::Verify(args) => verify::verify(&settings, &args),
     });

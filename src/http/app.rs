@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::web::Bytes;
 use tokio::sync::Semaphore;
 
+use crate::auth::Callers;
 use crate::config::LimitSettings;
 use crate::http::capabilities;
 use crate::interactions::Engine;
@@ -17,6 +18,8 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// No sign-in is needed at `/fhir`.
     pub is_open: bool,
+    /// Who holds which token.
+    pub callers: Arc<Callers>,
     /// Searches may be explained.
     pub explains: bool,
     /// Pieces of work that wait for a blocking thread or run on one.
@@ -40,6 +43,7 @@ impl App {
             reindexer: Reindexer::new(Arc::clone(&engine))?,
             engine,
             is_open,
+            callers: Arc::default(),
             explains,
             under_way: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),

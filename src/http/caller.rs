@@ -1,19 +1,89 @@
-//! Who is calling.
+//! Who is calling: the holder of the Bearer token.
+//!
+//! Spec: RFC 6750
 
-use std::future::{Ready, ready};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::access::Caller;
 use crate::http::{App, HttpError};
+use crate::store::Dialect;
+
+/// A caller that is known, or is being looked up.
+pub enum CallerFuture {
+    Known(Option<Result<Caller, HttpError>>),
+    LookedUp(Pin<Box<dyn Future<Output = Result<Caller, HttpError>>>>),
+}
+
+impl Future for CallerFuture {
+    type Output = Result<Caller, HttpError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            CallerFuture::Known(known) => match known.take() {
+                Some(known) => Poll::Ready(known),
+                None => Poll::Pending,
+            },
+            CallerFuture::LookedUp(look_up) => look_up.as_mut().poll(context),
+        }
+    }
+}
 
 impl FromRequest for Caller {
     type Error = HttpError;
-    type Future = Ready<Result<Caller, HttpError>>;
+    type Future = CallerFuture;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let is_open = request.app_data::<web::Data<App>>().is_some_and(|app| app.is_open);
-        ready(if is_open { Ok(Caller::open()) } else { Err(HttpError::SignInNeeded) })
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> CallerFuture {
+        let Some(app) = request.app_data::<web::Data<App>>() else {
+            return CallerFuture::Known(Some(Err(HttpError::SignInNeeded)));
+        };
+        if app.is_open {
+            return CallerFuture::Known(Some(Ok(Caller::open())));
+        }
+        match bearer(request.headers()) {
+            Ok(token) => of_token(app, token),
+            Err(error) => CallerFuture::Known(Some(Err(error))),
+        }
     }
+}
+
+/// The token of the header; the address and the body are no place for one.
+fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
+    let mut all = headers.get_all(header::AUTHORIZATION);
+    let (Some(only), None) = (all.next(), all.next()) else { return Err(HttpError::SignInNeeded) };
+    let text = only.to_str().map_err(|_| HttpError::SignInNeeded)?;
+    let (scheme, token) = text.split_once(' ').ok_or(HttpError::SignInNeeded)?;
+    let token = token.trim_matches(' ');
+    match scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty() {
+        true => Ok(token),
+        false => Err(HttpError::SignInNeeded),
+    }
+}
+
+fn of_token(app: &web::Data<App>, token: &str) -> CallerFuture {
+    let engine = &app.engine;
+    match app.callers.at_hand(&engine.store, &engine.registry(), token) {
+        Ok(Some(caller)) => return CallerFuture::Known(Some(Ok(caller))),
+        Ok(None) => {}
+        Err(error) => return CallerFuture::Known(Some(Err(error.into()))),
+    }
+    if engine.store.dialect() == Dialect::Sqlite {
+        // A few keyed reads, once per token and change.
+        let caller = app.callers.look_up(&engine.store, &engine.registry(), &engine.bases, token);
+        return CallerFuture::Known(Some(caller.map_err(HttpError::from)));
+    }
+    let (app, token) = (app.clone(), token.to_owned());
+    CallerFuture::LookedUp(Box::pin(async move {
+        let callers = Arc::clone(&app.callers);
+        let look_up = app.block(move |engine| {
+            Ok::<_, HttpError>(callers.look_up(&engine.store, &engine.registry(), &engine.bases, &token)?)
+        });
+        look_up.await
+    }))
 }

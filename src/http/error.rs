@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use thiserror::Error;
 
+use crate::auth::TokenRefused;
 use crate::fhir::{NotAnId, UnknownType};
 use crate::http::outcome;
 use crate::interactions::InteractionError;
@@ -58,8 +59,12 @@ pub enum HttpError {
     AddressTooLong { limit_bytes: usize },
     #[error("the headers are longer than {limit_bytes} bytes together")]
     HeadTooLong { limit_bytes: usize },
-    #[error("this server needs a sign-in, and this release has none yet: start it with --open on loopback to try it")]
+    #[error(
+        "this address needs an access token in the header Authorization, as Bearer; the tokens of addresses and bodies are not read"
+    )]
     SignInNeeded,
+    #[error(transparent)]
+    TokenRefused(TokenRefused),
     #[error("this server does not explain its searches: start it with --explain, or leave _explain out")]
     ExplainOff,
     #[error("too many requests are under way")]
@@ -77,6 +82,15 @@ pub enum HttpError {
 impl From<SearchError> for HttpError {
     fn from(error: SearchError) -> HttpError {
         HttpError::Interaction(error.into())
+    }
+}
+
+impl From<TokenRefused> for HttpError {
+    fn from(refused: TokenRefused) -> HttpError {
+        match refused {
+            TokenRefused::Store(error) => error.into(),
+            refused => HttpError::TokenRefused(refused),
+        }
     }
 }
 

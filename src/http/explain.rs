@@ -38,6 +38,8 @@ pub fn explain(
     request: &SearchRequest,
     parsing: Duration,
 ) -> Result<Vec<u8>, InteractionError> {
+    // The plan tells of all that the search goes past.
+    caller.administers()?;
     let TracedSearch { page, steps } = search_traced(engine, caller, request)?;
     let begun = Instant::now();
     let bundle = page.map(|page| bundle_writer::searchset(&engine.fhir.base_url, request, &page, &[]));
@@ -118,6 +120,10 @@ fn form(condition: &Condition) -> String {
         Condition::Not(negated) => format!("not ({})", form(negated)),
         Condition::ByType(types) => typed(types, " or "),
         Condition::Contains(contains) => format!("containing ({})", form(&contains.condition)),
+        Condition::Owned(patients) => format!("of records ({})", patients.len()),
+        Condition::OfTypes(types) => format!("of types ({})", types.len()),
+        Condition::Targets(inner) => format!("about ({})", form(inner)),
+        Condition::AttachedTo(inner) => format!("attached to ({})", form(inner)),
     }
 }
 

@@ -8,6 +8,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{StatusCode, header::HeaderName};
 
+use crate::auth::TokenRefused;
 use crate::fhir::{Issue, IssueCode, json, outcome};
 use crate::http::{HttpError, response};
 use crate::interactions::InteractionError;
@@ -101,6 +102,10 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::AddressTooLong { .. } => Refusal::new(StatusCode::URI_TOO_LONG, IssueCode::TooLong, text()),
         E::SignInNeeded => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+        E::TokenRefused(TokenRefused::Unfit(_)) => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text())
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\"")),
+        E::TokenRefused(_) => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")),
         E::ExplainOff => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text()),
         E::Overloaded => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Transient, text())
             .with(header::RETRY_AFTER, RETRY_AFTER),
@@ -135,6 +140,8 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         // R4 http.html#update: "the server SHALL return a 405 Method Not Allowed" where clients don't choose ids.
         E::ClientIdRefused(_) => Refusal::new(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, text())
             .with(header::ALLOW, HeaderValue::from_static("GET, HEAD")),
+        E::Denied(_) => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text())
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\"")),
         E::Search(error) if error.is_unknown_address() => {
             Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text())
         }
@@ -265,6 +272,7 @@ mod tests {
             (E::Search(SearchError::Pending { parameter: "eyes".to_owned() }), 409, "conflict"),
             (E::Search(codes(IssueCode::NotFound)), 400, "not-found"),
             (E::Search(codes(IssueCode::TooCostly)), 400, "too-costly"),
+            (E::Denied(crate::access::Denied::Administration), 403, "forbidden"),
             (E::Patch(PatchError::NotAPatch("a patch is a list")), 400, "structure"),
             (E::Patch(PatchError::TooManyOperations(2000)), 400, "too-costly"),
             (E::Patch(PatchError::Malformed { operation: 0, problem: String::new() }), 400, "structure"),
@@ -325,6 +333,8 @@ mod tests {
             (E::AddressTooLong { limit_bytes: 1 }, 414, "too-long"),
             (E::HeadTooLong { limit_bytes: 1 }, 431, "too-long"),
             (E::SignInNeeded, 401, "login"),
+            (E::TokenRefused(TokenRefused::Invalid), 401, "login"),
+            (E::TokenRefused(TokenRefused::Unfit(crate::access::Unfit::NoPatient)), 403, "forbidden"),
             (E::ExplainOff, 403, "forbidden"),
             (E::Overloaded, 503, "transient"),
             (E::BrokeOff, 500, "exception"),

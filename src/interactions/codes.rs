@@ -10,7 +10,7 @@ use crate::fhir::IssueCode;
 use crate::interactions::InteractionError;
 use crate::interactions::definitions::{DefinitionError, StoredDefinitions};
 use crate::search::{
-    CodeQuery, Codes, CompileContext, ResolvedSearch, SearchError, SearchRequest, Size, keeps_statistics, size,
+    CodeQuery, Codes, CompileContext, NarrowedSearch, ResolvedSearch, SearchError, Size, keeps_statistics, size,
 };
 use crate::store::Reader;
 use crate::terminology::{CodeSet, Direction, Extent, Lookup, LookupError, TerminologyError};
@@ -18,9 +18,9 @@ use crate::terminology::{CodeSet, Direction, Extent, Lookup, LookupError, Termin
 /// The request with the codes that its criteria stand for now.
 pub(super) fn resolved<'q>(
     reader: &mut Reader<'_>,
-    request: &'q SearchRequest,
+    request: NarrowedSearch<'q>,
 ) -> Result<ResolvedSearch<'q>, InteractionError> {
-    let mut definitions = StoredDefinitions::new(reader);
+    let mut definitions = StoredDefinitions::new(reader, request.filter());
     let mut lookup = Lookup::new(&mut definitions);
     request.resolve(|parameter, queries| match codes(&mut lookup, queries) {
         Ok(set) => Ok(listed(&set)),

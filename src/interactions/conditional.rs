@@ -2,6 +2,7 @@
 //!
 //! Spec: R4 http.html#ccreate, #cond-update, #concurrency
 
+use crate::access::{Caller, Denied};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::codes::resolved;
 use crate::interactions::search::check_rules;
@@ -14,6 +15,7 @@ use crate::store::{Locked, Reader, ResourceRow, Tx};
 #[derive(Clone)]
 pub(super) struct Criteria {
     pub(super) resource_type: ResourceType,
+    caller: Caller,
     request: SearchRequest,
 }
 
@@ -22,6 +24,7 @@ impl Criteria {
     /// what was meant.
     pub(super) fn parse(
         engine: &Engine,
+        caller: &Caller,
         resource_type: ResourceType,
         text: &str,
     ) -> Result<Criteria, InteractionError> {
@@ -51,7 +54,7 @@ impl Criteria {
                 "a conditional interaction needs at least one search parameter, or it would concern every resource of the type",
             )]));
         }
-        Ok(Criteria { resource_type, request })
+        Ok(Criteria { resource_type, caller: caller.clone(), request })
     }
 
     /// The same text for criteria that ask for the same.
@@ -81,7 +84,8 @@ impl Criteria {
             now_us: crate::clock::now_us(),
             zone_minutes: self.request.registry.zone_minutes(),
         };
-        let request = resolved(reader, &self.request).map_err(ended(&self.request, SearchPart::Matches))?;
+        let narrowed = self.request.narrowed(self.caller.filter()).map_err(Denied::from)?;
+        let request = resolved(reader, narrowed).map_err(ended(&self.request, SearchPart::Matches))?;
         let found = reader.rows(&matches(&request, &context, most));
         found.map_err(ended(&self.request, SearchPart::Matches))
     }

@@ -6,7 +6,9 @@ use crate::access::Caller;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
 use crate::interactions::prepared::Prepared;
+use crate::interactions::sight::permitted;
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Write};
+use crate::search::Right;
 use crate::store::{Method, Tx};
 
 /// A create that is ready to be written. An id in the body is ignored, as the specification says.
@@ -20,19 +22,20 @@ impl Create {
     /// Checks everything that needs no lock. `if_none_exist` is the search of that header, such as `identifier=a|b`.
     pub fn prepare(
         engine: &Engine,
-        _caller: &Caller,
+        caller: &Caller,
         resource_type: ResourceType,
         mut resource: Resource,
         if_none_exist: Option<&str>,
     ) -> Result<Create, InteractionError> {
+        permitted(caller, resource_type, Right::Create)?;
         same_type(resource_type, &resource)?;
-        let unless = if_none_exist.map(|text| Criteria::parse(engine, resource_type, text)).transpose()?;
+        let unless = if_none_exist.map(|text| Criteria::parse(engine, caller, resource_type, text)).transpose()?;
         if let Some(criteria) = &unless {
             criteria.look_up(engine, 2)?;
         }
         let id = Id::random();
         resource.set_id(id.clone());
-        let prepared = Prepared::new(engine, &resource)?;
+        let prepared = Prepared::new(engine, caller, &resource)?;
         Ok(Create { key: ResourceKey { resource_type, id }, prepared, unless })
     }
 }

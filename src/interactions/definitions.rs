@@ -12,8 +12,9 @@ use thiserror::Error;
 
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
+use crate::interactions::sight::guard_of;
 use crate::interactions::whole::whole;
-use crate::search::defined;
+use crate::search::{AccessFilter, Right, defined};
 use crate::store::{Reader, ResourceRow};
 use crate::terminology::{Bundled, Source};
 
@@ -45,19 +46,22 @@ pub(super) enum DefinitionError {
 /// The definitions that one request may use, all from its snapshot.
 pub(super) struct StoredDefinitions<'r, 'c> {
     reader: &'r mut Reader<'c>,
+    /// What the caller may see: the others are as if they were not there.
+    filter: AccessFilter,
     look_ups: usize,
     bytes: usize,
 }
 
 impl<'r, 'c> StoredDefinitions<'r, 'c> {
-    pub(super) fn new(reader: &'r mut Reader<'c>) -> Self {
-        StoredDefinitions { reader, look_ups: 0, bytes: 0 }
+    pub(super) fn new(reader: &'r mut Reader<'c>, filter: AccessFilter) -> Self {
+        StoredDefinitions { reader, filter, look_ups: 0, bytes: 0 }
     }
 
     /// The resource at `key`; `None` when there is none.
     pub(super) fn resource(&mut self, key: &ResourceKey) -> Result<Option<Value>, DefinitionError> {
         self.look_up()?;
-        let row = self.reader.current(key).map_err(InteractionError::from)?;
+        let guard = guard_of(self.reader, &self.filter, &[key.resource_type], Right::Read);
+        let row = self.reader.current(key, &guard).map_err(InteractionError::from)?;
         row.map(|row| self.read(&row)).transpose().map(Option::flatten)
     }
 
@@ -104,7 +108,8 @@ impl<'r, 'c> StoredDefinitions<'r, 'c> {
         }
         let hasher = self.reader.hasher();
         let Some(query) = defined(of, url, version, &hasher, MOST_ALIKE + 1) else { return Ok(None) };
-        let rows = self.reader.rows(&query).map_err(InteractionError::from)?;
+        let guard = guard_of(self.reader, &self.filter, &[of], Right::Read);
+        let rows = self.reader.guarded_rows(&query, &guard).map_err(InteractionError::from)?;
         if rows.len() > MOST_ALIKE {
             return Err(DefinitionError::TooManyAlike { of, url: url.to_owned() });
         }

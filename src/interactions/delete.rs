@@ -5,7 +5,9 @@
 use crate::access::Caller;
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
+use crate::interactions::sight::{permitted, standing_to_delete};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition, Write};
+use crate::search::Right;
 use crate::store::{IndexRows, Locked, Method, Put, ResourceRow, Tx, Written};
 
 /// The most resources that one conditional delete may take away.
@@ -13,6 +15,7 @@ const MOST_DELETED: u32 = 1000;
 
 /// A delete. Of what is not there or is deleted already it answers `Absent`.
 pub struct Delete {
+    caller: Caller,
     key: ResourceKey,
     precondition: Precondition,
 }
@@ -21,11 +24,12 @@ impl Delete {
     /// A delete has nothing to check without a lock but who asks.
     pub fn prepare(
         _engine: &Engine,
-        _caller: &Caller,
+        caller: &Caller,
         key: &ResourceKey,
         precondition: Precondition,
     ) -> Result<Delete, InteractionError> {
-        Ok(Delete { key: key.clone(), precondition })
+        permitted(caller, key.resource_type, Right::Delete)?;
+        Ok(Delete { caller: caller.clone(), key: key.clone(), precondition })
     }
 }
 
@@ -33,7 +37,7 @@ impl Write for Delete {
     type Answer = Answer;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Answer, InteractionError> {
-        let previous = tx.lock(&self.key)?;
+        let previous = standing_to_delete(tx, &self.caller, &self.key)?;
         self.precondition.check(&self.key, previous.as_ref())?;
         match deletion(&self.key, previous) {
             Some(put) => Ok(deleted(tx.put(put)?)),
@@ -65,6 +69,7 @@ pub(super) fn deleted(written: Written) -> Answer {
 
 /// A delete of what matches criteria: one resource, or several where the settings allow that.
 pub struct ConditionalDelete {
+    caller: Caller,
     criteria: Criteria,
     precondition: Precondition,
     may_delete_several: bool,
@@ -74,13 +79,15 @@ impl ConditionalDelete {
     /// `criteria` is the query string; empty criteria are refused.
     pub fn prepare(
         engine: &Engine,
-        _caller: &Caller,
+        caller: &Caller,
         resource_type: ResourceType,
         criteria: &str,
         precondition: Precondition,
     ) -> Result<ConditionalDelete, InteractionError> {
-        let criteria = Criteria::parse(engine, resource_type, criteria)?;
-        let delete = ConditionalDelete { criteria, precondition, may_delete_several: engine.fhir.delete_multiple };
+        permitted(caller, resource_type, Right::Delete)?;
+        let criteria = Criteria::parse(engine, caller, resource_type, criteria)?;
+        let (caller, may_delete_several) = (caller.clone(), engine.fhir.delete_multiple);
+        let delete = ConditionalDelete { caller, criteria, precondition, may_delete_several };
         delete.criteria.look_up(engine, delete.most())?;
         Ok(delete)
     }
@@ -104,7 +111,7 @@ impl ConditionalDelete {
     pub(super) fn puts(&self, tx: &mut Tx<'_>) -> Result<Vec<Put>, InteractionError> {
         let mut puts = Vec::new();
         for key in self.targets(tx)? {
-            let previous = tx.lock(&key)?;
+            let previous = standing_to_delete(tx, &self.caller, &key)?;
             self.precondition.check(&key, previous.as_ref())?;
             puts.extend(deletion(&key, previous));
         }

@@ -1,10 +1,17 @@
 //! The history interaction on an instance, a type and the system, newest version first.
 //!
+//! Whoever is bound sees the versions of what may be seen now, and of these each only if its own content may be seen; old ones
+//! not at all, unless the grant says so.
+//!
 //! Spec: R4 http.html#history
 
-use crate::access::Caller;
+use crate::access::{Caller, Denied};
+use crate::fhir::{Resource, ResourceType};
 use crate::interactions::InteractionError;
-use crate::store::{HistoryRequest, HistoryRow, HistoryScope, Reader};
+use crate::interactions::sight::guard_of;
+use crate::interactions::whole::whole;
+use crate::search::Right;
+use crate::store::{Guard, HistoryRequest, HistoryRow, HistoryScope, Method, Reader, ResourceRow};
 
 /// One page of versions.
 #[derive(Debug)]
@@ -12,30 +19,55 @@ pub struct HistoryPage {
     pub rows: Vec<HistoryRow>,
     /// Where the next page goes on (`HistoryRequest::before`); `None` on the last page.
     pub next: Option<i64>,
-    /// All versions in the scope; `None` when `_since` or `_at` narrow it, for then it would have to be counted.
+    /// All versions in the scope; `None` when `_since` or `_at` narrow it or the caller is bound, for then it would have to be
+    /// counted.
     pub total: Option<i64>,
 }
 
 /// The page that `request` asks for; `request.limit` is the number of versions on it.
 pub fn history(
     reader: &mut Reader<'_>,
-    _caller: &Caller,
+    caller: &Caller,
     request: &HistoryRequest,
 ) -> Result<HistoryPage, InteractionError> {
+    let filter = caller.filter();
+    let types: Vec<ResourceType> = match &request.scope {
+        HistoryScope::Instance(key) => vec![key.resource_type],
+        HistoryScope::Type(resource_type) => vec![*resource_type],
+        HistoryScope::System => Vec::new(),
+    };
+    for resource_type in &types {
+        filter.permitted(*resource_type, Right::Read).map_err(Denied::from)?;
+    }
+    let guard = guard_of(reader, filter, &types, Right::Read);
     let mut current = None;
     if let HistoryScope::Instance(key) = &request.scope {
-        current = reader.current(key)?;
+        current = reader.current(key, &guard)?;
         if current.is_none() {
             return Err(InteractionError::NotFound(key.clone()));
         }
     }
     let wanted = usize::try_from(request.limit).unwrap_or(0);
-    let one_more = HistoryRequest { limit: request.limit + 1, ..request.clone() };
-    let mut rows = reader.history(&one_more)?;
+    let mut rows = Vec::new();
+    let mut one_more = HistoryRequest { limit: request.limit + 1, ..request.clone() };
+    // What is left out of a page makes room for what follows.
+    while rows.len() <= wanted {
+        let found = reader.history(&one_more, &guard, !filter.sees_history())?;
+        let is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < one_more.limit;
+        one_more.before = found.last().map(|row| row.place);
+        for row in found {
+            if !filter.sees_history() || is_open(reader, caller, &row.row)? {
+                rows.push(row);
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
     let has_more = rows.len() > wanted;
     rows.truncate(wanted);
     let next = if has_more { rows.last().map(|row| row.place) } else { None };
-    let total = if request.since_us.is_some() || request.at.is_some() {
+    let total = if request.since_us.is_some() || request.at.is_some() || !filter.is_everything() {
         None
     } else if let Some(current) = current {
         // Versions of one resource are counted without gaps.
@@ -49,4 +81,33 @@ pub fn history(
         Some(counted.map(|count| count.versions).sum())
     };
     Ok(HistoryPage { rows, next, total })
+}
+
+/// Whether `row`, a version of what `guard` lets pass, may be seen: the current one always, an old one if the grant says so and
+/// its own content may.
+pub(super) fn may_see_version(
+    reader: &mut Reader<'_>,
+    caller: &Caller,
+    guard: &Guard,
+    row: &ResourceRow,
+) -> Result<bool, InteractionError> {
+    let filter = caller.filter();
+    if filter.is_everything() {
+        return Ok(true);
+    }
+    if filter.sees_history() {
+        return is_open(reader, caller, row);
+    }
+    Ok(reader.current(&row.key, guard)?.is_some_and(|current| current.version == row.version))
+}
+
+/// Whether the content of a version may be seen by itself.
+fn is_open(reader: &Reader<'_>, caller: &Caller, row: &ResourceRow) -> Result<bool, InteractionError> {
+    let filter = caller.filter();
+    if filter.is_everything() || row.method == Method::Delete {
+        return Ok(true);
+    }
+    let resource = Resource::from_value(whole(row)?).map_err(|issue| InteractionError::Unprocessable(vec![issue]))?;
+    let hasher = reader.hasher();
+    Ok(filter.admits(&resource, &hasher, Right::Read))
 }

@@ -12,9 +12,12 @@ use serde_json::Value;
 
 use crate::fhir::{Issue, IssueCode, ResourceType, Severity};
 use crate::interactions::InteractionError;
+use crate::interactions::sight::guard_of;
 use crate::interactions::whole::whole;
-use crate::search::{Direction, Include, Parameter, ParameterKind, Registry, called, referred, referring};
-use crate::store::{Hasher, Query, Reader, ResourceRow};
+use crate::search::{
+    Direction, Include, Parameter, ParameterKind, Registry, ResolvedSearch, Right, called, referred, referring,
+};
+use crate::store::{Guard, Hasher, Query, Reader, ResourceRow};
 
 /// The most resources that are included with one page.
 const MOST_INCLUDED: usize = 2_000;
@@ -36,13 +39,17 @@ pub(super) struct Included {
 /// Finds what `includes` ask for besides `matches`.
 pub(super) fn included(
     reader: &mut Reader<'_>,
-    registry: &Registry,
-    includes: &[Include],
+    request: &ResolvedSearch<'_>,
     matches: &[ResourceRow],
 ) -> Result<Included, InteractionError> {
-    let hasher = reader.hasher();
+    let includes = request.includes.as_slice();
+    if includes.is_empty() {
+        return Ok(Included::default());
+    }
+    let (hasher, registry) = (reader.hasher(), &*request.registry);
     let known: Vec<i64> = matches.iter().map(|row| row.rid).collect();
-    let mut search = IncludeSearch { reader, registry, hasher, known, room: MOST_INCLUDED, is_cut: false };
+    let guard = guard_of(reader, request.filter(), &[], Right::Search);
+    let mut search = IncludeSearch { reader, registry, hasher, guard, known, room: MOST_INCLUDED, is_cut: false };
     let mut rows: Vec<ResourceRow> = Vec::new();
     let mut begin = 0;
     let mut steps = steps(includes.iter());
@@ -134,6 +141,8 @@ struct IncludeSearch<'r, 'c> {
     reader: &'r mut Reader<'c>,
     registry: &'r Registry,
     hasher: Hasher,
+    /// What may be included.
+    guard: Guard,
     /// The numbers of all resources that are there.
     known: Vec<i64>,
     /// How many more may be included.
@@ -174,7 +183,8 @@ impl IncludeSearch<'_, '_> {
         if rids.is_empty() {
             return Ok(());
         }
-        let rows = self.fetch(|known, limit| referred(&rids, &ids(&step.parameters), step.target, known, limit))?;
+        let rows = self
+            .fetch(|known, limit, guard| referred(&rids, &ids(&step.parameters), step.target, known, limit, guard))?;
         self.take(rows, found);
         Ok(())
     }
@@ -207,7 +217,7 @@ impl IncludeSearch<'_, '_> {
         }
         self.is_cut |= urls.len() > MOST_URLS;
         urls.truncate(MOST_URLS);
-        let rows = self.fetch(|known, limit| called(&urls, &names, known, limit))?;
+        let rows = self.fetch(|known, limit, guard| called(&urls, &names, known, limit, guard))?;
         let is_wanted = |resource: &Value| names_of(resource).iter().any(|name| wanted.contains(name));
         self.take(kept(rows, is_wanted)?, found);
         Ok(())
@@ -225,7 +235,8 @@ impl IncludeSearch<'_, '_> {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut rows = self.fetch(|known, limit| referring(&keys, &ids(&step.parameters), known, limit))?;
+        let mut rows =
+            self.fetch(|known, limit, guard| referring(&keys, &ids(&step.parameters), known, limit, guard))?;
         // The number of an own parameter may stand for several types.
         rows.retain(|row| step.is_from(row.key.resource_type));
         self.take(rows, found);
@@ -256,7 +267,7 @@ impl IncludeSearch<'_, '_> {
         if targets.is_empty() {
             return Ok(());
         }
-        let rows = self.fetch(|known, limit| referring(&targets, &ids(&parameters), known, limit))?;
+        let rows = self.fetch(|known, limit, guard| referring(&targets, &ids(&parameters), known, limit, guard))?;
         let is_wanted = |resource: &Value| {
             parameters.iter().any(|parameter| parameter.canonicals(resource).into_iter().any(|url| names.contains(url)))
         };
@@ -265,9 +276,9 @@ impl IncludeSearch<'_, '_> {
     }
 
     /// What the statement finds besides `known`. One row more than there is room for tells that not all came.
-    fn fetch(&mut self, query: impl Fn(&[i64], usize) -> Query) -> Result<Vec<ResourceRow>, InteractionError> {
+    fn fetch(&mut self, query: impl Fn(&[i64], usize, &Guard) -> Query) -> Result<Vec<ResourceRow>, InteractionError> {
         let limit = self.room + 1;
-        let rows = self.reader.rows(&query(&self.known, limit))?;
+        let rows = self.reader.rows(&query(&self.known, limit, &self.guard))?;
         self.is_cut |= rows.len() == limit;
         Ok(rows)
     }

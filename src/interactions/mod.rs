@@ -20,6 +20,7 @@ mod read;
 pub mod reindex;
 mod search;
 mod search_cost;
+mod sight;
 mod update;
 pub mod verify;
 mod whole;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::access::Denied;
 use crate::config::{FhirSettings, LimitSettings};
 use crate::fhir::{Issue, ResourceKey, ResourceType};
 use crate::search::{OwnDefinition, Registry, SearchError, SearchRequest};
@@ -241,6 +243,9 @@ pub enum InteractionError {
     /// An update with an unknown id where only the server gives ids.
     #[error("{0} does not exist, and this server does not let clients choose ids")]
     ClientIdRefused(ResourceKey),
+    /// The caller may not do this, whatever there is.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     #[error(transparent)]
     Search(#[from] crate::search::SearchError),
     #[error(transparent)]

@@ -9,8 +9,10 @@ use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
 use crate::interactions::patch::{fhirpath_patch, json_patch};
 use crate::interactions::prepared::Prepared;
+use crate::interactions::sight::{permitted, standing_or_new};
 use crate::interactions::whole::whole;
 use crate::interactions::{Answer, Engine, InteractionError, Precondition, Write, read};
+use crate::search::Right;
 use crate::store::{Method, ResourceRow, Tx};
 
 /// The body of a patch.
@@ -25,6 +27,7 @@ pub enum PatchDocument {
 /// A patch that is ready to be written: applied to the version that was current when it was prepared. When another
 /// version is current by then, it says `Stale`.
 pub struct Patch {
+    caller: Caller,
     key: ResourceKey,
     /// The version that was patched.
     base: i64,
@@ -42,35 +45,38 @@ impl Patch {
         document: &PatchDocument,
         precondition: Precondition,
     ) -> Result<Patch, InteractionError> {
+        permitted(caller, key.resource_type, Right::Update)?;
         let row = engine.store.read_one(|reader| read(reader, caller, key))?;
-        Patch::of(engine, row, document, precondition, None)
+        Patch::of(engine, caller, row, document, precondition, None)
     }
 
     /// The same for the one resource that `criteria` (a query string) match.
     pub fn prepare_conditional(
         engine: &Engine,
-        _caller: &Caller,
+        caller: &Caller,
         resource_type: ResourceType,
         criteria: &str,
         document: &PatchDocument,
         precondition: Precondition,
     ) -> Result<Patch, InteractionError> {
-        let criteria = Criteria::parse(engine, resource_type, criteria)?;
+        permitted(caller, resource_type, Right::Update)?;
+        let criteria = Criteria::parse(engine, caller, resource_type, criteria)?;
         let found = criteria.look_up(engine, 2)?;
         let row = criteria.single(found)?.ok_or(InteractionError::NoMatch(resource_type))?;
-        Patch::of(engine, row, document, precondition, Some(criteria))
+        Patch::of(engine, caller, row, document, precondition, Some(criteria))
     }
 
     fn of(
         engine: &Engine,
+        caller: &Caller,
         row: ResourceRow,
         document: &PatchDocument,
         precondition: Precondition,
         criteria: Option<Criteria>,
     ) -> Result<Patch, InteractionError> {
         let resource = patched(engine, &row, document)?;
-        let prepared = prepare_patched(engine, &resource)?;
-        Ok(Patch { key: row.key, base: row.version, prepared, precondition, criteria })
+        let prepared = prepare_patched(engine, caller, &resource)?;
+        Ok(Patch { caller: caller.clone(), key: row.key, base: row.version, prepared, precondition, criteria })
     }
 }
 
@@ -84,7 +90,7 @@ impl Write for Patch {
                 return Err(InteractionError::Stale);
             }
         }
-        let previous = tx.lock(&self.key)?;
+        let previous = standing_or_new(tx, &self.caller, &self.key)?;
         self.precondition.check(&self.key, previous.as_ref())?;
         if previous.as_ref().is_none_or(|previous| previous.version != self.base) {
             return Err(InteractionError::Stale);
@@ -117,8 +123,12 @@ pub(super) fn patched(
 }
 
 /// Checks a patched resource. The request was well-formed; if what came out of it is not, it is unprocessable.
-pub(super) fn prepare_patched(engine: &Engine, resource: &Resource) -> Result<Prepared, InteractionError> {
-    Prepared::new(engine, resource).map_err(|error| match error {
+pub(super) fn prepare_patched(
+    engine: &Engine,
+    caller: &Caller,
+    resource: &Resource,
+) -> Result<Prepared, InteractionError> {
+    Prepared::new(engine, caller, resource).map_err(|error| match error {
         InteractionError::Invalid(issues) => InteractionError::Unprocessable(issues),
         other => other,
     })

@@ -1,13 +1,17 @@
 //! What a resource needs before it can be written, done without any lock: checks, packing, index rows.
 
+use crate::access::Caller;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::sight::{check_change, check_written};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
-use crate::search::{ExtractContext, OwnParameter, extract, problem_of_parameter, read_own_parameter};
-use crate::store::{IndexRows, Locked, Method, Packed, Put, ResourceRow, Tx};
+use crate::search::{ExtractContext, OwnParameter, Right, extract, problem_of_parameter, read_own_parameter};
+use crate::store::{Bond, Guard, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx, Written};
 use crate::validation;
 
 /// A resource that is valid and ready to be stored.
 pub(super) struct Prepared {
+    /// Who writes it.
+    caller: Caller,
     tail: Vec<u8>,
     packed: Packed,
     rows: IndexRows,
@@ -23,7 +27,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// Validates `resource` and extracts its index rows.
-    pub(super) fn new(engine: &Engine, resource: &Resource) -> Result<Prepared, InteractionError> {
+    pub(super) fn new(engine: &Engine, caller: &Caller, resource: &Resource) -> Result<Prepared, InteractionError> {
         let issues = checked(validation::validate(resource, &engine.bases))?;
         let hasher = engine.store.hasher();
         let registry = engine.registry();
@@ -43,7 +47,8 @@ impl Prepared {
         let tail = resource.tail();
         let packed = engine.store.pack(resource.resource_type, &tail);
         let (rules, version_unchanged) = (registry.generation(), engine.fhir.version_unchanged);
-        Ok(Prepared { tail, packed, rows, issues, rules, definition, version_unchanged })
+        let caller = caller.clone();
+        Ok(Prepared { caller, tail, packed, rows, issues, rules, definition, version_unchanged })
     }
 
     /// Writes it as the next version of `key`; an equal current version stays as it is.
@@ -60,7 +65,19 @@ impl Prepared {
         let put = self.put(tx, key, previous, method)?;
         let effect = effect(&put);
         let written = tx.put(put)?;
+        self.check_written(tx, effect, &written)?;
         Ok(self.answer(effect, written))
+    }
+
+    /// Refuses what was written where the caller may not write it.
+    pub(super) fn check_written(
+        &self,
+        tx: &mut Tx<'_>,
+        effect: Effect,
+        written: &Written,
+    ) -> Result<(), InteractionError> {
+        let right = if effect == Effect::Created { Right::Create } else { Right::Update };
+        check_written(tx, &self.caller, written, right)
     }
 
     /// The answer `Unchanged` when the current version says the same and the settings spare a new one.
@@ -73,7 +90,8 @@ impl Prepared {
         if self.version_unchanged || previous.is_none_or(|previous| previous.is_deleted) {
             return Ok(None);
         }
-        let current = tx.current(key)?;
+        // Whoever writes it has been allowed to see it.
+        let current = tx.current(key, &Guard::unbounded("unchanged"))?;
         let same = current.filter(|row| row.tail.as_deref() == Some(self.tail.as_slice()));
         Ok(same.map(|row| Answer { effect: Effect::Unchanged, row: Some(row), issues: self.issues.clone() }))
     }
@@ -95,10 +113,11 @@ impl Prepared {
         }
         let mut rows = self.rows.clone();
         if key.resource_type == ResourceType::PATIENT {
-            // A Patient is in its own compartment; its id may have become known only now.
-            rows.patients.push(tx.hasher().key(&key));
+            // A Patient is in its own compartment and record; its id may have become known only now.
+            rows.patients.push(PatientRow { patient: tx.hasher().key(&key), bond: Bond::Both });
         }
         rows.normalize();
+        check_change(&self.caller, &key, previous.as_ref(), &rows)?;
         let (tail, definition) = (Some(self.packed.clone()), self.definition.as_ref().map(OwnParameter::definition));
         Ok(Put { key, previous, method, tail, rows, rules: Some(self.rules), definition })
     }
@@ -109,7 +128,7 @@ impl Prepared {
     }
 
     /// What to tell of a version that was written.
-    pub(super) fn answer(&self, effect: Effect, written: crate::store::Written) -> Answer {
+    pub(super) fn answer(&self, effect: Effect, written: Written) -> Answer {
         let row = ResourceRow {
             rid: written.rid,
             key: written.key,

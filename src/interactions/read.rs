@@ -5,14 +5,18 @@
 use crate::access::Caller;
 use crate::fhir::ResourceKey;
 use crate::interactions::InteractionError;
+use crate::interactions::history::may_see_version;
+use crate::interactions::sight::sight;
+use crate::search::Right;
 use crate::store::{Method, Reader, ResourceRow};
 
 /// The current version of `key`.
 ///
 /// A resource the caller may not see answers as `NotFound`, so that its existence does not leak. One statement: fit for
 /// `Store::read_one`.
-pub fn read(reader: &mut Reader<'_>, _caller: &Caller, key: &ResourceKey) -> Result<ResourceRow, InteractionError> {
-    let row = reader.current(key)?.ok_or_else(|| InteractionError::NotFound(key.clone()))?;
+pub fn read(reader: &mut Reader<'_>, caller: &Caller, key: &ResourceKey) -> Result<ResourceRow, InteractionError> {
+    let guard = sight(reader, caller, &[key.resource_type], Right::Read)?;
+    let row = reader.current(key, &guard)?.ok_or_else(|| InteractionError::NotFound(key.clone()))?;
     if row.method == Method::Delete {
         return Err(InteractionError::Deleted { key: row.key, version: row.version });
     }
@@ -22,14 +26,18 @@ pub fn read(reader: &mut Reader<'_>, _caller: &Caller, key: &ResourceKey) -> Res
 /// The version `version` of `key`, current or older; a version that is a deletion answers as `Deleted`. One statement.
 pub fn vread(
     reader: &mut Reader<'_>,
-    _caller: &Caller,
+    caller: &Caller,
     key: &ResourceKey,
     version: &str,
 ) -> Result<ResourceRow, InteractionError> {
     let unknown = || InteractionError::NoSuchVersion(key.clone(), version.chars().take(64).collect());
     // Canonical digits only: "01" names no version.
     let number = version.parse::<i64>().ok().filter(|number| number.to_string() == version).ok_or_else(unknown)?;
-    let row = reader.version(key, number)?.ok_or_else(unknown)?;
+    let guard = sight(reader, caller, &[key.resource_type], Right::Read)?;
+    let row = reader.version(key, number, &guard)?.ok_or_else(unknown)?;
+    if !may_see_version(reader, caller, &guard, &row)? {
+        return Err(unknown());
+    }
     if row.method == Method::Delete {
         return Err(InteractionError::Deleted { key: row.key, version: row.version });
     }

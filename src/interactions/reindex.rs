@@ -11,7 +11,7 @@ use crate::fhir::{Id, Issue, IssueCode, ResourceType};
 use crate::interactions::whole::read_back;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{ExtractContext, Registry, extract};
-use crate::store::{Job, JobState, Renewal, ResourceRow, StoreError};
+use crate::store::{Bond, Job, JobState, PatientRow, Renewal, ResourceRow, StoreError};
 
 /// So many resources are done in one transaction: few enough that other writes don't notice.
 const SLICE: i64 = 200;
@@ -138,8 +138,8 @@ fn renewal(engine: &Engine, registry: &Registry, row: ResourceRow) -> Result<Ren
     };
     let mut rows = extract(&resource, &context).map_err(|error| failed(error.to_string()))?;
     if resource.resource_type == ResourceType::PATIENT {
-        // A Patient is in its own compartment.
-        rows.patients.push(hasher.key(&row.key));
+        // A Patient is in its own compartment and record.
+        rows.patients.push(PatientRow { patient: hasher.key(&row.key), bond: Bond::Both });
     }
     rows.normalize();
     Ok(Renewal { rid: row.rid, resource_type: resource.resource_type, version: row.version, rows })

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::access::Caller;
+use crate::access::{Caller, Denied};
 use crate::clock;
 use crate::interactions::codes::resolved;
 use crate::interactions::{Engine, InteractionError, SearchPage, search};
-use crate::search::{CompileContext, SearchRequest, count_up_to};
+use crate::search::{AccessFilter, CompileContext, SearchRequest, count_up_to};
 use crate::store::{Reader, Step, StoreError};
 
 /// All criteria of a search are tried for so long together: who waits has waited long already.
@@ -187,11 +187,13 @@ fn costly(engine: &Engine, request: &SearchRequest, limit: Duration) -> Vec<Stri
         let remaining = u32::try_from(request.demands.len() - tried).unwrap_or(u32::MAX);
         let share = (left / remaining).min(limit);
         let mut alone = request.clone();
-        alone.compartments.clear();
+        // Whom the search is for stays.
+        alone.compartments.retain(|bound| bound.is_owned);
         alone.compartment = None;
         alone.demands = vec![demand.clone()];
         let counted: Result<i64, InteractionError> = engine.store.read_within(share, |reader| {
-            let alone = resolved(reader, &alone)?;
+            let alone = alone.narrowed(&AccessFilter::everything()).map_err(Denied::from)?;
+            let alone = resolved(reader, alone)?;
             let alone = alone.of_containers();
             let hasher = reader.hasher();
             let (dialect, zone_minutes) = (reader.dialect(), request.registry.zone_minutes());

@@ -7,7 +7,9 @@ use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
 use crate::interactions::create::same_type;
 use crate::interactions::prepared::Prepared;
+use crate::interactions::sight::{permitted, standing_or_new};
 use crate::interactions::{Answer, Engine, InteractionError, Write};
+use crate::search::Right;
 use crate::store::{Locked, Method, Tx};
 
 /// What must hold before a resource is changed.
@@ -24,6 +26,7 @@ pub struct Precondition {
 /// An update that is ready to be written.
 pub struct Update {
     key: ResourceKey,
+    caller: Caller,
     prepared: Prepared,
     precondition: Precondition,
     may_create: bool,
@@ -33,11 +36,12 @@ impl Update {
     /// Checks everything that needs no lock. The body must name the id of `key`.
     pub fn prepare(
         engine: &Engine,
-        _caller: &Caller,
+        caller: &Caller,
         key: &ResourceKey,
         resource: Resource,
         precondition: Precondition,
     ) -> Result<Update, InteractionError> {
+        permitted(caller, key.resource_type, Right::Update)?;
         same_type(key.resource_type, &resource)?;
         let place = || format!("{}.id", key.resource_type);
         let problem = match &resource.id {
@@ -56,8 +60,9 @@ impl Update {
         if let Some(problem) = problem {
             return Err(InteractionError::Invalid(vec![problem]));
         }
-        let prepared = Prepared::new(engine, &resource)?;
-        Ok(Update { key: key.clone(), prepared, precondition, may_create: engine.fhir.update_creates })
+        let prepared = Prepared::new(engine, caller, &resource)?;
+        let (caller, may_create) = (caller.clone(), engine.fhir.update_creates);
+        Ok(Update { key: key.clone(), caller, prepared, precondition, may_create })
     }
 }
 
@@ -65,7 +70,7 @@ impl Write for Update {
     type Answer = Answer;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Answer, InteractionError> {
-        let previous = standing(tx, &self.key, &self.precondition, self.may_create)?;
+        let previous = standing(tx, &self.caller, &self.key, &self.precondition, self.may_create)?;
         self.prepared.write(tx, self.key.clone(), previous, Method::Update)
     }
 }
@@ -73,11 +78,12 @@ impl Write for Update {
 /// Holds what stands at `key`, once the precondition allows the update.
 pub(super) fn standing(
     tx: &mut Tx<'_>,
+    caller: &Caller,
     key: &ResourceKey,
     precondition: &Precondition,
     may_create: bool,
 ) -> Result<Option<Locked>, InteractionError> {
-    let previous = tx.lock(key)?;
+    let previous = standing_or_new(tx, caller, key)?;
     precondition.check(key, previous.as_ref())?;
     if previous.is_none() && !may_create {
         return Err(InteractionError::ClientIdRefused(key.clone()));
@@ -87,6 +93,7 @@ pub(super) fn standing(
 
 /// An update of the one resource that matches criteria, or a create when none does.
 pub struct ConditionalUpdate {
+    caller: Caller,
     criteria: Criteria,
     /// The id in the body, if there is one.
     id: Option<Id>,
@@ -99,18 +106,20 @@ impl ConditionalUpdate {
     /// Checks everything that needs no lock. `criteria` is the query string.
     pub fn prepare(
         engine: &Engine,
-        _caller: &Caller,
+        caller: &Caller,
         resource_type: ResourceType,
         criteria: &str,
         resource: Resource,
         precondition: Precondition,
     ) -> Result<ConditionalUpdate, InteractionError> {
+        permitted(caller, resource_type, Right::Update)?;
         same_type(resource_type, &resource)?;
-        let criteria = Criteria::parse(engine, resource_type, criteria)?;
+        let criteria = Criteria::parse(engine, caller, resource_type, criteria)?;
         criteria.look_up(engine, 2)?;
-        let prepared = Prepared::new(engine, &resource)?;
+        let prepared = Prepared::new(engine, caller, &resource)?;
         let may_create = engine.fhir.update_creates;
-        Ok(ConditionalUpdate { criteria, id: resource.id, prepared, precondition, may_create })
+        let caller = caller.clone();
+        Ok(ConditionalUpdate { caller, criteria, id: resource.id, prepared, precondition, may_create })
     }
 }
 
@@ -128,7 +137,7 @@ impl Write for ConditionalUpdate {
             };
             // R4: no match and an id in the body is an update as create, so nothing may stand there yet.
             let key = ResourceKey { resource_type, id: id.clone() };
-            let previous = standing(tx, &key, &self.precondition, self.may_create)?;
+            let previous = standing(tx, &self.caller, &key, &self.precondition, self.may_create)?;
             if previous.as_ref().is_some_and(|previous| !previous.is_deleted) {
                 return Err(InteractionError::Exists(key));
             }
@@ -141,7 +150,7 @@ impl Write for ConditionalUpdate {
                 "the id in the body is not that of the resource that the criteria match: leave it out, or send the right one",
             )]));
         }
-        let previous = standing(tx, &row.key, &self.precondition, self.may_create)?;
+        let previous = standing(tx, &self.caller, &row.key, &self.precondition, self.may_create)?;
         self.prepared.write(tx, row.key, previous, Method::Update)
     }
 }

@@ -40,14 +40,16 @@ impl Reindexer {
     }
 
     /// Begins a job for all resources, or those of one type; gives the one that runs, if one does.
-    pub fn start(&self, _caller: &Caller, resource_type: Option<ResourceType>) -> Result<Job, InteractionError> {
+    pub fn start(&self, caller: &Caller, resource_type: Option<ResourceType>) -> Result<Job, InteractionError> {
+        caller.administers()?;
         let job = reindex::start(&self.engine, resource_type)?;
         self.work(job.clone())?;
         Ok(job)
     }
 
     /// How the job with this id stands; `None` when there is none, or it was cancelled.
-    pub fn status(&self, _caller: &Caller, id: &str) -> Result<Option<Job>, InteractionError> {
+    pub fn status(&self, caller: &Caller, id: &str) -> Result<Option<Job>, InteractionError> {
+        caller.administers()?;
         let job = reindex::find(&self.engine, id)?.filter(|job| job.state != JobState::Cancelled);
         if let Some(job) = &job
             && job.state == JobState::Running
@@ -59,7 +61,8 @@ impl Reindexer {
     }
 
     /// Cancels the job with this id, or forgets it when it has ended; false when there is none.
-    pub fn cancel(&self, _caller: &Caller, id: &str) -> Result<bool, InteractionError> {
+    pub fn cancel(&self, caller: &Caller, id: &str) -> Result<bool, InteractionError> {
+        caller.administers()?;
         reindex::cancel(&self.engine, id)
     }
 

@@ -11,7 +11,8 @@ use std::ops::Deref;
 use crate::fhir::ResourceKey;
 use crate::search::compile::sizes::{self, Wanted};
 use crate::search::{
-    Condition, Criterion, Modifier, Parameter, SearchRequest, Size, Sort, SortKey, TokenValue, Values,
+    AccessFilter, Condition, Criterion, Modifier, NarrowedSearch, Parameter, SearchRequest, Size, Sort, SortKey,
+    TokenValue, Values,
 };
 
 /// What one value of such a criterion names.
@@ -53,20 +54,29 @@ impl Codes {
 
 /// A search of which each criterion says what it looks for; nothing else can be compiled.
 #[derive(Clone, Debug)]
-pub struct ResolvedSearch<'a>(Cow<'a, SearchRequest>);
+pub struct ResolvedSearch<'a> {
+    request: Cow<'a, SearchRequest>,
+    filter: AccessFilter,
+}
 
 impl Deref for ResolvedSearch<'_> {
     type Target = SearchRequest;
 
     fn deref(&self) -> &SearchRequest {
-        &self.0
+        &self.request
     }
 }
 
 impl ResolvedSearch<'_> {
+    /// What its caller may see.
+    pub fn filter(&self) -> &AccessFilter {
+        &self.filter
+    }
+
     /// The search after containers of what it looks for, where that is what it is to give; itself where it is not.
     pub fn of_containers(&self) -> ResolvedSearch<'_> {
-        ResolvedSearch(self.0.of_containers().map_or(Cow::Borrowed(&*self.0), Cow::Owned))
+        let request = self.request.of_containers().map_or(Cow::Borrowed(&*self.request), Cow::Owned);
+        ResolvedSearch { request, filter: self.filter.clone() }
     }
 
     /// Has `count` say how many rows the criteria have in the index whose size would change the way of the search.
@@ -75,17 +85,17 @@ impl ResolvedSearch<'_> {
         keeps_statistics: bool,
         count: impl FnMut(&Criterion, &'static Parameter) -> Result<Size, E>,
     ) -> Result<Self, E> {
-        match sizes::wanted(&self.0, keeps_statistics, self.0.control.cursor.is_none()) {
+        match sizes::wanted(&self.request, keeps_statistics, self.request.control.cursor.is_none()) {
             Wanted::Nothing => {}
-            Wanted::Lead(place) => sizes::learn(&mut self.0.to_mut().demands[place..=place], count)?,
-            Wanted::All => sizes::learn(&mut self.0.to_mut().demands, count)?,
+            Wanted::Lead(place) => sizes::learn(&mut self.request.to_mut().demands[place..=place], count)?,
+            Wanted::All => sizes::learn(&mut self.request.to_mut().demands, count)?,
         }
         Ok(self)
     }
 
     /// The same search in an order that the client does not ask for.
     pub fn in_order_of(mut self, key: SortKey) -> Self {
-        self.0.to_mut().control.sort = Sort { keys: vec![key], is_implied: true };
+        self.request.to_mut().control.sort = Sort { keys: vec![key], is_implied: true };
         self
     }
 }
@@ -93,23 +103,29 @@ impl ResolvedSearch<'_> {
 impl SearchRequest {
     /// Whether [`SearchRequest::resolve`] asks anything.
     pub fn asks_terminology(&self) -> bool {
-        self.demands.iter().any(|demand| asks(&demand.condition))
+        self.demands.iter().any(|demand| asks(&demand.condition)) || self.access.as_ref().is_some_and(asks)
     }
+}
 
+impl<'a> NarrowedSearch<'a> {
     /// Has `answer` tell the codes that are meant by all values of a criterion together, given the name of its parameter.
     pub fn resolve<E>(
-        &self,
+        self,
         mut answer: impl FnMut(&str, &[CodeQuery]) -> Result<Codes, E>,
-    ) -> Result<ResolvedSearch<'_>, E> {
-        if !self.asks_terminology() {
-            return Ok(ResolvedSearch(Cow::Borrowed(self)));
+    ) -> Result<ResolvedSearch<'a>, E> {
+        let NarrowedSearch { request, filter } = self;
+        if !request.asks_terminology() {
+            return Ok(ResolvedSearch { request, filter });
         }
-        let mut resolved = self.clone();
+        let mut resolved = request.into_owned();
         for demand in &mut resolved.demands {
             let name = demand.text.split_once('=').map_or(demand.text.as_str(), |(name, _)| name);
             resolve(&mut demand.condition, &mut |queries| answer(name, queries))?;
         }
-        Ok(ResolvedSearch(Cow::Owned(resolved)))
+        if let Some(access) = &mut resolved.access {
+            resolve(access, &mut |queries| answer("scope", queries))?;
+        }
+        Ok(ResolvedSearch { request: Cow::Owned(resolved), filter })
     }
 }
 
@@ -118,9 +134,9 @@ fn asks(condition: &Condition) -> bool {
         Condition::Criterion(criterion) => matches!(criterion.values, Values::CodeQueries(_)),
         Condition::Chain(chain) => chain.targets.iter().any(|(_, condition)| asks(condition)),
         Condition::Has(has) => asks(&has.condition),
-        Condition::Listed(_) => false,
+        Condition::Listed(_) | Condition::Owned(_) | Condition::OfTypes(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(asks),
-        Condition::Not(negated) => asks(negated),
+        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => asks(inner),
         Condition::Contains(contains) => asks(&contains.condition),
         Condition::ByType(types) => types.iter().any(|(_, condition)| asks(condition)),
     }
@@ -131,9 +147,9 @@ fn resolve<E>(condition: &mut Condition, answer: &mut dyn FnMut(&[CodeQuery]) ->
         Condition::Criterion(criterion) => resolve_criterion(criterion, answer),
         Condition::Chain(chain) => chain.targets.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
         Condition::Has(has) => resolve(&mut has.condition, answer),
-        Condition::Listed(_) => Ok(()),
+        Condition::Listed(_) | Condition::Owned(_) | Condition::OfTypes(_) => Ok(()),
         Condition::And(all) | Condition::Or(all) => all.iter_mut().try_for_each(|condition| resolve(condition, answer)),
-        Condition::Not(negated) => resolve(negated, answer),
+        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => resolve(inner, answer),
         Condition::Contains(contains) => resolve(&mut contains.condition, answer),
         Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
     }

@@ -4,7 +4,7 @@
 
 use crate::fhir::definitions;
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::{Registry, SearchError, SearchRequest};
+use crate::search::{Bound, Registry, SearchError, SearchRequest};
 
 /// The types that a compartment can be about.
 pub const CENTERS: [&str; 5] = ["Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"];
@@ -47,7 +47,7 @@ impl SearchRequest {
     pub fn bound_by(&mut self, compartment: Compartment) {
         if compartment.center.resource_type == ResourceType::PATIENT {
             // These have rows of their own.
-            self.compartments.push(vec![compartment.center.clone()]);
+            self.compartments.push(Bound { patients: vec![compartment.center.clone()], is_owned: false });
         }
         self.compartment = Some(compartment);
     }

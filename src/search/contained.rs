@@ -39,7 +39,13 @@ pub(super) fn check(request: &SearchRequest) -> Result<(), SearchError> {
 fn asks_for_words(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Text | Subject::Content),
-        Condition::Chain(_) | Condition::Has(_) | Condition::Listed(_) => false,
+        Condition::Chain(_)
+        | Condition::Has(_)
+        | Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(asks_for_words),
         Condition::Not(negated) => asks_for_words(negated),
         Condition::ByType(types) => types.iter().any(|(_, condition)| asks_for_words(condition)),

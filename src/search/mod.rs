@@ -1,6 +1,6 @@
 //! Search: the parameter registry, extraction of index rows, and the one compiler from a query to a statement.
 //!
-//! A query goes `parse_query_string` -> [`parse`] -> (access adds its filters) -> [`page`], [`count`] or [`matches`]. A resource goes
+//! A query goes `parse_query_string` -> [`parse`] -> [`SearchRequest::narrowed`] -> [`page`], [`count`] or [`matches`]. A resource goes
 //! [`extract`] -> index rows. Both sides read values with the same functions, so that they can't drift apart.
 //!
 //! Spec: R4 search.html
@@ -24,21 +24,22 @@ mod path;
 mod query_text;
 mod registry;
 mod request;
+mod rights;
 mod sort;
 mod words;
 
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    Bounds, CompileContext, ResourceRange, Span, Start, Walk, aside, bounds, called, contained_count, contained_page,
-    count, count_up_to, defined, driven, entries, entries_within, is_narrow, leads_to_many, matches, matching,
-    matching_entries, order_of_lead, page, referred, referring, rows_of, screened, size, token_entries, token_texts,
-    updated_since,
+    CompileContext, DateBounds, ResourceRange, Span, Start, Walk, aside, bounds, called, contained_count,
+    contained_page, count, count_up_to, defined, driven, entries, entries_within, guard, is_narrow, leads_to_many,
+    matches, matching, matching_entries, order_of_lead, page, referred, referring, rows_of, screened, size,
+    token_entries, token_texts, updated_since, visible,
 };
 
 pub use dialect::keeps_statistics;
 pub use error::SearchError;
-pub use extract::{ExtractContext, ExtractError, Places, extract, reference_texts};
+pub use extract::{ExtractContext, ExtractError, Places, extract, owners, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use near::Circle;
@@ -50,6 +51,10 @@ pub use request::{
     CanonicalQuantity, Chain, Condition, Containment, Contains, Control, Criterion, DateValue, Demand, Handling, Has,
     Modifier, Position, Prefix, QuantityValue, ReferenceValue, Returned, SearchRequest, Size, Subject, Summary,
     TokenValue, Total, TypedIdentifier, Values,
+};
+pub use rights::{
+    AccessFilter, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, Reach, Right, Rights,
+    SHARED_TYPES, Sensitivity, View,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

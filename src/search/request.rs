@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
 use crate::search::compile::lead::leading_range;
-use crate::search::{Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort, Words};
+use crate::search::{Bound, Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort, Words};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -29,9 +29,12 @@ pub struct SearchRequest {
     /// The `_type` list of a search without a type; empty means all.
     pub types: Vec<ResourceType>,
     pub demands: Vec<Demand>,
-    /// Each entry admits only what is in the compartment of one of its Patients. Compartment routes and access rules add
-    /// to it; an empty entry admits nothing.
-    pub compartments: Vec<Vec<ResourceKey>>,
+    /// Each entry admits only what is bound to one of its Patients. Compartment routes and access rules add to it.
+    pub compartments: Vec<Bound>,
+    /// What the matches must meet besides, because of who is asking.
+    pub(super) access: Option<Condition>,
+    /// Tells the pages of one caller from those of another.
+    pub(super) stamp: u64,
     /// The compartment that the address names.
     pub compartment: Option<Compartment>,
     pub includes: Vec<Include>,
@@ -139,6 +142,15 @@ pub enum Condition {
     ByType(Vec<(ResourceType, Condition)>),
     /// Something of these types within the resource meets the condition.
     Contains(Contains),
+    /// It is part of the record of one of these Patients.
+    Owned(Vec<ResourceKey>),
+    /// It is of one of these types; none means that nothing meets it.
+    OfTypes(Vec<ResourceType>),
+    /// Of a Provenance: something that it is about meets the condition, and so does all that it is about, but for shared types
+    /// and what is not here.
+    Targets(Box<Condition>),
+    /// Of a Binary: the first resource that came to have it as an attachment meets the condition.
+    AttachedTo(Box<Condition>),
 }
 
 /// What a container must contain.
@@ -375,9 +387,8 @@ impl SearchRequest {
 
     /// True when whatever meets the demands at these places matches.
     pub fn asks_no_more_than(&self, met: &[usize]) -> bool {
-        self.compartments.is_empty()
-            && self.compartment.is_none()
-            && (0..self.demands.len()).all(|place| met.contains(&place))
+        let is_bound = !self.compartments.is_empty() || self.compartment.is_some() || self.access.is_some();
+        !is_bound && (0..self.demands.len()).all(|place| met.contains(&place))
     }
 
     /// True when only the number of matches is wanted.

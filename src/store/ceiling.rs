@@ -359,13 +359,16 @@ impl<'b> Statement<'b> {
                 match value {
                     Value::Integer(number) => ffi::sqlite3_bind_int64(raw, place, *number),
                     Value::Real(number) => ffi::sqlite3_bind_double(raw, place, *number),
-                    Value::Text(text) => {
+                    Value::Text(text) | Value::AnyText(Some(text)) => {
                         ffi::sqlite3_bind_text(raw, place, text.as_ptr().cast(), text.len() as c_int, nothing)
                     }
                     Value::Bytes(Some(bytes)) => {
                         ffi::sqlite3_bind_blob(raw, place, bytes.as_ptr().cast(), bytes.len() as c_int, nothing)
                     }
-                    Value::Bytes(None) => ffi::sqlite3_bind_null(raw, place),
+                    Value::AnyInteger(Some(number)) => ffi::sqlite3_bind_int64(raw, place, *number),
+                    Value::Bytes(None) | Value::AnyInteger(None) | Value::AnyText(None) => {
+                        ffi::sqlite3_bind_null(raw, place)
+                    }
                 }
             };
             self.connection.checked(code)?;
@@ -438,7 +441,7 @@ impl<'b> Statements<'b> {
             reference: statement(c"INSERT INTO index_reference VALUES (?, ?, ?)")?,
             uri: statement(c"INSERT INTO index_uri VALUES (?, ?, ?, ?)")?,
             composite: statement(c"INSERT INTO index_composite VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
-            compartment: statement(c"INSERT INTO compartment VALUES (?, ?, ?)")?,
+            compartment: statement(c"INSERT INTO compartment VALUES (?, ?, ?, ?)")?,
             words: statement(c"INSERT INTO index_words (rowid, narrative, rest) VALUES (?, ?, ?)")?,
             contained: statement(c"INSERT INTO contained VALUES (?, ?, ?)")?,
         })
@@ -514,7 +517,7 @@ impl<'b> Statements<'b> {
             self.composite.run(&values)?;
         }
         for patient in &rows.patients {
-            self.compartment.run(&[int(*patient), int(rtype), int(rid)])?;
+            self.compartment.run(&[int(patient.patient), int(rtype), int(rid), int(patient.bond as i64)])?;
         }
         if rows.words.count > 0 {
             let WordTexts { narrative, rest } = &rows.word_texts;
@@ -542,7 +545,7 @@ fn commit(statements: &mut Statements<'_>, batch: &[Numbered]) -> Result<(), Sto
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows::{Edge, QuantityRow, ReferenceRow, Side, StringRow, TokenRow, WordSum};
+    use crate::store::rows::{Bond, Edge, PatientRow, QuantityRow, ReferenceRow, Side, StringRow, TokenRow, WordSum};
 
     fn sample() -> Sample {
         let rows = IndexRows {
@@ -557,7 +560,7 @@ mod tests {
                 side: Side::Whole,
             }],
             references: vec![ReferenceRow { param: 4, target: 7 }],
-            patients: vec![7],
+            patients: vec![PatientRow { patient: 7, bond: Bond::Both }],
             words: WordSum { count: 3, sum: 8 },
             word_texts: WordTexts { narrative: "¶ blood".to_owned(), rest: "blood".to_owned() },
             ..IndexRows::default()

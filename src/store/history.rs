@@ -5,7 +5,7 @@ use crate::store::query::Query;
 use crate::store::reader::{Reader, on};
 use crate::store::rows::ResourceRow;
 use crate::store::statement::Built;
-use crate::store::{StoreError, deadline};
+use crate::store::{Guard, StoreError, deadline};
 
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
@@ -50,17 +50,27 @@ const SELECT: &str = "SELECT c.seq, r.rid, r.rtype, r.id, c.version, c.updated_u
      LEFT JOIN version v ON v.rid = c.rid AND v.version = c.version WHERE 1 = 1";
 
 impl Reader<'_> {
-    /// One page of history, newest first.
-    pub fn history(&mut self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, StoreError> {
+    /// One page of history, newest first: the versions of the resources whose current version `guard` lets pass, or of these
+    /// the current one only.
+    pub fn history(
+        &mut self,
+        request: &HistoryRequest,
+        guard: &Guard,
+        is_current_only: bool,
+    ) -> Result<Vec<HistoryRow>, StoreError> {
         let mut query = Query::new();
         query.sql(SELECT);
+        if let Some(condition) = guard.condition() {
+            query.append(condition.clone());
+        }
+        if is_current_only {
+            query.sql(" AND c.version = r.version AND r.method <> 2");
+        }
         match &request.scope {
             HistoryScope::Instance(key) => {
-                let Some(current) = self.current(key)? else {
-                    return Ok(Vec::new());
-                };
                 // Served by change_by_resource.
-                query.sql(" AND c.rid = ").integer(current.rid);
+                query.sql(" AND c.rid = (SELECT k.rid FROM resource k WHERE k.key = ").integer(self.hasher.key(key));
+                query.sql(" AND k.id = ").text(key.id.as_str()).sql(")");
             }
             HistoryScope::Type(resource_type) => {
                 query.sql(" AND c.rtype = ").integer(i64::from(resource_type.code()));

@@ -3,12 +3,14 @@
 //! `Store::read` gives a snapshot, `Store::submit` runs a piece of work in a write transaction and calls back when it is
 //! on the disk. SQLite has one writing thread, PostgreSQL a pool.
 
+mod access;
 pub mod ceiling;
 mod codec;
 mod contained;
 mod deadline;
 mod dictionaries;
 mod error;
+mod guard;
 mod hasher;
 mod history;
 mod index_rules;
@@ -37,9 +39,14 @@ mod tx;
 mod verify;
 mod writer;
 
+pub use access::{
+    AccessToken, Account, Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant,
+    PasswordHash, Role, SecretHash, TokenContext, TokenKind,
+};
 pub use codec::Packed;
 pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};
 pub use error::StoreError;
+pub use guard::Guard;
 pub use hasher::Hasher;
 pub use history::{HistoryRequest, HistoryRow, HistoryScope};
 pub use index_rules::IndexRules;
@@ -51,8 +58,8 @@ pub use query::{Bind, Query};
 pub use reader::{Reader, TypeCount};
 pub use renew::Renewal;
 pub use rows::{
-    CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PositionRow, QuantityRow, ReferenceRow, ResourceRow,
-    Side, StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
+    Bond, CompositeRow, DateRow, Edge, HAS_NARRATIVE, IndexRows, Method, PatientRow, PositionRow, QuantityRow,
+    ReferenceRow, ResourceRow, Side, StringRow, TokenRow, TokenText, UriRow, WordSum, WordTexts,
 };
 pub use seal::Seal;
 pub use shared_read::end_shared_read;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::store::Dialect;
+use crate::store::{Dialect, Guard};
 
 /// A bound value.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +78,14 @@ impl Query {
             Dialect::Sqlite => self.sql("c.seq > CAST(").text(mark).sql(" AS BIGINT)"),
             Dialect::Postgres => self.sql("NOT pg_visible_in_snapshot(c.tx, CAST(").text(mark).sql(" AS pg_snapshot))"),
         }
+    }
+
+    /// Appends what must hold of `resource r` to be given out.
+    pub fn guarded(&mut self, guard: &Guard) -> &mut Query {
+        if let Some(condition) = guard.condition() {
+            self.append(condition.clone());
+        }
+        self
     }
 
     /// Appends another statement, as a sub-query for instance.

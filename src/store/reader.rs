@@ -10,7 +10,7 @@ use crate::store::query::Query;
 use crate::store::rows::{Method, ResourceRow, key_from};
 use crate::store::statement::{Built, Fixed, Statement, Value, fixed};
 use crate::store::trace::{StepAnswer, Trace};
-use crate::store::{Dialect, Hasher, Seal, StoreError};
+use crate::store::{Dialect, Guard, Hasher, Seal, StoreError};
 
 /// A connection of either kind, borrowed for one piece of work.
 pub(super) enum Link<'c> {
@@ -61,8 +61,15 @@ impl Reader<'_> {
         self.seal
     }
 
-    /// The current version of `key`, which may be a deletion; `None` when it never existed.
-    pub fn current(&mut self, key: &ResourceKey) -> Result<Option<ResourceRow>, StoreError> {
+    /// The current version of `key`, which may be a deletion; `None` when it never existed, or `guard` is against it.
+    pub fn current(&mut self, key: &ResourceKey, guard: &Guard) -> Result<Option<ResourceRow>, StoreError> {
+        if let Some(condition) = guard.condition() {
+            let mut query = Query::new();
+            query
+                .sql("SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.method, r.codec, r.tail FROM resource r");
+            query.sql(" WHERE r.key = ").integer(self.hasher.key(key)).append(condition.clone());
+            return Ok(self.rows(&query)?.into_iter().find(|row| row.key == *key));
+        }
         let values = [Value::Integer(self.hasher.key(key))];
         let select = fixed!(
             RowSql,
@@ -72,8 +79,24 @@ impl Reader<'_> {
         self.one(select, key)
     }
 
-    /// The version `version` of `key`, current or older.
-    pub fn version(&mut self, key: &ResourceKey, version: i64) -> Result<Option<ResourceRow>, StoreError> {
+    /// The version `version` of `key`, current or older; `None` when there is none, or `guard` is against the current one.
+    pub fn version(
+        &mut self,
+        key: &ResourceKey,
+        version: i64,
+        guard: &Guard,
+    ) -> Result<Option<ResourceRow>, StoreError> {
+        if let Some(condition) = guard.condition() {
+            let mut query = Query::new();
+            query.sql(
+                "SELECT r.rid, r.rtype, r.id, v.version, v.updated_us, v.method, v.codec, v.tail FROM resource r ",
+            );
+            query.sql("CROSS JOIN (SELECT rid, version, updated_us, method, codec, tail FROM version UNION ALL ");
+            query.sql("SELECT rid, version, updated_us, method, codec, tail FROM resource) AS v ");
+            query.sql("WHERE v.rid = r.rid AND r.key = ").integer(self.hasher.key(key));
+            query.sql(" AND v.version = ").integer(version).append(condition.clone());
+            return Ok(self.rows(&query)?.into_iter().find(|row| row.key == *key));
+        }
         let values = [
             Value::Integer(self.hasher.key(key)),
             Value::Integer(version),
@@ -111,6 +134,14 @@ impl Reader<'_> {
             rows.into_iter().map(|row| reader.row_from(row)).collect::<Result<Vec<_>, _>>()
         };
         self.traced(query, run, |rows| StepAnswer::Rows(rows.len()))
+    }
+
+    /// As [`Reader::rows`], of those that `guard` lets pass: the statement ends with conditions on `resource r`.
+    pub fn guarded_rows(&mut self, query: &Query, guard: &Guard) -> Result<Vec<ResourceRow>, StoreError> {
+        match guard.condition() {
+            None => self.rows(query),
+            Some(condition) => self.rows(query.clone().append(condition.clone())),
+        }
     }
 
     /// The one number that a statement selects.

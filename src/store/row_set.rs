@@ -9,8 +9,8 @@ use std::hash::Hash;
 use crate::store::LAST_OWN_NUMBER;
 use crate::store::contained::{self, ContainedHead, ContainedRows};
 use crate::store::rows::{
-    CompositeRow, DateRow, Edge, IndexRows, PositionRow, QuantityRow, ReferenceRow, StringRow, TokenRow, UriRow,
-    WordSum, WordTexts,
+    Bond, CompositeRow, DateRow, Edge, IndexRows, PatientRow, PositionRow, QuantityRow, ReferenceRow, StringRow,
+    TokenRow, UriRow, WordSum, WordTexts,
 };
 
 impl IndexRows {
@@ -33,7 +33,13 @@ impl IndexRows {
         self.texts.sort_unstable();
         self.texts.dedup();
         self.patients.sort_unstable();
-        self.patients.dedup();
+        self.patients.dedup_by(|later, first| {
+            let is_same = later.patient == first.patient;
+            if is_same && later.bond != first.bond {
+                first.bond = Bond::Both;
+            }
+            is_same
+        });
         self.contained.iter_mut().for_each(|inner| inner.rows.normalize());
     }
 
@@ -103,7 +109,8 @@ impl IndexRows {
         }
         count(self.patients.len(), &mut out);
         for patient in &self.patients {
-            number(*patient, &mut out);
+            number(patient.patient, &mut out);
+            out.push(patient.bond as u8);
         }
         count(self.words.count as usize, &mut out);
         if self.words.count > 0 {
@@ -167,7 +174,8 @@ impl IndexRows {
                 })
             })?,
             texts: Vec::new(),
-            patients: input.list(|row| row.number())?,
+            patients: input
+                .list(|row| Some(PatientRow { patient: row.number()?, bond: Bond::from_number(row.byte()?)? }))?,
             positions: Vec::new(),
             words: WordSum::default(),
             word_texts: WordTexts::default(),
@@ -385,7 +393,10 @@ mod tests {
             uris: vec![UriRow { param: 5, value: "http://example.org/a".to_owned(), edge: Edge::Neither }],
             composites: vec![CompositeRow { param: 6, code: 1, value: 2.5, low: -3, ..CompositeRow::default() }],
             texts: Vec::new(),
-            patients: vec![11, -12],
+            patients: vec![
+                PatientRow { patient: 11, bond: Bond::Both },
+                PatientRow { patient: -12, bond: Bond::Owned },
+            ],
             positions: Vec::new(),
             words: WordSum { count: 300, sum: u64::MAX - 6 },
             word_texts: WordTexts::default(),

@@ -41,8 +41,8 @@ pub struct IndexRows {
     pub composites: Vec<CompositeRow>,
     /// What the codes of `tokens` stand for. Not part of the rows that are kept and compared: a text is told once.
     pub texts: Vec<TokenText>,
-    /// The Patients in whose compartment the resource is, as reference targets.
-    pub patients: Vec<i64>,
+    /// The Patients that the resource is about or otherwise bound to.
+    pub patients: Vec<PatientRow>,
     /// Where a Location is: none or one.
     pub positions: Vec<PositionRow>,
     /// What the words come to.
@@ -175,6 +175,49 @@ pub struct PositionRow {
     pub x: f64,
     pub y: f64,
     pub z: f64,
+}
+
+/// A Patient that a resource is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PatientRow {
+    /// As a reference target.
+    pub patient: i64,
+    pub bond: Bond,
+}
+
+/// How a resource is bound to a Patient: by the compartment, as the specification defines it, or because the resource belongs
+/// to the Patient's record, which decides who may see it. A performer is in the compartment of an Observation about another.
+///
+/// Spec: R4 compartmentdefinition-patient.html
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bond {
+    /// In the compartment, and part of the record.
+    Both = 1,
+    /// In the compartment only.
+    Member = 2,
+    /// Part of the record only.
+    Owned = 3,
+}
+
+impl Bond {
+    /// The bond of what is in the compartment, in the record, or in both; `None` when it is in neither.
+    pub fn of(is_member: bool, is_owned: bool) -> Option<Bond> {
+        match (is_member, is_owned) {
+            (true, true) => Some(Bond::Both),
+            (true, false) => Some(Bond::Member),
+            (false, true) => Some(Bond::Owned),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether the resource is part of the Patient's record.
+    pub fn is_owned(self) -> bool {
+        self != Bond::Member
+    }
+
+    pub(super) fn from_number(number: u8) -> Option<Bond> {
+        [Bond::Both, Bond::Member, Bond::Owned].into_iter().find(|bond| *bond as u8 == number)
+    }
 }
 
 /// What the hash of a code stands for among the tokens of a parameter.

@@ -178,8 +178,8 @@ row_statements! {
         "DELETE FROM index_position WHERE z = ? AND x = ? AND y = ? AND rid = ?";
     Words: "INSERT INTO index_words (rowid, narrative, rest) VALUES (?, ?, ?)",
         "DELETE FROM index_words WHERE rowid = ?";
-    Compartment: "INSERT INTO compartment (patient, rtype, rid) VALUES (?, ?, ?)",
-        "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ?";
+    Compartment: "INSERT INTO compartment (patient, rtype, rid, bond) VALUES (?, ?, ?, ?)",
+        "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ? AND bond = ?";
     Contained: "INSERT INTO contained (rid, rtype, id) VALUES (?, ?, ?)",
         "DELETE FROM contained WHERE rid = ?";
 }
@@ -254,7 +254,8 @@ fn each_row<const ADD: bool>(
         Fixed::<Words<ADD>>::new(if ADD { &values } else { &values[..1] }).execute(connection)?;
     }
     for patient in &rows.patients {
-        let values = [Value::Integer(*patient), Value::Integer(rtype), rid()];
+        let values =
+            [Value::Integer(patient.patient), Value::Integer(rtype), rid(), Value::Integer(patient.bond as i64)];
         Fixed::<Compartment<ADD>>::new(&values).execute(connection)?;
     }
     for inner in &rows.contained {

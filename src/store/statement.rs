@@ -22,6 +22,10 @@ pub(super) enum Value<'a> {
     Real(f64),
     Text(&'a str),
     Bytes(Option<&'a [u8]>),
+    /// A whole number, or NULL.
+    AnyInteger(Option<i64>),
+    /// A text, or NULL.
+    AnyText(Option<&'a str>),
 }
 
 /// A statement of the program: a type of its own, by which diesel finds the prepared one again without writing its text
@@ -77,6 +81,8 @@ where
     f64: ToSql<Double, DB>,
     str: ToSql<Text, DB>,
     for<'v> Option<&'v [u8]>: ToSql<Nullable<Binary>, DB>,
+    Option<i64>: ToSql<Nullable<BigInt>, DB>,
+    for<'v> Option<&'v str>: ToSql<Nullable<Text>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut values = self.values.iter();
@@ -88,6 +94,8 @@ where
                 Some(Value::Real(number)) => out.push_bind_param::<Double, _>(number)?,
                 Some(Value::Text(text)) => out.push_bind_param::<Text, str>(text)?,
                 Some(Value::Bytes(bytes)) => out.push_bind_param::<Nullable<Binary>, _>(bytes)?,
+                Some(Value::AnyInteger(number)) => out.push_bind_param::<Nullable<BigInt>, _>(number)?,
+                Some(Value::AnyText(text)) => out.push_bind_param::<Nullable<Text>, _>(text)?,
                 None => return Err(diesel::result::Error::QueryBuilderError("a value is missing".into())),
             }
             out.push_sql(piece);

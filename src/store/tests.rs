@@ -14,20 +14,20 @@ use super::*;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 
 /// A database that is removed when this is dropped.
-struct Home {
+pub(super) struct Home {
     address: String,
     folder: Option<PathBuf>,
     admin: Option<String>,
 }
 
 impl Home {
-    fn sqlite() -> Home {
+    pub(super) fn sqlite() -> Home {
         let folder = std::env::temp_dir().join(name());
         let address = format!("sqlite:{}", folder.join("emberwell.db").display());
         Home { address, folder: Some(folder), admin: None }
     }
 
-    fn postgres() -> Option<Home> {
+    pub(super) fn postgres() -> Option<Home> {
         let Ok(admin) = std::env::var("EMBERWELL_TEST_POSTGRES") else {
             // Past the test harness, which would keep what a passing test prints.
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -41,7 +41,7 @@ impl Home {
         Some(Home { address: format!("{server}/{name}"), folder: None, admin: Some(admin) })
     }
 
-    fn open(&self) -> Store {
+    pub(super) fn open(&self) -> Store {
         Store::open(&self.address, 4, None).unwrap()
     }
 }
@@ -58,6 +58,30 @@ impl Drop for Home {
         }
     }
 }
+
+/// Makes each behaviour, a `fn(&Home)`, a test on SQLite and a test on PostgreSQL.
+macro_rules! on_both {
+    ($($behaviour:ident),+ $(,)?) => {
+        $(
+            mod $behaviour {
+                use $crate::store::tests::Home;
+
+                #[test]
+                fn sqlite() {
+                    super::$behaviour(&Home::sqlite());
+                }
+
+                #[test]
+                fn postgres() {
+                    if let Some(home) = Home::postgres() {
+                        super::$behaviour(&home);
+                    }
+                }
+            }
+        )+
+    };
+}
+pub(super) use on_both;
 
 fn name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -91,7 +115,7 @@ fn write(store: &Store, numbers: std::ops::Range<usize>) {
 }
 
 fn stored(store: &Store, number: usize) -> Option<Vec<u8>> {
-    store.read(|reader| reader.current(&key(number))).unwrap().and_then(|row| row.tail)
+    store.read(|reader| reader.current(&key(number), &Guard::unbounded("test"))).unwrap().and_then(|row| row.tail)
 }
 
 fn dictionaries_serve(home: &Home) {
@@ -151,7 +175,7 @@ fn instants_follow_each_other(home: &Home) {
     });
     write(&store, 9..10);
     let request = HistoryRequest { scope: HistoryScope::System, since_us: Some(0), at: None, before: None, limit: 500 };
-    let newest_first = store.read_settled(|reader| reader.history(&request)).unwrap();
+    let newest_first = store.read_settled(|reader| reader.history(&request, &Guard::unbounded("test"), false)).unwrap();
 
     assert_eq!(newest_first.len(), 4 * 50 + 1);
     let newest = newest_first.iter().map(|version| version.row.updated_us).max().unwrap();
@@ -211,7 +235,8 @@ fn who_asks_for_what_came_since_waits_for_what_is_being_written_on_postgres() {
             })
         });
         has_begun.recv().unwrap();
-        let history = scope.spawn(|| store.read_settled(|reader| reader.history(&request)));
+        let history =
+            scope.spawn(|| store.read_settled(|reader| reader.history(&request, &Guard::unbounded("test"), false)));
         wait_for_a_waiter(&home);
         go.send(()).unwrap();
         history.join().unwrap().unwrap()
@@ -226,7 +251,12 @@ fn a_shared_snapshot_shows_what_was_committed_since() {
     let store = home.open();
     let begun = Cell::new(0);
     let read = |number: usize| {
-        let row = store.read_shared(|| begun.set(begun.get() + 1), |reader| reader.current(&key(number))).unwrap();
+        let row = store
+            .read_shared(
+                || begun.set(begun.get() + 1),
+                |reader| reader.current(&key(number), &Guard::unbounded("test")),
+            )
+            .unwrap();
         row.is_some()
     };
 

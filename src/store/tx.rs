@@ -44,6 +44,19 @@ pub struct Locked {
     pub(super) index_rows: Vec<u8>,
 }
 
+impl Locked {
+    /// The number of the resource.
+    pub fn rid(&self) -> i64 {
+        self.rid
+    }
+
+    /// What the index says of it.
+    pub fn rows(&self) -> Result<IndexRows, StoreError> {
+        IndexRows::decode(&self.index_rows)
+            .ok_or_else(|| StoreError::Damaged(format!("index rows of resource {}", self.rid)))
+    }
+}
+
 /// A version to write.
 pub struct Put {
     pub key: ResourceKey,
@@ -206,8 +219,7 @@ impl Tx<'_> {
         };
         // Two versions within a millisecond still differ in time, so that `_at` can tell them apart.
         self.now_us = self.now_us.max(previous.updated_us + 1000);
-        let standing = IndexRows::decode(&previous.index_rows)
-            .ok_or_else(|| StoreError::Damaged(format!("index rows of resource {}", previous.rid)))?;
+        let standing = previous.rows()?;
         Ok(Numbered {
             rid: previous.rid,
             key_hash,

@@ -281,11 +281,13 @@ impl Reader<'_> {
             ),
             Table::Compartment => stream!(
                 self,
-                (BigInt, SmallInt, BigInt),
-                (i64, i16, i64),
-                "SELECT patient, rtype, rid FROM compartment",
+                (BigInt, SmallInt, BigInt, SmallInt),
+                (i64, i16, i64, i16),
+                "SELECT patient, rtype, rid, bond FROM compartment",
                 &[],
-                |(patient, rtype, rid)| each(rid, numbers(&[patient, i64::from(rtype), rid]))
+                |(patient, rtype, rid, bond)| {
+                    each(rid, numbers(&[patient, i64::from(rtype), rid, i64::from(bond)]));
+                }
             ),
             Table::Position => stream!(
                 self,
@@ -383,7 +385,7 @@ impl IndexRows {
             each(Table::Composite, composite(row, rid));
         }
         for patient in &self.patients {
-            each(Table::Compartment, numbers(&[*patient, i64::from(rtype), rid]));
+            each(Table::Compartment, numbers(&[patient.patient, i64::from(rtype), rid, patient.bond as i64]));
         }
         for row in &self.positions {
             each(Table::Position, numbers(&[bits(row.z), bits(row.x), bits(row.y), rid]));

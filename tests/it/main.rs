@@ -2,11 +2,13 @@
 
 mod support;
 
+mod access;
 mod http;
 mod interactions;
 mod layers;
 mod load;
 mod migrations;
 mod patch_suite;
+mod records;
 mod search_oracle;
 mod us_core;

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use serde_json::Value;
 
+use crate::access::Caller;
 use crate::fhir::{Issue, IssueCode, Resource, ResourceType, json};
 use crate::interactions::bundle::at;
 use crate::interactions::bundle::look_up::Resolved;
@@ -19,6 +20,7 @@ const MOST_ISSUES: usize = 100;
 /// The checked body of an entry; `None` when it has none.
 pub(super) fn body(
     engine: &Engine,
+    caller: &Caller,
     links: &Links,
     entry: &Entry,
     resolved: &Resolved,
@@ -48,8 +50,8 @@ pub(super) fn body(
         return Err(InteractionError::Invalid(dangling));
     }
     let prepared = match resolved {
-        Resolved::Patch(_) => prepare_patched(engine, &resource)?,
-        _ => Prepared::new(engine, &resource)?,
+        Resolved::Patch(_) => prepare_patched(engine, caller, &resource)?,
+        _ => Prepared::new(engine, caller, &resource)?,
     };
     Ok(Some(Box::new(prepared)))
 }

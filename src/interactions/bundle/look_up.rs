@@ -11,6 +11,7 @@ use crate::interactions::bundle::get::Get;
 use crate::interactions::bundle::plan::{Action, Entry};
 use crate::interactions::bundle::references::{Links, conditional_references};
 use crate::interactions::conditional::Criteria;
+use crate::interactions::sight::may_choose_ids;
 use crate::interactions::{Engine, InteractionError, read};
 use crate::store::{Reader, ResourceRow};
 
@@ -56,8 +57,8 @@ pub(super) fn look_up(
             }
             Action::ConditionalDelete { resource_type, criteria } => {
                 let most = if engine.fhir.delete_multiple { MOST_DELETED } else { 1 };
-                let (rows, condition) =
-                    matching(engine, reader, *resource_type, criteria, most).map_err(|error| at(index, error))?;
+                let (rows, condition) = matching(engine, caller, reader, *resource_type, criteria, most)
+                    .map_err(|error| at(index, error))?;
                 if rows.len() > most as usize {
                     return Err(at(index, InteractionError::MultipleMatches(*resource_type)));
                 }
@@ -82,7 +83,7 @@ pub(super) fn look_up(
                 let fresh = ResourceKey { resource_type: resource.resource_type, id: Id::random() };
                 match if_none_exist {
                     None => Ok((Resolved::Create(fresh), None)),
-                    Some(criteria) => single(engine, reader, resource.resource_type, criteria, &gone).map(
+                    Some(criteria) => single(engine, caller, reader, resource.resource_type, criteria, &gone).map(
                         |(row, condition)| match row {
                             Some(row) => (Resolved::Matched(row), Some(condition)),
                             None => match conditions_of_creates.get(&condition.criteria.canonical()) {
@@ -97,13 +98,13 @@ pub(super) fn look_up(
                 }
             }
             Action::ConditionalUpdate { resource_type, criteria, resource } => {
-                single(engine, reader, *resource_type, criteria, &gone).and_then(|(row, condition)| {
-                    let key = update_target(*resource_type, row, resource)?;
+                single(engine, caller, reader, *resource_type, criteria, &gone).and_then(|(row, condition)| {
+                    let key = update_target(caller, *resource_type, row, resource)?;
                     Ok((Resolved::Update(key), Some(condition)))
                 })
             }
             Action::ConditionalPatch { resource_type, criteria, .. } => {
-                single(engine, reader, *resource_type, criteria, &gone).and_then(|(row, condition)| {
+                single(engine, caller, reader, *resource_type, criteria, &gone).and_then(|(row, condition)| {
                     let row = row.ok_or(InteractionError::NoMatch(*resource_type))?;
                     Ok((Resolved::Patch(row), Some(condition)))
                 })
@@ -117,12 +118,13 @@ pub(super) fn look_up(
 /// What `criteria` match, and one more than `most` to tell that there are too many.
 fn matching(
     engine: &Engine,
+    caller: &Caller,
     reader: &mut Reader<'_>,
     resource_type: ResourceType,
     criteria: &str,
     most: u32,
 ) -> Result<(Vec<ResourceRow>, Condition), InteractionError> {
-    let criteria = Criteria::parse(engine, resource_type, criteria)?;
+    let criteria = Criteria::parse(engine, caller, resource_type, criteria)?;
     let rows = criteria.find(reader, most + 1)?;
     let found = rows.iter().map(|row| row.key.clone()).collect();
     Ok((rows, Condition { criteria, found, most: most + 1 }))
@@ -131,13 +133,14 @@ fn matching(
 /// The one match that no entry deletes, or none.
 fn single(
     engine: &Engine,
+    caller: &Caller,
     reader: &mut Reader<'_>,
     resource_type: ResourceType,
     criteria: &str,
     gone: &HashSet<ResourceKey>,
 ) -> Result<(Option<ResourceRow>, Condition), InteractionError> {
     let most = u32::try_from(gone.len()).unwrap_or(u32::MAX - 1).saturating_add(1);
-    let (mut rows, condition) = matching(engine, reader, resource_type, criteria, most)?;
+    let (mut rows, condition) = matching(engine, caller, reader, resource_type, criteria, most)?;
     rows.retain(|row| !gone.contains(&row.key));
     let row = condition.criteria.single(rows)?;
     Ok((row, condition))
@@ -145,6 +148,7 @@ fn single(
 
 /// The resource that a conditional update changes or creates.
 fn update_target(
+    caller: &Caller,
     resource_type: ResourceType,
     row: Option<ResourceRow>,
     resource: &Resource,
@@ -156,7 +160,10 @@ fn update_target(
             "the id in the body is not that of the resource that the criteria match: leave it out",
         )])),
         (Some(row), _) => Ok(row.key),
-        (None, Some(id)) => Ok(ResourceKey { resource_type, id: id.clone() }),
+        (None, Some(id)) => {
+            let key = ResourceKey { resource_type, id: id.clone() };
+            if may_choose_ids(caller) { Ok(key) } else { Err(InteractionError::NotFound(key)) }
+        }
         (None, None) => Ok(ResourceKey { resource_type, id: Id::random() }),
     }
 }
@@ -174,6 +181,7 @@ pub(super) fn target<'a>(resolved: &'a Resolved, looked_up: &'a [LookedUp]) -> O
 /// Looks up each conditional reference once.
 pub(super) fn find_conditional_references(
     engine: &Engine,
+    caller: &Caller,
     reader: &mut Reader<'_>,
     entries: &[Entry],
     links: &mut Links,
@@ -197,7 +205,7 @@ pub(super) fn find_conditional_references(
                 Err(unknown) => {
                     Err(InteractionError::Invalid(vec![Issue::request(IssueCode::Value, unknown.to_string())]))
                 }
-                Ok(resource_type) => Criteria::parse(engine, resource_type, criteria).and_then(|criteria| {
+                Ok(resource_type) => Criteria::parse(engine, caller, resource_type, criteria).and_then(|criteria| {
                     let rows = criteria.find(reader, 2)?;
                     criteria.single(rows)?.ok_or(InteractionError::NoMatch(resource_type))
                 }),

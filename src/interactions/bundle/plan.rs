@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::bundle::BundleKind;
 use crate::interactions::{Engine, InteractionError, Precondition};
+use crate::search::Right;
 use crate::validation;
 
 /// An understood Bundle.
@@ -65,6 +66,22 @@ pub(super) enum Action {
     },
     /// In a batch only: it can't be understood, which is no matter of the others.
     Refused(Issue),
+}
+
+impl Action {
+    /// What a write needs the right for, and of which type.
+    pub(super) fn needs(&self) -> Option<(ResourceType, Right)> {
+        match self {
+            Action::Create { resource, .. } => Some((resource.resource_type, Right::Create)),
+            Action::Update { key, .. } | Action::Patch { key, .. } => Some((key.resource_type, Right::Update)),
+            Action::ConditionalUpdate { resource_type, .. } | Action::ConditionalPatch { resource_type, .. } => {
+                Some((*resource_type, Right::Update))
+            }
+            Action::Delete { key } => Some((key.resource_type, Right::Delete)),
+            Action::ConditionalDelete { resource_type, .. } => Some((*resource_type, Right::Delete)),
+            Action::Get { .. } | Action::Refused(_) => None,
+        }
+    }
 }
 
 /// What a GET entry wants to read.

@@ -21,8 +21,9 @@ use crate::interactions::bundle::references::Links;
 use crate::interactions::bundle::{EntryAnswer, Rider, at};
 use crate::interactions::delete::{deleted, deletion};
 use crate::interactions::prepared::{Prepared, effect};
+use crate::interactions::sight::{may_choose_ids, permitted, standing, standing_to_delete};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition};
-use crate::search::{OwnParameter, problem_of_parameter};
+use crate::search::{OwnParameter, Right, problem_of_parameter};
 use crate::store::{Locked, Method, ResourceRow, Tx};
 
 /// Does the entries, and waits until they are on the disk.
@@ -51,6 +52,7 @@ pub(super) fn run(
 
 /// A transaction that is ready to be written.
 struct Transaction {
+    caller: Caller,
     steps: Vec<Step>,
     may_create: bool,
 }
@@ -92,10 +94,15 @@ enum Kind {
 
 impl Transaction {
     fn prepare(engine: &Engine, caller: &Caller, entries: &[Entry]) -> Result<Transaction, InteractionError> {
+        for (index, entry) in entries.iter().enumerate() {
+            if let Some((resource_type, right)) = entry.action.needs() {
+                permitted(caller, resource_type, right).map_err(|error| at(index, error))?;
+            }
+        }
         let mut links = Links::default();
         let looked_up = engine.read(|reader| {
             let looked_up = look_up(engine, caller, reader, entries)?;
-            find_conditional_references(engine, reader, entries, &mut links)?;
+            find_conditional_references(engine, caller, reader, entries, &mut links)?;
             Ok::<_, InteractionError>(looked_up)
         })?;
         refuse_duplicates(&looked_up)?;
@@ -106,7 +113,8 @@ impl Transaction {
                 links.add(full_url, key);
             }
         }
-        let bodies = in_parallel(entries, &looked_up, |entry, (resolved, _)| body(engine, &links, entry, resolved));
+        let bodies =
+            in_parallel(entries, &looked_up, |entry, (resolved, _)| body(engine, caller, &links, entry, resolved));
         let mut refused = Refused::default();
         let mut steps = Vec::with_capacity(entries.len());
         for (index, ((entry, (resolved, condition)), body)) in entries.iter().zip(looked_up).zip(bodies).enumerate() {
@@ -133,7 +141,7 @@ impl Transaction {
         }
         refused.finish()?;
         refuse_collisions(&steps)?;
-        Ok(Transaction { steps, may_create: engine.fhir.update_creates })
+        Ok(Transaction { caller: caller.clone(), steps, may_create: engine.fhir.update_creates })
     }
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Vec<EntryAnswer>, InteractionError> {
@@ -161,6 +169,9 @@ impl Transaction {
                         && previous.as_ref().is_none_or(|previous| previous.version != *base)
                     {
                         return Err(InteractionError::Stale);
+                    }
+                    if previous.is_none() && !may_choose_ids(&self.caller) && step.condition.is_none() {
+                        return Err(at(index, InteractionError::NotFound(key.clone())));
                     }
                     if previous.is_none() && !self.may_create && step.condition.is_none() {
                         return Err(at(index, InteractionError::ClientIdRefused(key.clone())));
@@ -203,6 +214,7 @@ impl Transaction {
         for ((index, effect), written) in owners.into_iter().zip(tx.put_all(puts)?) {
             let answer = match &self.steps[index].kind {
                 Kind::Create { prepared, .. } | Kind::Update { prepared, .. } | Kind::Patch { prepared, .. } => {
+                    prepared.check_written(tx, effect, &written).map_err(|error| at(index, error))?;
                     prepared.answer(effect, written)
                 }
                 _ => deleted(written),
@@ -235,20 +247,26 @@ impl Transaction {
 
     /// Holds every resource that is to change, in one order for all transactions.
     fn lock_all(&self, tx: &mut Tx<'_>) -> Result<HashMap<ResourceKey, Option<Locked>>, InteractionError> {
+        // Each with the entry that names it, and whether it is to be deleted.
         let mut keys = Vec::new();
-        for step in &self.steps {
+        for (index, step) in self.steps.iter().enumerate() {
             match &step.kind {
-                Kind::Update { key, .. } | Kind::Patch { key, .. } | Kind::Delete { key } => keys.push(key),
-                Kind::DeleteAll { keys: all } => keys.extend(all),
+                Kind::Update { key, .. } | Kind::Patch { key, .. } => keys.push((key, index, false)),
+                Kind::Delete { key } => keys.push((key, index, true)),
+                Kind::DeleteAll { keys: all } => keys.extend(all.iter().map(|key| (key, index, true))),
                 Kind::Create { .. } | Kind::Matched(_) | Kind::SameAs(_) | Kind::Get(_) => {}
             }
         }
         keys.sort_unstable();
-        let mut standing = HashMap::with_capacity(keys.len());
-        for key in keys {
-            standing.insert(key.clone(), tx.lock(key)?);
+        let mut found = HashMap::with_capacity(keys.len());
+        for (key, index, is_deleted) in keys {
+            let previous = match is_deleted {
+                true => standing_to_delete(tx, &self.caller, key),
+                false => standing(tx, &self.caller, key, Right::Update),
+            };
+            found.insert(key.clone(), previous.map_err(|error| at(index, error))?);
         }
-        Ok(standing)
+        Ok(found)
     }
 
     /// Reads come last and see what was written.

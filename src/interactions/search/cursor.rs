@@ -64,5 +64,6 @@ pub(super) fn foreign() -> SearchError {
 
 /// The search in a form in which no two are alike.
 fn purpose(request: &SearchRequest) -> Vec<u8> {
-    format!("{}{:?}{:?}", request.path(), request.used, request.compartments).into_bytes()
+    let stamp = request.stamp();
+    format!("{}{:?}{:?}{stamp}", request.path(), request.used, request.compartments).into_bytes()
 }

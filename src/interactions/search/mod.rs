@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::access::Caller;
+use crate::access::{Caller, Denied};
 use crate::clock;
 use crate::config::PlanSettings;
 use crate::fhir::Issue;
@@ -58,13 +58,14 @@ pub struct SearchSettings {
 /// The page that `request` asks for.
 pub fn search(
     reader: &mut Reader<'_>,
-    _caller: &Caller,
+    caller: &Caller,
     request: &SearchRequest,
     settings: &SearchSettings,
 ) -> Result<SearchPage, InteractionError> {
     check_rules(reader, request)?;
     reader.about("codes");
-    let asked = resolved(reader, request).map_err(ended(request, SearchPart::Matches))?;
+    let narrowed = request.narrowed(caller.filter()).map_err(Denied::from)?;
+    let asked = resolved(reader, narrowed).map_err(ended(request, SearchPart::Matches))?;
     let known = asked.of_containers();
     let hasher = reader.hasher();
     let zone_minutes = request.registry.zone_minutes();
@@ -143,7 +144,7 @@ pub fn search(
         None => None,
     };
     reader.about("include");
-    let brought = included(reader, &request.registry, &request.includes, &rows);
+    let brought = included(reader, request, &rows);
     let Included { rows: included, remark } = brought.map_err(ended(&asked, SearchPart::Includes))?;
     let contained = contained::resources(&rows)?;
     Ok(SearchPage { rows, contained, included, remarks: remark.into_iter().collect(), next, previous, total })

@@ -70,8 +70,12 @@ fn conditions(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, query:
     let demands: Vec<Condition> = request.demands.iter().map(|demand| demand.condition.clone()).collect();
     filters::types(row, demands.iter().any(leaves_few), query);
     filters::condition(row, &Condition::And(demands), false, context, query);
-    for patients in &request.compartments {
-        filters::compartment(patients, false, context, query);
+    let container = container.of(&[]);
+    for bound in &request.compartments {
+        filters::compartment(container, bound, false, context, query);
+    }
+    if let Some(access) = &request.access {
+        filters::condition(container, access, true, context, query);
     }
     if let Some(compartment) = request.of_container_compartment() {
         filters::unlisted(&compartment, false, context, query);

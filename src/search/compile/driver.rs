@@ -74,7 +74,7 @@ impl Driver {
             let is_stream = rows::exact_keys(criterion, parameter) == Some(1);
             Some((counted_rank(criterion, parameter)?, Driver::Criterion { place, parameter, is_stream }))
         });
-        let patients = request.compartments.iter().enumerate().filter(|(_, patients)| patients.len() == 1);
+        let patients = request.compartments.iter().enumerate().filter(|(_, bound)| bound.patients.len() == 1);
         let compartments = patients.map(|(place, _)| match request.resource_type {
             Some(resource_type) => Driver::Compartment { place, resource_type },
             None => Driver::Members { place: Some(place) },
@@ -91,6 +91,7 @@ impl Driver {
 pub(super) fn asks_numbers(request: &SearchRequest, bounds: usize) -> bool {
     request.compartments.len() == bounds
         && request.unlisted_compartment().is_none()
+        && request.access.as_ref().is_none_or(asks_number)
         && request.demands.iter().all(|demand| asks_number(&demand.condition))
 }
 
@@ -112,8 +113,14 @@ pub fn is_narrow(request: &SearchRequest, walk: Walk<'_>) -> bool {
 fn asks_number(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Index(_)),
-        Condition::Chain(_) => true,
-        Condition::Has(_) | Condition::Listed(_) | Condition::ByType(_) | Condition::Contains(_) => false,
+        Condition::Chain(_) | Condition::Owned(_) => true,
+        Condition::Has(_)
+        | Condition::Listed(_)
+        | Condition::ByType(_)
+        | Condition::Contains(_)
+        | Condition::OfTypes(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().all(asks_number),
         Condition::Not(negated) => asks_number(negated),
     }
@@ -140,10 +147,10 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
         Condition::Criterion(_) => false,
         Condition::Chain(chain) => chain.targets.iter().all(|(_, condition)| leaves_few(condition)),
         Condition::Has(has) => leaves_few(&has.condition),
-        Condition::Listed(_) => true,
+        Condition::Listed(_) | Condition::Owned(_) => true,
         Condition::And(all) => all.iter().any(leaves_few),
         Condition::Or(any) => any.iter().all(leaves_few),
-        Condition::Not(_) => false,
+        Condition::Not(_) | Condition::OfTypes(_) | Condition::Targets(_) | Condition::AttachedTo(_) => false,
         Condition::Contains(contains) => leaves_few(&contains.condition),
         Condition::ByType(types) => types.iter().all(|(_, condition)| leaves_few(condition)),
     }

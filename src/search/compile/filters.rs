@@ -4,9 +4,9 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
-use crate::search::compile::{CompileContext, contained, linked, words};
+use crate::search::compile::{CompileContext, access, contained, linked, words};
 use crate::search::{
-    Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
+    Bound, Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
 };
 use crate::store::Query;
 
@@ -20,19 +20,32 @@ pub(super) struct Row<'a> {
     depth: usize,
     /// The types that it may be of; empty means any.
     types: &'a [ResourceType],
-    /// Whether it is a row of `contained` instead.
-    is_contained: bool,
+    table: Table,
     /// Whether its number comes from what leads the statement, before the row itself is looked up.
     is_streamed: bool,
     /// Whether its rows are few, or come until a page is full, so that each is asked by itself.
     is_asked_alone: bool,
 }
 
+/// What a row is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Resource,
+    Contained,
+    /// What a reference leads to, of the one or the other; with the columns that conditions ask for.
+    Target,
+}
+
 impl<'a> Row<'a> {
     /// A resource that is searched.
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
-        Row { depth: 0, types, is_contained: false, is_streamed: false, is_asked_alone: false }
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: false }
+    }
+
+    /// Any resource of one of `types`; empty means of any.
+    pub(super) fn any(types: &'a [ResourceType]) -> Row<'a> {
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: true }
     }
 
     /// The types that it may be of; empty means any.
@@ -72,7 +85,7 @@ impl<'a> Row<'a> {
 
     /// A resource one reference away.
     pub(super) fn inner(self) -> Row<'static> {
-        Row { depth: self.depth + 1, types: &[], is_contained: false, is_streamed: false, is_asked_alone: false }
+        Row { depth: self.depth + 1, types: &[], table: Table::Resource, is_streamed: false, is_asked_alone: false }
     }
 
     /// The same, of which each row is asked by itself.
@@ -92,25 +105,30 @@ impl<'a> Row<'a> {
 
     /// A resource within it.
     pub(super) fn contained(self) -> Row<'static> {
-        Row { is_contained: true, ..self.inner() }
+        Row { table: Table::Contained, ..self.inner() }
     }
 
     /// Another row of the same table.
     pub(super) fn alike(self) -> Row<'static> {
-        Row { is_contained: self.is_contained, ..self.inner() }
+        Row { table: self.table, ..self.inner() }
+    }
+
+    /// What it refers to, a resource by itself or a contained one.
+    pub(super) fn target(self) -> Row<'static> {
+        Row { table: Table::Target, ..self.inner_of_one() }
     }
 
     /// `resource r WHERE ..`: all that it may be, of whatever type.
     pub(super) fn all(self, query: &mut Query) {
-        match self.is_contained {
-            false => query.sql("resource ").sql(self.alias()).sql(" WHERE ").sql(self.alias()).sql(".method <> 2"),
-            true => query.sql("contained ").sql(self.alias()).sql(" WHERE 1 = 1"),
+        match self.table {
+            Table::Contained => query.sql("contained ").sql(self.alias()).sql(" WHERE 1 = 1"),
+            _ => query.sql("resource ").sql(self.alias()).sql(" WHERE ").sql(self.alias()).sql(".method <> 2"),
         };
     }
 
     /// What references to it have for a target: its column in the statement.
     pub(super) fn key(self) -> &'static str {
-        if self.is_contained { ".rid" } else { ".key" }
+        if self.table == Table::Contained { ".rid" } else { ".key" }
     }
 
     /// The same row, whose type is known.
@@ -161,6 +179,16 @@ pub(super) fn condition(
             query.sql(")");
         }
         Condition::Contains(contains) => contained::within(row, contains, context, query),
+        Condition::Owned(patients) => {
+            let bound = Bound { patients: patients.clone(), is_owned: true };
+            compartment(row, &bound, false, context, query);
+        }
+        Condition::OfTypes(of) if of.is_empty() => {
+            query.sql(" AND 1 = 0");
+        }
+        Condition::OfTypes(of) => types(row.of(of), true, query),
+        Condition::Targets(inner) => access::targets(row, inner, context, query),
+        Condition::AttachedTo(inner) => access::attached_to(row, inner, context, query),
     }
 }
 
@@ -214,19 +242,62 @@ pub(super) fn scope(request: &SearchRequest, sign: &'static str, query: &mut Que
 
 /// One of the sets of compartments that bound the search. `is_driving` says that their members are few, so that they
 /// are gathered.
-pub(super) fn compartment(patients: &[ResourceKey], is_driving: bool, context: &CompileContext<'_>, query: &mut Query) {
+pub(super) fn compartment(
+    row: Row<'_>,
+    bound: &Bound,
+    is_driving: bool,
+    context: &CompileContext<'_>,
+    query: &mut Query,
+) {
+    let Bound { patients, is_owned } = bound;
     if patients.is_empty() {
         query.sql(" AND 1 = 0");
         return;
     }
-    query.sql(match is_driving {
-        true => " AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient",
-        false => " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient",
-    });
+    query.sql(" AND ");
+    if is_driving {
+        row.rid(query);
+        query.sql(" IN (SELECT c.rid FROM compartment c WHERE c.patient");
+        one_of_patients(patients, context, query);
+        query.sql(bond(*is_owned)).sql(")");
+        return;
+    }
+    if row.table == Table::Target {
+        // What is contained is where the reference is, which is bound already.
+        query.sql("(").sql(row.alias()).sql(".rid < 0 OR ");
+    }
+    query.sql("EXISTS (SELECT 1 FROM compartment c WHERE c.patient");
+    one_of_patients(patients, context, query);
+    match (row.table, row.types) {
+        (Table::Contained, _) => {
+            query.sql(" AND c.rtype = (SELECT k.rtype FROM resource k WHERE k.rid = -").sql(row.alias());
+            query.sql(".rid / 262144) AND c.rid = -").sql(row.alias()).sql(".rid / 262144");
+        }
+        // What is known needs no look at the resource.
+        (_, [only]) => {
+            query.sql(" AND c.rtype = ").integer(i64::from(only.code())).sql(" AND c.rid = ");
+            row.rid(query);
+        }
+        _ => {
+            query.sql(" AND c.rtype = ").sql(row.alias()).sql(".rtype AND c.rid = ");
+            row.rid(query);
+        }
+    }
+    query.sql(bond(*is_owned)).sql(row.end(context));
+    if row.table == Table::Target {
+        query.sql(")");
+    }
+}
+
+fn one_of_patients(patients: &[ResourceKey], context: &CompileContext<'_>, query: &mut Query) {
     one_of(query, patients, |query, patient| {
         query.integer(context.hasher.key(patient));
     });
-    query.sql(if is_driving { ")" } else { " AND c.rtype = r.rtype AND c.rid = r.rid)" });
+}
+
+/// ` AND ..`: which rows of `compartment` count, by `store::Bond`.
+pub(super) fn bond(is_owned: bool) -> &'static str {
+    if is_owned { " AND c.bond <> 2" } else { " AND c.bond <> 3" }
 }
 
 /// A compartment of which no table lists the members: they are found by their references. A parameter's number belongs
@@ -334,7 +405,7 @@ fn ids(row: Row<'_>, values: &Values, is_not: bool, context: &CompileContext<'_>
         types => types.to_vec(),
     };
     // What is contained is known by its id alone.
-    if !row.is_contained && types.len() * ids.len() <= MAX_KEYS {
+    if row.table == Table::Resource && types.len() * ids.len() <= MAX_KEYS {
         let key = |resource_type: &ResourceType, id: &Id| ResourceKey { resource_type: *resource_type, id: id.clone() };
         let keys: Vec<i64> =
             ids.iter().flat_map(|id| types.iter().map(move |of| context.hasher.key(&key(of, id)))).collect();
@@ -450,9 +521,9 @@ fn last_updated(row: Row<'_>, criterion: &Criterion, context: &CompileContext<'_
 
 /// When a resource was written; what is contained was written with its container.
 fn updated_us(row: Row<'_>, query: &mut Query) {
-    match row.is_contained {
-        false => query.sql(row.alias()).sql(".updated_us"),
-        true => {
+    match row.table {
+        Table::Resource | Table::Target => query.sql(row.alias()).sql(".updated_us"),
+        Table::Contained => {
             query.sql("(SELECT k.updated_us FROM resource k WHERE k.rid = -").sql(row.alias()).sql(".rid / 262144)")
         }
     };

@@ -5,10 +5,17 @@
 use crate::fhir::ResourceType;
 use crate::search::compile::COLUMNS;
 use crate::search::compile::write::{list, one_of};
-use crate::store::Query;
+use crate::store::{Guard, Query};
 
 /// At most `limit` resources that the resources `rids` refer to by `parameters` (by all, when it is empty).
-pub fn referred(rids: &[i64], parameters: &[i16], target: Option<ResourceType>, known: &[i64], limit: usize) -> Query {
+pub fn referred(
+    rids: &[i64],
+    parameters: &[i16],
+    target: Option<ResourceType>,
+    known: &[i64],
+    limit: usize,
+    guard: &Guard,
+) -> Query {
     let mut query = Query::new();
     // Many refer to the same: each is looked up once. `index_reference_by_rid` serves; the sign before the parameter keeps
     // SQLite from reading all references by it instead.
@@ -23,12 +30,12 @@ pub fn referred(rids: &[i64], parameters: &[i16], target: Option<ResourceType>, 
         query.sql(" AND r.rtype = ").integer(i64::from(target.code()));
     }
     leave_out(&mut query, " AND r.rid NOT IN (", known);
-    query.sql(" LIMIT ").integer(limit as i64);
+    query.guarded(guard).sql(" LIMIT ").integer(limit as i64);
     query
 }
 
 /// At most `limit` resources that refer by `parameters` to one of `targets`, which are as in `index_reference`.
-pub fn referring(targets: &[i64], parameters: &[i16], known: &[i64], limit: usize) -> Query {
+pub fn referring(targets: &[i64], parameters: &[i16], known: &[i64], limit: usize, guard: &Guard) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS).sql(" FROM (SELECT DISTINCT i.rid FROM index_reference i WHERE i.param");
     ids(&mut query, parameters);
@@ -36,13 +43,12 @@ pub fn referring(targets: &[i64], parameters: &[i16], known: &[i64], limit: usiz
     numbers(&mut query, targets);
     query.sql(" AND i.rid > 0");
     leave_out(&mut query, " AND i.rid NOT IN (", known);
-    query.sql(" LIMIT ").integer(limit as i64);
-    query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
+    bounded(&mut query, guard, limit);
     query
 }
 
 /// At most `limit` resources whose `parameters`, which are of kind uri, have one of the values `urls`.
-pub fn called(urls: &[&str], parameters: &[i16], known: &[i64], limit: usize) -> Query {
+pub fn called(urls: &[&str], parameters: &[i16], known: &[i64], limit: usize, guard: &Guard) -> Query {
     let mut query = Query::new();
     query.sql(COLUMNS).sql(" FROM (SELECT DISTINCT i.rid FROM index_uri i WHERE i.param");
     ids(&mut query, parameters);
@@ -52,9 +58,19 @@ pub fn called(urls: &[&str], parameters: &[i16], known: &[i64], limit: usize) ->
     });
     query.sql(" AND i.rid > 0");
     leave_out(&mut query, " AND i.rid NOT IN (", known);
-    query.sql(" LIMIT ").integer(limit as i64);
-    query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
+    bounded(&mut query, guard, limit);
     query
+}
+
+/// Ends a statement that finds `i.rid`, `limit` of them, with the resources. What may not be seen does not count.
+fn bounded(query: &mut Query, guard: &Guard, limit: usize) {
+    if guard.is_unbounded() {
+        query.sql(" LIMIT ").integer(limit as i64);
+        query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2");
+        return;
+    }
+    query.sql(") AS d CROSS JOIN resource r WHERE r.rid = d.rid AND r.method <> 2").guarded(guard);
+    query.sql(" LIMIT ").integer(limit as i64);
 }
 
 fn numbers(query: &mut Query, numbers: &[i64]) {

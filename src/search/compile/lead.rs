@@ -15,7 +15,9 @@ use crate::search::{Beginning, Condition, Criterion, Parameter, SearchRequest, S
 /// The criterion that leads the search, and its place among the demands, if the matches of a page can come in the order of its
 /// rows.
 pub(in crate::search) fn leading_range(request: &SearchRequest) -> Option<(usize, &Criterion, &'static Parameter)> {
-    if !request.control.sort.keys.is_empty() || request.control.contained.is_some() || request.is_count_only() {
+    // How much there is of what a caller may not see must not show, not even in the order of what it may see.
+    let is_bound = request.access.is_some() || request.control.contained.is_some();
+    if is_bound || !request.control.sort.keys.is_empty() || request.is_count_only() {
         return None;
     }
     let Driver::Criterion { place, parameter, is_stream: false } = Driver::of(request) else { return None };

@@ -10,7 +10,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::{one_of, separated};
-use crate::search::compile::{CompileContext, contained, rows};
+use crate::search::compile::{CompileContext, access, contained, rows};
 use crate::search::{Chain, Condition, Criterion, Has, Modifier, Registry, Subject, Values, canonical};
 use crate::store::Query;
 
@@ -25,44 +25,101 @@ pub(super) fn chain(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, q
         query.sql(")");
         return;
     }
-    let target = row.inner_of_one();
-    query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN ");
     if chain.by.has_canonicals() {
-        query.sql("index_reference n CROSS JOIN ");
-    }
-    query.sql("resource ").sql(target.alias()).sql(" WHERE i.rid = ");
-    row.rid(query);
-    query.sql(" AND i.param = ").integer(by);
-    if chain.by.has_canonicals() {
+        let target = row.inner_of_one();
+        query.sql(" AND EXISTS (SELECT 1 FROM index_reference i CROSS JOIN index_reference n CROSS JOIN resource ");
+        query.sql(target.alias()).sql(" WHERE i.rid = ");
+        row.rid(query);
+        query.sql(" AND i.param = ").integer(by);
         query.sql(" AND n.target = i.target AND ");
         named(chain.targets.iter().map(|(of, _)| *of), query);
-        query.sql(" AND ").sql(target.alias()).sql(".rid = n.rid");
-    } else {
-        query.sql(" AND ").sql(target.alias()).sql(".key = i.target");
+        query.sql(" AND ").sql(target.alias()).sql(".rid = n.rid AND ").sql(target.alias()).sql(".method <> 2 AND (");
+        by_type(target, &chain.targets, context, query);
+        query.sql(")").sql(row.end(context));
+        return;
     }
-    query.sql(" AND ").sql(target.alias()).sql(".method <> 2 AND (");
-    by_type(target, &chain.targets, context, query);
-    query.sql(")").sql(row.end(context));
+    let target = row.target();
+    let of = |query: &mut Query| {
+        one_of(query, &chain.targets, |query, (of, _)| {
+            query.integer(i64::from(of.code()));
+        });
+    };
+    query.sql(" AND EXISTS (SELECT 1 FROM (").sql(TARGETS);
+    // The types stand in the joins as well, so that PostgreSQL reads those alone when it puts the tables together.
+    query.sql(" LEFT JOIN resource k ON k.key = i.target AND k.method <> 2 AND k.rtype");
+    of(query);
+    query.sql(" LEFT JOIN contained n ON n.rid = i.target AND n.rtype");
+    of(query);
+    query.sql(" WHERE i.param = ").integer(by).sql(") AS ");
+    query.sql(target.alias()).sql(" WHERE ").sql(target.alias()).sql(".source = ");
+    row.rid(query);
+    match chain.targets.as_slice() {
+        // The joins leave nothing of another type. PostgreSQL would take the type of what is joined for a rare one, and
+        // read all references for a page.
+        [(only, condition)] => {
+            query.sql(" AND ").sql(target.alias()).sql(".rid IS NOT NULL");
+            filters::condition(target.of(&[*only]), condition, true, context, query);
+        }
+        several => {
+            query.sql(" AND (");
+            by_type(target, several, context, query);
+            query.sql(")");
+        }
+    }
+    query.sql(row.end(context));
 }
+
+/// What references lead to, a resource by itself or one in the same container, with the columns that conditions ask for.
+/// Both are outer joins, so that neither database has to put two tables together first.
+const TARGETS: &str = "SELECT i.rid AS source, COALESCE(k.rid, n.rid) AS rid, COALESCE(k.key, n.rid) AS key, \
+     COALESCE(k.rtype, n.rtype) AS rtype, COALESCE(k.id, n.id) AS id, COALESCE(k.updated_us, \
+     (SELECT c.updated_us FROM resource c WHERE c.rid = -n.rid / 262144)) AS updated_us FROM index_reference i";
 
 /// ` FROM index_reference i WHERE ..`: the rows of the reference whose targets meet the chain.
 pub(super) fn chain_rows(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, query: &mut Query) {
     query.sql(" FROM index_reference i WHERE i.param = ").integer(i64::from(chain.by.id()));
     query.sql(" AND i.target IN (");
     separated(query, &chain.targets, " UNION ALL ", |query, (of, condition)| {
-        let target = row.inner();
         if chain.by.has_canonicals() {
             // The sign keeps SQLite from reading the names of all.
             query.sql("SELECT n.target FROM index_reference n WHERE +n.param = ");
             query.integer(canonical::names_of_type(*of).map_or(0, i64::from)).sql(" AND n.rid IN (");
+            set(row.inner(), &[*of], condition, context, query);
+            query.sql(")");
         } else {
-            query.sql("SELECT ").sql(target.alias()).sql(".key FROM resource ").sql(target.alias());
-            query.sql(" WHERE ").sql(target.alias()).sql(".rid IN (");
+            targets(row.inner(), *of, condition, context, query);
         }
-        set(target.inner(), &[*of], condition, context, query);
-        query.sql(")");
     });
     query.sql(")");
+}
+
+/// `SELECT ..`: under what references have the resources of the type that meet the condition for targets, those within
+/// others, too, whose number that is. `row` is free.
+fn targets(row: Row<'_>, of: ResourceType, condition: &Condition, context: &CompileContext<'_>, query: &mut Query) {
+    let shared = match condition {
+        Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. }) if can_gather(condition) => {
+            Some(!parameter.is_of_one_type())
+        }
+        Condition::Chain(chain) if chain.by.is_of_one_type() => Some(false),
+        _ => None,
+    };
+    let Some(is_shared) = shared else {
+        query.sql("SELECT ").sql(row.alias()).sql(".key FROM resource ").sql(row.alias());
+        query.sql(" WHERE ").sql(row.alias()).sql(".rid IN (");
+        set(row.inner(), &[of], condition, context, query);
+        query.sql(") UNION ALL SELECT s.rid FROM (");
+        set(row.contained(), &[of], condition, context, query);
+        query.sql(") AS s WHERE s.rid < 0");
+        return;
+    };
+    // The rows of the index are of both, so that they are read once.
+    query.sql("SELECT COALESCE(k.key, s.rid) FROM (");
+    set(row, &[], condition, context, query);
+    query.sql(") AS s LEFT JOIN resource k ON k.rid = s.rid");
+    if is_shared {
+        query.sql(" LEFT JOIN contained n ON n.rid = s.rid WHERE COALESCE(k.rtype, n.rtype) = ");
+        query.integer(i64::from(of.code()));
+    }
 }
 
 /// ` AND ..`: something that refers to `row` meets the condition.
@@ -156,13 +213,19 @@ pub(super) fn can_gather(condition: &Condition) -> bool {
         Condition::Criterion(Criterion { subject: Subject::Index(_), modifier, values, .. }) => {
             *modifier != Some(Modifier::Not) && *values != Values::Missing(true)
         }
-        Condition::Criterion(_) | Condition::Chain(_) | Condition::Has(_) | Condition::Listed(_) => {
-            leaves_few(condition)
-        }
+        Condition::Criterion(_)
+        | Condition::Chain(_)
+        | Condition::Has(_)
+        | Condition::Listed(_)
+        | Condition::Owned(_) => leaves_few(condition),
         Condition::And(all) => all.iter().any(leaves_few),
         Condition::Or(any) => any.iter().all(can_gather),
         Condition::Contains(_) => true,
-        Condition::Not(_) | Condition::ByType(_) => false,
+        Condition::Not(_)
+        | Condition::ByType(_)
+        | Condition::OfTypes(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => false,
     }
 }
 
@@ -191,6 +254,7 @@ pub(super) fn set(
             separated(query, any, " UNION ", |query, condition| set(row, types, condition, context, query));
         }
         Condition::Contains(contains) => contained::containers(row, contains, context, query),
+        Condition::Owned(patients) => access::owned(types, patients, context, query),
         _ => {
             let row = row.of(types);
             query.sql("SELECT ").sql(row.alias()).sql(".rid FROM ");

@@ -8,6 +8,7 @@
 //!
 //! Spec: R4 search.html
 
+mod access;
 mod boxes;
 mod coded;
 mod composites;
@@ -30,6 +31,7 @@ mod walk;
 mod words;
 mod write;
 
+pub use access::{guard, visible};
 pub use contained::{contained_count, contained_page};
 pub use definitions::defined;
 pub use driver::is_narrow;
@@ -37,12 +39,12 @@ pub use include::{called, referred, referring};
 pub use lead::{leads_to_many, order_of_lead};
 pub use sizes::size;
 pub use sorted::{driven, matching, rows_of, screened, updated_since};
-pub use span::{Bounds, Span, aside, bounds};
+pub use span::{DateBounds, Span, aside, bounds};
 pub use walk::{Start, Walk, entries, entries_within, matching_entries, token_entries, token_texts};
 
 use crate::search::compile::driver::Driver;
 use crate::search::compile::filters::Row;
-use crate::search::{Condition, Position, ResolvedSearch, SearchRequest, dialect};
+use crate::search::{Bound, Condition, Position, ResolvedSearch, SearchRequest, dialect};
 use crate::store::{Dialect, Hasher, Query};
 
 /// What the meaning of a request depends on besides itself.
@@ -165,8 +167,10 @@ fn stream(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>,
         }
         Driver::Compartment { place, resource_type } => {
             query.sql("(SELECT c.rid FROM compartment c WHERE c.patient = ");
-            query.integer(context.hasher.key(&request.compartments[place][0]));
-            query.sql(" AND c.rtype = ").integer(i64::from(resource_type.code())).sql(") AS d");
+            let Bound { patients, is_owned } = &request.compartments[place];
+            query.integer(patients.first().map_or(0, |patient| context.hasher.key(patient)));
+            query.sql(" AND c.rtype = ").integer(i64::from(resource_type.code()));
+            query.sql(filters::bond(*is_owned)).sql(") AS d");
         }
         _ => {}
     }
@@ -181,13 +185,13 @@ fn demands(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>
     if let Driver::Criterion { place, is_stream: false, .. } | Driver::Linked { place } = driver {
         filters::condition(row, &request.demands[place].condition, false, context, query);
     }
-    for (place, patients) in request.compartments.iter().enumerate() {
+    for (place, bound) in request.compartments.iter().enumerate() {
         match driver {
             Driver::Compartment { place: driving, .. } if driving == place => {}
             Driver::Members { place: driving } => {
-                filters::compartment(patients, driving == Some(place), context, query)
+                filters::compartment(row, bound, driving == Some(place), context, query)
             }
-            _ => filters::compartment(patients, false, context, query),
+            _ => filters::compartment(row, bound, false, context, query),
         }
     }
     if let Some(compartment) = request.unlisted_compartment() {
@@ -199,5 +203,8 @@ fn demands(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>
         if !is_driver {
             filters::condition(row, &demand.condition, driver.is_some(), context, query);
         }
+    }
+    if let Some(access) = &request.access {
+        filters::condition(row, access, driver.is_some() || !request.demands.is_empty(), context, query);
     }
 }

@@ -59,7 +59,12 @@ pub(in crate::search) fn wanted(request: &SearchRequest, keeps_statistics: bool,
 fn is_linked(condition: &Condition) -> bool {
     match condition {
         Condition::Chain(_) | Condition::Has(_) => true,
-        Condition::Criterion(_) | Condition::Listed(_) => false,
+        Condition::Criterion(_)
+        | Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(is_linked),
         Condition::Not(negated) => is_linked(negated),
         Condition::ByType(types) => types.iter().any(|(_, condition)| is_linked(condition)),
@@ -78,7 +83,11 @@ fn has_many(condition: &Condition) -> bool {
         Condition::Criterion(criterion) => criterion.size == Some(Size::Many),
         Condition::Chain(chain) => chain.targets.iter().any(|(_, condition)| has_many(condition)),
         Condition::Has(has) => has_many(&has.condition),
-        Condition::Listed(_) => false,
+        Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(has_many),
         Condition::Not(negated) => has_many(negated),
         Condition::ByType(types) => types.iter().any(|(_, condition)| has_many(condition)),
@@ -116,7 +125,12 @@ fn collect<'c>(condition: &'c mut Condition, found: &mut Vec<(&'c mut Criterion,
         Condition::ByType(types) => types.iter_mut().for_each(|(_, condition)| collect(condition, found)),
         Condition::Contains(contains) => collect(&mut contains.condition, found),
         // What is left out never leads.
-        Condition::Not(_) | Condition::Listed(_) => {}
+        Condition::Not(_)
+        | Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Targets(_)
+        | Condition::AttachedTo(_) => {}
     }
 }
 

@@ -65,25 +65,25 @@ pub fn screened(
     let mut query = Query::new();
     let row = Row::searched(request).asked_alone(true);
     let demands = request.demands.iter().enumerate().filter(|(place, _)| !met.contains(place));
-    let demands = demands.map(|(_, demand)| demand);
+    let conditions = demands.map(|(_, demand)| &demand.condition).chain(&request.access);
     if are_standing && unchanged_since.is_none() && asks_numbers(request, 0) {
         query.sql("SELECT d.rid FROM ").table_of(context.dialect, "d", rids).sql(" WHERE d.rid > 0");
-        for demand in demands {
-            filters::condition(row.streamed(true), &demand.condition, true, context, &mut query);
+        for condition in conditions {
+            filters::condition(row.streamed(true), condition, true, context, &mut query);
         }
         return query;
     }
     query.sql("SELECT r.rid FROM resource r WHERE r.rid").among(context.dialect, rids);
     query.sql(" AND r.method <> 2");
     filters::scope(request, "", &mut query);
-    for patients in &request.compartments {
-        filters::compartment(patients, false, context, &mut query);
+    for bound in &request.compartments {
+        filters::compartment(row, bound, false, context, &mut query);
     }
     if let Some(compartment) = request.unlisted_compartment() {
         filters::unlisted(compartment, false, context, &mut query);
     }
-    for demand in demands {
-        filters::condition(row, &demand.condition, true, context, &mut query);
+    for condition in conditions {
+        filters::condition(row, condition, true, context, &mut query);
     }
     leave_out_changed(unchanged_since, context, &mut query);
     query

@@ -26,7 +26,7 @@ pub struct Span {
 
 /// What the criteria of a search ask of the parameter of a walk.
 #[derive(Clone, Debug)]
-pub struct Bounds {
+pub struct DateBounds {
     /// Where the rows of all matches begin, but for those [`aside`].
     pub span: Span,
     /// Which of the demands these criteria are.
@@ -35,7 +35,7 @@ pub struct Bounds {
     boxes: Vec<Vec<DateBox>>,
 }
 
-impl Bounds {
+impl DateBounds {
     /// Writes ` AND ..`: what [`admit`](Self::admit) tells, of a row `d`. `None` when that would be too long for a statement.
     pub(super) fn write(&self, query: &mut Query) -> Option<()> {
         for boxes in &self.boxes {
@@ -55,7 +55,7 @@ impl Bounds {
 }
 
 /// What bounds the walk; `None` when its rows may begin anywhere.
-pub fn bounds(request: &SearchRequest, walk: Walk<'_>, context: &CompileContext<'_>) -> Option<Bounds> {
+pub fn bounds(request: &SearchRequest, walk: Walk<'_>, context: &CompileContext<'_>) -> Option<DateBounds> {
     let Walk::Parameter(parameter) = walk else { return None };
     if parameter.kind != ParameterKind::Date {
         return None;
@@ -76,7 +76,7 @@ pub fn bounds(request: &SearchRequest, walk: Walk<'_>, context: &CompileContext<
         }
     }
     let is_bounded = span.from != i64::MIN || span.to != i64::MAX;
-    is_bounded.then_some(Bounds { span, places, boxes: all })
+    is_bounded.then_some(DateBounds { span, places, boxes: all })
 }
 
 /// The earliest beginning of a row that lies in the box and is no longer than [`LONGEST_US`].

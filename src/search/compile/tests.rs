@@ -3,7 +3,8 @@
 use super::*;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::{
-    Codes, Compartment, Handling, ParseContext, Registry, Size, SortBy, SortKey, parse, parse_query_string,
+    AccessFilter, Codes, Compartment, Handling, ParseContext, Registry, Size, SortBy, SortKey, parse,
+    parse_query_string,
 };
 
 /// 2013-01-01, 2014-01-01 and 2023-01-01.
@@ -20,7 +21,8 @@ fn request(type_name: &str, query: &str) -> SearchRequest {
 
 /// A request that asks terminology nothing.
 fn plain(request: &SearchRequest) -> ResolvedSearch<'_> {
-    request.resolve(|parameter, _| Err(parameter.to_owned())).unwrap()
+    let narrowed = request.narrowed(&AccessFilter::everything()).unwrap();
+    narrowed.resolve(|parameter, _| Err(parameter.to_owned())).unwrap()
 }
 
 fn hasher() -> Hasher {
@@ -287,7 +289,8 @@ fn codes_of_a_value_set_are_bound_as_one_value() {
     let code = |system: &str, code: usize| (system.to_owned(), format!("C{code}"));
     let text_of = |query: &str, codes: &Codes, dialect: Dialect| {
         let request = request("Observation", query);
-        let resolved = request.resolve(|_, _| Ok::<_, ()>(codes.clone())).unwrap();
+        let narrowed = request.narrowed(&AccessFilter::everything()).unwrap();
+        let resolved = narrowed.resolve(|_, _| Ok::<_, ()>(codes.clone())).unwrap();
         written(&count(&resolved, &context(&hasher(), dialect))).0
     };
     let listed = |count| Codes { listed: (0..count).map(|n| code("s", n)).collect(), ..Codes::default() };
@@ -418,17 +421,20 @@ fn compartments_bound_a_search() {
     let hasher = hasher();
     let text_of = |compartments: Vec<Vec<ResourceKey>>| {
         let mut request = request("Observation", "");
-        request.compartments = compartments;
+        request.compartments = compartments.into_iter().map(|patients| Bound { patients, is_owned: false }).collect();
         written(&count(&plain(&request), &context(&hasher, Dialect::Sqlite)))
     };
 
     let (one, numbers) = text_of(vec![vec![key("1")]]);
     let (several, _) = text_of(vec![vec![key("1"), key("2")], Vec::new()]);
 
-    assert!(one.contains("FROM (SELECT c.rid FROM compartment c WHERE c.patient = ? AND c.rtype = ?) AS d"), "{one}");
+    assert!(
+        one.contains("FROM (SELECT c.rid FROM compartment c WHERE c.patient = ? AND c.rtype = ? AND c.bond <> 3) AS d"),
+        "{one}"
+    );
     assert_eq!(numbers[0], hasher.key(&key("1")));
     assert!(several.ends_with(
-        " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient IN (?, ?) AND c.rtype = r.rtype AND c.rid = r.rid) AND 1 = 0"
+        " AND EXISTS (SELECT 1 FROM compartment c WHERE c.patient IN (?, ?) AND c.rtype = ? AND c.rid = r.rid AND c.bond <> 3) AND 1 = 0"
     ), "{several}");
 }
 
@@ -454,7 +460,8 @@ fn compartments_without_rows_of_their_own_are_found_by_references() {
         text_of("Device", "", "").ends_with(" AND i.target = ? UNION SELECT c.rid FROM resource c WHERE c.key = ?)")
     );
     assert!(
-        text_of("Patient", "", "").ends_with(" AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient = ?)")
+        text_of("Patient", "", "")
+            .ends_with(" AND r.rid IN (SELECT c.rid FROM compartment c WHERE c.patient = ? AND c.bond <> 3)")
     );
 }
 

@@ -8,7 +8,7 @@ use crate::fhir::ResourceType;
 use crate::search::compile::driver::asks_numbers;
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::separated;
-use crate::search::compile::{Bounds, CompileContext, Span};
+use crate::search::compile::{CompileContext, DateBounds, Span};
 use crate::search::{Beginning, Parameter, ParameterKind, ResolvedSearch, SortBy, SortKey, SortValue, dialect};
 use crate::store::Query;
 
@@ -83,7 +83,7 @@ pub fn matching_entries(
     request: &ResolvedSearch<'_>,
     context: &CompileContext<'_>,
     (walk, is_descending): (Walk<'_>, bool),
-    bounds: Option<&Bounds>,
+    bounds: Option<&DateBounds>,
     reach: usize,
     limit: usize,
 ) -> Option<Query> {
@@ -103,6 +103,9 @@ pub fn matching_entries(
             filters::condition(row, &demand.condition, true, context, &mut query);
         }
     }
+    if let Some(access) = &request.access {
+        filters::condition(row, access, true, context, &mut query);
+    }
     if !dialect::keeps_order_of_subqueries(context.dialect) {
         query.sql(" ORDER BY ");
         separated(&mut query, &order, ", ", |query, column| {
@@ -115,7 +118,7 @@ pub fn matching_entries(
 }
 
 /// The number of the rows that [`matching_entries`] looks at, `reach` at most. One column, one row.
-pub fn entries_within(walk: Walk<'_>, is_descending: bool, bounds: Option<&Bounds>, reach: usize) -> Query {
+pub fn entries_within(walk: Walk<'_>, is_descending: bool, bounds: Option<&DateBounds>, reach: usize) -> Query {
     let mut query = Query::new();
     query.sql("SELECT COUNT(*) FROM (");
     reached(walk, is_descending, bounds, reach, &mut query);
@@ -127,12 +130,12 @@ pub fn entries_within(walk: Walk<'_>, is_descending: bool, bounds: Option<&Bound
 fn reached(
     walk: Walk<'_>,
     is_descending: bool,
-    bounds: Option<&Bounds>,
+    bounds: Option<&DateBounds>,
     reach: usize,
     query: &mut Query,
 ) -> Vec<&'static str> {
     let order = match (walk, bounds) {
-        (Walk::Parameter(parameter), Some(Bounds { span: Span { from, to }, .. })) => {
+        (Walk::Parameter(parameter), Some(DateBounds { span: Span { from, to }, .. })) => {
             // Each row is the only one of its resource. So none need be told from others by its edge, which no index has.
             query.sql(DATES).integer(i64::from(parameter.id()));
             query.sql(" AND i.lo_us >= ").integer(*from).sql(" AND i.lo_us < ").integer(*to);

@@ -13,6 +13,7 @@ mod edges;
 mod element;
 mod plan;
 mod quantities;
+mod records;
 mod references;
 mod texts;
 mod tokens;
@@ -23,6 +24,7 @@ pub use contained::Places;
 pub(super) use element::Shape;
 pub(super) use plan::Plan;
 pub(super) use quantities::CANONICAL_SYSTEM;
+pub(super) use records::ATTACHED;
 pub(super) use references::NO_TARGET;
 
 use std::fmt::Debug;
@@ -34,7 +36,7 @@ use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::extract::element::Element;
 use crate::search::near;
 use crate::search::{ParameterKind, Registry};
-use crate::store::{Hasher, IndexRows};
+use crate::store::{Bond, Hasher, IndexRows, PatientRow};
 
 /// What the rows of a resource depend on besides itself.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +89,7 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
         && let Some(id) = &resource.id
     {
         let key = ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() };
-        rows.patients.push(context.hasher.key(&key));
+        rows.patients.push(PatientRow { patient: context.hasher.key(&key), bond: Bond::Both });
     }
     rows.positions.extend(near::position(resource));
     let plan = context.registry.plan(resource.resource_type);
@@ -103,8 +105,8 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
             path.each(&resource.value, context.bases, &mut |value| {
                 let element = Element { shape: path.leaf, value_set: path.value_set, value };
                 index_value(entry.id, entry.kind, &element, context, &mut rows);
-                if entry.makes_compartment {
-                    references::index_compartment(&element, context, &mut rows.patients);
+                if let Some(bond) = entry.bond {
+                    references::index_patient(&element, bond, context, &mut rows.patients);
                 }
             });
         }
@@ -112,8 +114,8 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
             computed::each(expression, resource, context, entry.id, &mut |element| {
                 if element.shape.is_read_by(entry.kind) {
                     index_value(entry.id, entry.kind, element, context, &mut rows);
-                    if entry.makes_compartment {
-                        references::index_compartment(element, context, &mut rows.patients);
+                    if let Some(bond) = entry.bond {
+                        references::index_patient(element, bond, context, &mut rows.patients);
                     }
                 }
             });
@@ -128,11 +130,33 @@ fn values_of(resource: &Resource, context: &ExtractContext<'_>) -> Result<IndexR
             return Err(ExtractError::TooManyRows { limit: MAX_ROWS });
         }
     }
+    records::index(resource, context, &mut rows);
     rows.normalize();
     // A URL that stands by itself and is that of a canonical with a version, too, is one row: the first of the two.
     rows.uris.dedup_by(|later, first| (later.param, &later.value) == (first.param, &first.value));
     quantities::join_sides(&mut rows.quantities);
     Ok(rows)
+}
+
+/// The Patients whose records `resource` is part of, as reference targets.
+pub fn owners(resource: &Resource, hasher: &Hasher, bases: &[String]) -> Vec<i64> {
+    let registry = Registry::bundled();
+    let context = ExtractContext { hasher, bases, zone_minutes: 0, registry, places: None };
+    let mut rows = IndexRows::default();
+    if let (ResourceType::PATIENT, Some(id)) = (resource.resource_type, &resource.id) {
+        return vec![hasher.key(&ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() })];
+    }
+    for entry in registry.plan(resource.resource_type).entries.iter() {
+        let Some(bond) = entry.bond.filter(|bond| bond.is_owned()) else { continue };
+        for path in &entry.paths {
+            path.each(&resource.value, bases, &mut |value| {
+                let element = Element { shape: path.leaf, value_set: path.value_set, value };
+                references::index_patient(&element, bond, &context, &mut rows.patients);
+            });
+        }
+    }
+    records::index(resource, &context, &mut rows);
+    rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
 }
 
 /// What `resource` refers to by the reference parameter with the number `param`: `Type/id` of resources of this server,

@@ -3,9 +3,10 @@
 use crate::fhir::{ResourceType, definitions};
 use crate::fhirpath::Expression;
 use crate::search::extract::composites::Composite;
-use crate::search::extract::computed;
+use crate::search::extract::{computed, records};
 use crate::search::path::{self, Path};
 use crate::search::{Parameter, ParameterKind, canonical};
+use crate::store::Bond;
 
 /// How the rows of one resource type are made; compiled when the first resource of the type is written.
 #[derive(Debug)]
@@ -31,10 +32,8 @@ pub(super) struct Entry {
     pub(super) paths: Vec<Path>,
     /// The terms of an own parameter that are no walks.
     pub(super) computed: Vec<Expression>,
-    /// Whether a Patient that this parameter refers to has the resource in its compartment.
-    ///
-    /// Spec: R4 compartmentdefinition-patient.html
-    pub(super) makes_compartment: bool,
+    /// How a Patient that this parameter refers to is bound to the resource, if it is.
+    pub(super) bond: Option<Bond>,
 }
 
 impl Plan {
@@ -68,7 +67,10 @@ impl Plan {
                 kind: parameter.kind,
                 paths,
                 computed,
-                makes_compartment: compartment.iter().any(|code| **code == *parameter.code()),
+                bond: Bond::of(
+                    compartment.iter().any(|code| **code == *parameter.code()),
+                    !parameter.is_own() && records::makes_owner(resource_type, parameter.code()),
+                ),
             });
         }
         plan

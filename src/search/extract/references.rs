@@ -6,7 +6,7 @@ use crate::fhir::{Id, Reference, Resource, ResourceKey, ResourceType};
 use crate::search::extract::{Element, Shape, tokens};
 use crate::search::facet::Facet;
 use crate::search::{ExtractContext, canonical};
-use crate::store::{IndexRows, ReferenceRow};
+use crate::store::{Bond, IndexRows, PatientRow, ReferenceRow};
 
 /// In place of a target: the element is there (`:missing=false`), but names nothing that can be searched for.
 pub(in crate::search) const NO_TARGET: i64 = 0;
@@ -78,15 +78,24 @@ pub(super) fn each_target(element: &Element<'_>, context: &ExtractContext<'_>, e
     }
 }
 
-/// The Patient that a reference points to, in whose compartment the resource is.
-pub(super) fn index_compartment(element: &Element<'_>, context: &ExtractContext<'_>, patients: &mut Vec<i64>) {
+/// The Patient that a reference points to, to whom the resource is bound.
+pub(super) fn index_patient(
+    element: &Element<'_>,
+    bond: Bond,
+    context: &ExtractContext<'_>,
+    patients: &mut Vec<PatientRow>,
+) {
     let Some(element) = element.unwrapped() else { return };
-    if element.shape == Shape::Reference
-        && let Some(Reference::Local { key, .. }) =
-            element.text("reference").map(|text| Reference::parse(text, context.bases))
-        && key.resource_type == ResourceType::PATIENT
-    {
-        patients.push(context.hasher.key(&key));
+    if element.shape == Shape::Reference {
+        patients.extend(patient(element.text("reference"), context).map(|patient| PatientRow { patient, bond }));
+    }
+}
+
+/// The Patient of this server that the text of a reference names, as a target.
+pub(super) fn patient(text: Option<&str>, context: &ExtractContext<'_>) -> Option<i64> {
+    match Reference::parse(text?, context.bases) {
+        Reference::Local { key, .. } if key.resource_type == ResourceType::PATIENT => Some(context.hasher.key(&key)),
+        _ => None,
     }
 }
 

@@ -102,7 +102,7 @@ fn a_patient_is_found_by_all_that_it_says() {
             uri("urn:s", "_source", Edge::Both)
         ]
     );
-    assert_eq!(rows.patients, [hash("Patient/p1")]);
+    assert_eq!(rows.patients, [PatientRow { patient: hash("Patient/p1"), bond: Bond::Both }]);
     assert!(tokens(&rows, id("_id")).is_empty());
 }
 
@@ -196,7 +196,11 @@ fn an_observation_has_its_codes_values_and_compartment() {
     amounts.sort_by_key(|row| row.code);
     (amounts[0].edge, amounts[1].edge) = (Edge::Lowest, Edge::Highest);
     assert_eq!(rows.quantities.iter().filter(|row| row.param == param).copied().collect::<Vec<_>>(), amounts);
-    let mut patients = vec![hash("Patient/1"), hash("Patient/3")];
+    let mut patients = vec![
+        PatientRow { patient: hash("Patient/1"), bond: Bond::Both },
+        // The performer.
+        PatientRow { patient: hash("Patient/3"), bond: Bond::Member },
+    ];
     patients.sort_unstable();
     assert_eq!(rows.patients, patients);
 }

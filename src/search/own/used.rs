@@ -24,6 +24,7 @@ impl SearchRequest {
             return used;
         }
         self.demands.iter().for_each(|demand| of_condition(&demand.condition, &mut used));
+        self.access.iter().for_each(|condition| of_condition(condition, &mut used));
         self.includes.iter().for_each(|include| self.of_include(include, &mut used));
         self.control.sort.keys.iter().for_each(|key| of_sort(&key.by, &mut used));
         used.retain(|parameter| parameter.is_own());
@@ -59,7 +60,9 @@ fn of_condition(condition: &Condition, used: &mut Vec<&'static Parameter>) {
             subject: Subject::Id | Subject::LastUpdated | Subject::Near | Subject::Text | Subject::Content,
             ..
         })
-        | Condition::Listed(_) => {}
+        | Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_) => {}
         Condition::Chain(chain) => {
             used.push(chain.by);
             chain.targets.iter().for_each(|(_, condition)| of_condition(condition, used));
@@ -69,7 +72,7 @@ fn of_condition(condition: &Condition, used: &mut Vec<&'static Parameter>) {
             of_condition(&has.condition, used);
         }
         Condition::And(all) | Condition::Or(all) => all.iter().for_each(|condition| of_condition(condition, used)),
-        Condition::Not(negated) => of_condition(negated, used),
+        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => of_condition(inner, used),
         Condition::Contains(contains) => of_condition(&contains.condition, used),
         Condition::ByType(types) => types.iter().for_each(|(_, condition)| of_condition(condition, used)),
     }

@@ -58,6 +58,8 @@ pub fn parse(
         types: Vec::new(),
         demands: Vec::new(),
         compartments: Vec::new(),
+        access: None,
+        stamp: 0,
         compartment: None,
         includes: Vec::new(),
         control: Control {

@@ -55,7 +55,8 @@ pub(super) struct RowColumns {
     reference: (Vec<i16>, Vec<i64>, Vec<i64>),
     uri: (Vec<i16>, Vec<String>, Vec<i64>, Vec<i16>),
     composite: CompositeColumns,
-    compartment: (Vec<i64>, Vec<i16>, Vec<i64>),
+    /// patient, rtype, rid, bond
+    compartment: (Vec<i64>, Vec<i16>, Vec<i64>, Vec<i16>),
     /// z, x, y, rid
     position: (Vec<f64>, Vec<f64>, Vec<f64>, Vec<i64>),
     /// rid, narrative, rest
@@ -118,9 +119,10 @@ impl RowColumns {
             self.composite.rid.push(rid);
         }
         for patient in &rows.patients {
-            self.compartment.0.push(*patient);
+            self.compartment.0.push(patient.patient);
             self.compartment.1.push(rtype);
             self.compartment.2.push(rid);
+            self.compartment.3.push(patient.bond as i16);
         }
         for row in &rows.positions {
             self.position.0.push(row.z);
@@ -208,7 +210,7 @@ pub(super) fn index_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColu
         out.push_sql(")), ");
     }
     if !rows.compartment.0.is_empty() {
-        out.push_sql("a7 AS (INSERT INTO compartment (patient, rtype, rid) SELECT * FROM unnest(");
+        out.push_sql("a7 AS (INSERT INTO compartment (patient, rtype, rid, bond) SELECT * FROM unnest(");
         compartment(out, rows)?;
         out.push_sql(")), ");
     }
@@ -278,7 +280,8 @@ pub(super) fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColu
         out.push_sql("d7 AS (DELETE FROM compartment i USING unnest(");
         compartment(out, rows)?;
         out.push_sql(
-            ") AS g (patient, rtype, rid) WHERE i.patient = g.patient AND i.rtype = g.rtype AND i.rid = g.rid), ",
+            ") AS g (patient, rtype, rid, bond) WHERE i.patient = g.patient AND i.rtype = g.rtype AND i.rid = g.rid \
+             AND i.bond = g.bond), ",
         );
     }
     if !rows.position.0.is_empty() {
@@ -416,7 +419,8 @@ fn composite<'b>(out: &mut AstPass<'_, 'b, Pg>, columns: &'b CompositeColumns) -
 fn compartment<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
     out.push_bind_param::<Array<BigInt>, _>(&rows.compartment.0)?;
     array::<SmallInt, _>(out, &rows.compartment.1)?;
-    array::<BigInt, _>(out, &rows.compartment.2)
+    array::<BigInt, _>(out, &rows.compartment.2)?;
+    array::<SmallInt, _>(out, &rows.compartment.3)
 }
 
 fn position<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {

@@ -17,6 +17,7 @@ use crate::us_core::data::texts_of;
 on_both!(
     what_is_contained_is_found_in_the_form_that_is_asked_for,
     ordinary_searches_pass_over_what_is_contained,
+    chains_go_into_what_is_contained,
     what_is_contained_follows_its_container,
     a_reindex_finds_what_was_contained_before,
     verify_tells_what_is_missing_of_contained_resources,
@@ -198,6 +199,99 @@ async fn ordinary_searches_pass_over_what_is_contained(server: &TestServer) {
     let brought = server.get("Patient?_id=eve&_revinclude=Observation:subject").await.expect(200);
     assert_eq!(brought.entries().len(), 2);
     assert_eq!(server.count("Medication").await, 1);
+}
+
+async fn chains_go_into_what_is_contained(server: &TestServer) {
+    fill(server).await;
+    let mut made = medication("made", "z");
+    made["manufacturer"] = json!({ "reference": "#org" });
+    made["meta"] = json!({ "tag": [{ "code": "t" }] });
+    let mut within = request("r4", "eve", &[made]);
+    let maker = json!({ "resourceType": "Organization", "id": "org", "name": "Acme" });
+    within["contained"].as_array_mut().unwrap().push(maker);
+    within["requester"] = json!({ "reference": "#org" });
+    let mut beside = request("r5", "max", &[medication("m1", "y")]);
+    beside["medicationReference"] = json!({ "reference": "Medication/alone" });
+    beside["requester"] = json!({ "reference": "Organization/ward" });
+    write(server, &json!({ "resourceType": "Organization", "id": "ward", "name": "Acme Ward" })).await;
+    let mut requesting = request("r6", "eve", &[medication("m1", "w")]);
+    let earlier = json!({
+        "resourceType": "MedicationRequest", "id": "earlier", "status": "stopped", "intent": "order",
+        "medicationReference": { "reference": "#m1" }, "subject": { "reference": "Patient/max" }
+    });
+    requesting["contained"].as_array_mut().unwrap().push(earlier);
+    requesting["priorPrescription"] = json!({ "reference": "#earlier" });
+    for resource in [within, beside, requesting] {
+        write(server, &resource).await;
+    }
+    write(server, &json!({ "resourceType": "Patient", "id": "max", "gender": "male" })).await;
+    let names = |ids: &[&str]| ids.iter().map(|id| format!("MedicationRequest/{id}")).collect::<Vec<_>>();
+    let cases: &[(&str, &[&str])] = &[
+        ("medication.code=x", &["r1", "r3", "r5"]),
+        ("medication.code=x&_contained=false", &["r1", "r3", "r5"]),
+        // `m2` of `r1` has the code, but is not what `medication` refers to.
+        ("medication.code=y", &["r2"]),
+        ("medication:Medication.code=urn:m|y,urn:m|z", &["r2", "r4"]),
+        ("medication.code:not=x", &["r2", "r4", "r6"]),
+        ("medication.code:missing=true", &[]),
+        ("medication.code:missing=false", &["r1", "r2", "r3", "r4", "r5", "r6"]),
+        ("medication._id=m3,alone", &["r3", "r5"]),
+        ("medication._lastUpdated=gt2000", &["r1", "r2", "r3", "r4", "r5", "r6"]),
+        ("medication._lastUpdated=lt2000", &[]),
+        ("medication._tag=t", &["r4"]),
+        ("medication._tag:not=t", &["r1", "r2", "r3", "r5", "r6"]),
+        ("medication.manufacturer.name=acme", &["r4"]),
+        ("medication.manufacturer.name:contains=cm", &["r4"]),
+        ("medication.manufacturer._id=org", &["r4"]),
+        ("medication.manufacturer:missing=false", &["r4"]),
+        ("medication.manufacturer:missing=true", &["r1", "r2", "r3", "r5", "r6"]),
+        ("medication.manufacturer.name:missing=true", &[]),
+        ("medication.manufacturer.active:not=true", &["r4"]),
+        // The requester may be of many types.
+        ("requester.name=acme", &["r4", "r5"]),
+        ("requester:Organization.name=acme", &["r4", "r5"]),
+        ("requester:Practitioner.name=acme", &[]),
+        ("requester.name:missing=false", &["r4", "r5"]),
+        ("requester:Organization.active:missing=true", &["r4", "r5"]),
+        ("requester:Organization.active:not=true", &["r4", "r5"]),
+        ("requester:Practitioner.active:not=true", &[]),
+        ("medication._has:MedicationRequest:medication:subject=Patient/max", &["r2", "r3", "r5"]),
+        ("_filter=medication.code eq y or medication.manufacturer.name eq acme", &["r2", "r4"]),
+        ("_filter=not (medication.code eq x)", &["r2", "r4", "r6"]),
+        // What is contained refers, too.
+        ("subject.gender=male&status=stopped&_contained=true&_containedType=contained", &["r6#earlier"]),
+        ("medication.code=w&_contained=true&_containedType=contained", &["r6#earlier"]),
+        ("medication.code:not=x&_contained=true", &["r6"]),
+        ("medication.code=w&_contained=both&_containedType=contained", &["r6", "r6#earlier"]),
+    ];
+
+    for (query, expected) in cases {
+        let query = format!("MedicationRequest?{}", query.replace(' ', "%20"));
+        assert_eq!(found(server, &query).await, names(expected), "{query}");
+        let counted = server.get(&format!("{query}&_summary=count")).await.expect(200);
+        assert_eq!(counted.json()["total"], expected.len(), "{query}");
+    }
+    // What is contained refers to nothing by itself: `earlier` makes no match of max, nor of its medication.
+    for of_earlier in ["status=stopped", "status:not=active"] {
+        let has = format!("_has:MedicationRequest:subject:{of_earlier}");
+        assert!(found(server, &format!("Patient?{has}")).await.is_empty(), "{has}");
+        let has = format!("medication._has:MedicationRequest:medication:{of_earlier}");
+        assert!(found(server, &format!("MedicationRequest?{has}")).await.is_empty(), "{has}");
+    }
+    assert_eq!(
+        found(server, "Patient?_has:MedicationRequest:subject:requester.name=acme").await,
+        ["Patient/eve", "Patient/max"]
+    );
+    assert_eq!(
+        found(server, "Patient?_has:MedicationRequest:subject:medication.code:not=x").await,
+        ["Patient/eve", "Patient/max"]
+    );
+    assert_eq!(found(server, "Patient?_has:MedicationRequest:subject:medication.code=y").await, ["Patient/max"]);
+    assert_eq!(
+        found(server, "Medication?manufacturer.name=acme&_contained=true&_containedType=contained").await,
+        ["MedicationRequest/r4#made"]
+    );
+    assert!(found(server, "Medication?manufacturer.name=acme").await.is_empty());
 }
 
 async fn what_is_contained_follows_its_container(server: &TestServer) {

@@ -2,9 +2,11 @@
 
 pub mod client;
 pub mod database;
+pub mod holders;
 pub mod program;
 pub mod samples;
 pub mod server;
+pub mod tokens;
 
 pub use client::Answer;
 pub use database::Database;
@@ -12,18 +14,21 @@ pub use samples::{bundle, identifier, observation, patient, patient_called, stat
 pub use server::TestServer;
 
 /// Makes each behaviour, an `async fn(&TestServer)`, a test on SQLite and a test on PostgreSQL.
+/// `closed:` in front of them starts servers that need a token.
 macro_rules! on_both {
-    ($($behaviour:ident),+ $(,)?) => {
+    (closed: $($behaviour:ident),+ $(,)?) => { $crate::support::on_both!(run_closed: $($behaviour)+); };
+    ($($behaviour:ident),+ $(,)?) => { $crate::support::on_both!(run: $($behaviour)+); };
+    ($run:ident: $($behaviour:ident)+) => {
         $(
             mod $behaviour {
                 #[test]
                 fn sqlite() {
-                    crate::support::server::run(crate::support::Database::Sqlite, super::$behaviour);
+                    crate::support::server::$run(crate::support::Database::Sqlite, super::$behaviour);
                 }
 
                 #[test]
                 fn postgres() {
-                    crate::support::server::run(crate::support::Database::Postgres, super::$behaviour);
+                    crate::support::server::$run(crate::support::Database::Postgres, super::$behaviour);
                 }
             }
         )+

@@ -31,6 +31,16 @@ pub fn run(database: Database, behaviour: impl AsyncFn(&TestServer)) {
     });
 }
 
+/// As [`run`], on a server that needs a token.
+pub fn run_closed(database: Database, behaviour: impl AsyncFn(&TestServer)) {
+    actix_web::rt::System::new().block_on(async {
+        let closed = |settings: &mut Settings| settings.server.open = false;
+        let Some(server) = TestServer::start_with(database, closed).await else { return };
+        behaviour(&server).await;
+        server.stop().await;
+    });
+}
+
 impl TestServer {
     /// Starts a server with an empty database; `None` when the database can't be had here.
     pub async fn start(database: Database) -> Option<TestServer> {
@@ -84,6 +94,15 @@ impl TestServer {
             path => format!("{}/{path}", self.base),
         };
         Request::new(self.client.request(method, url))
+    }
+
+    /// As [`TestServer::request`], by the holder of `token`.
+    pub fn request_as(&self, token: &str, method: Method, path: &str) -> Request {
+        self.request(method, path).header("Authorization", &format!("Bearer {token}"))
+    }
+
+    pub async fn get_as(&self, token: &str, path: &str) -> Answer {
+        self.request_as(token, Method::GET, path).send().await
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -7,10 +7,11 @@ use std::collections::{HashMap, HashSet};
 use crate::fhir::{Resource, ResourceKey};
 use crate::interactions::InteractionError;
 use crate::interactions::search::SearchSettings;
+use crate::interactions::sight::seen;
 use crate::interactions::whole::whole;
 use crate::search::{
-    ExtractContext, IndexedValue, Link, Parameter, Place, Registry, SearchRequest, SortBy, SortKey, SortValue, extract,
-    indexed_value, reference_texts, rows_of,
+    AccessFilter, ExtractContext, IndexedValue, Link, Parameter, Place, Registry, ResolvedSearch, Right, SortBy,
+    SortKey, SortValue, View, extract, indexed_value, reference_texts, rows_of,
 };
 use crate::store::{Hasher, IndexRows, Reader, ResourceRow, Standing, StandingContent, StoreError};
 
@@ -21,6 +22,8 @@ const MOST_KNOWN: usize = 100_000;
 pub(super) struct Keys<'a> {
     sort: &'a [SortKey],
     registry: &'a Registry,
+    /// What the caller may see: nothing is sorted by what else there is.
+    filter: &'a AccessFilter,
     mark: Option<&'a str>,
     settings: &'a SearchSettings,
     /// What hashes of codes stand for, by parameter.
@@ -50,10 +53,15 @@ struct Level {
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(request: &'a SearchRequest, mark: Option<&'a str>, settings: &'a SearchSettings) -> Keys<'a> {
+    pub(super) fn new(
+        request: &'a ResolvedSearch<'_>,
+        mark: Option<&'a str>,
+        settings: &'a SearchSettings,
+    ) -> Keys<'a> {
         let (codes, references, linked) = (HashMap::new(), HashMap::new(), HashMap::new());
         let (sort, registry) = (request.control.sort.keys.as_slice(), &*request.registry);
-        Keys { sort, registry, mark, settings, codes, references, linked }
+        let filter = request.filter();
+        Keys { sort, registry, filter, mark, settings, codes, references, linked }
     }
 
     /// The places of `rids` in the order; what was not there at the mark has none.
@@ -231,6 +239,10 @@ impl<'a> Keys<'a> {
                 .map(|target| (target.rid, target.hash))
                 .collect();
             let rids: Vec<i64> = hashes.keys().copied().collect();
+            let rids = match self.filter.view(&link.targets, Right::Search) {
+                View::Everything => rids,
+                view => seen(reader, self.filter, &view, &rids)?.into_iter().collect(),
+            };
             let stood = self.stood(reader, &rids)?;
             let next = Level { depth: level.depth + 1, ..level };
             let values = self.values(reader, &link.then, next, &stood)?;

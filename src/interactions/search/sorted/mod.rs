@@ -26,7 +26,7 @@ use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::keys::Keys;
 use crate::interactions::search::sorted::walk::AtOnce;
 use crate::search::{
-    Bounds, CompileContext, Order, Parameter, ResolvedSearch, ResourceRange, SortBy, SortKey, Walk, aside, bounds,
+    CompileContext, DateBounds, Order, Parameter, ResolvedSearch, ResourceRange, SortBy, SortKey, Walk, aside, bounds,
     driven, is_narrow, matching, rows_of, screened, updated_since,
 };
 use crate::store::{Reader, ResourceRow};
@@ -38,7 +38,7 @@ const BATCH: usize = 1000;
 
 /// A part of a table of dates.
 struct Within {
-    bounds: Bounds,
+    bounds: DateBounds,
     /// The resources whose rows may lie outside, all of which have been looked at.
     aside: HashSet<i64>,
 }

@@ -1,0 +1,358 @@
+//! What a token lets its holder see and do: the rights of the grants, the policy for the client, the scopes of the token, the
+//! patient of the launch and the labels, intersected.
+//!
+//! Spec: SMART App Launch 2.2, scopes for requesting clinical data; product rule "every access is a grant"
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::access::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types};
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::{
+    AccessFilter, Bounds, Condition, Criterion, Handling, ParseContext, Permit, Reach, Registry, Right, Rights,
+    Sensitivity, parse,
+};
+
+/// A grant that is in force, as far as it decides.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    /// The Patient that is the record; `None` for all records.
+    pub record: Option<ResourceKey>,
+    /// What it gives. In whose name is no matter: that is said by the token.
+    pub scopes: ScopeSet,
+    /// How sensitive what it opens may be, apart from personal items.
+    pub sees: Sensitivity,
+    pub sees_history: bool,
+    pub is_custodian: bool,
+}
+
+impl Holding {
+    /// As far as an app was granted it: on its record, no more sensitive, with old versions only where both say so.
+    fn within(&self, grant: Option<&Holding>) -> Option<Holding> {
+        let Some(grant) = grant else { return Some(self.clone()) };
+        let record = match (&self.record, &grant.record) {
+            (Some(own), Some(granted)) if own != granted => return None,
+            (own, granted) => granted.clone().or_else(|| own.clone()),
+        };
+        let sees = Sensitivity {
+            personal: self.sees.personal && grant.sees.personal,
+            restricted: self.sees.restricted && grant.sees.restricted,
+            very_restricted: self.sees.very_restricted && grant.sees.very_restricted,
+        };
+        Some(Holding {
+            record,
+            scopes: self.scopes.clone(),
+            sees,
+            sees_history: self.sees_history && grant.sees_history,
+            is_custodian: self.is_custodian,
+        })
+    }
+}
+
+/// What is known of the holder of a token.
+#[derive(Clone, Debug)]
+pub struct TokenFacts {
+    /// What the token was issued for.
+    pub scopes: ScopeSet,
+    /// What the client may have at most; `None` for a person without an app in between.
+    pub policy: Option<ScopeSet>,
+    /// What the person granted to the app, which narrows all that the person holds; `None` where no app was granted anything.
+    pub app_grant: Option<Holding>,
+    /// The patient of the launch.
+    pub patient: Option<ResourceKey>,
+    /// What whoever stands behind the token holds.
+    pub holdings: Vec<Holding>,
+    /// Who holds the token, on whose behalf: pages of one are not those of another.
+    pub holder: String,
+}
+
+/// A token that lets nothing be done, because what it says can't be applied.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unfit {
+    #[error("the token has a scope for the patient of the launch, but no patient: launch the app anew")]
+    NoPatient,
+    #[error(
+        "the search in the scope for {0} is not one that can limit a scope: use parameters of the type, without chains"
+    )]
+    Query(ResourceType),
+    #[error("a scope with a search names one type, not all")]
+    QueryOfAllTypes,
+    #[error("the search in a scope uses a search parameter that is being indexed: try again when $reindex is done")]
+    Pending,
+}
+
+/// Decides. `bases` are the server's own base URLs, without a slash at the end.
+pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]>) -> Result<AccessFilter, Unfit> {
+    let allowed = match &facts.policy {
+        Some(policy) => facts.scopes.intersection(policy),
+        None => facts.scopes.clone(),
+    };
+    let has_app = facts.policy.is_some();
+    let mut permits = Permits { registry, bases, found: Vec::new(), places: HashMap::new() };
+    // A patient scope without a patient is never read as one for all.
+    if facts.patient.is_none() && facts.scopes.scopes().iter().any(|scope| scope.context == Context::Patient) {
+        return Err(Unfit::NoPatient);
+    }
+    let allowed = match &facts.app_grant {
+        Some(grant) => allowed.intersection(&grant.scopes),
+        None => allowed,
+    };
+    let holdings: Vec<Holding> =
+        facts.holdings.iter().filter_map(|holding| holding.within(facts.app_grant.as_ref())).collect();
+    for scope in allowed.scopes() {
+        for holding in &holdings {
+            let Some(reach) = reach(scope, holding, facts.patient.as_ref()) else { continue };
+            let sees = Sensitivity { personal: !has_app && holding.is_custodian, ..holding.sees };
+            for given in holding.scopes.scopes() {
+                permits.add(scope, given, reach.clone(), sees)?;
+            }
+        }
+    }
+    let used = || holdings.iter();
+    let mut stamp = DefaultHasher::new();
+    (&facts.holder, format!("{:?}", permits.found)).hash(&mut stamp);
+    Ok(AccessFilter::bounded(Bounds {
+        sees_history: !holdings.is_empty() && used().all(|holding| holding.sees_history),
+        is_custodian: !has_app && !holdings.is_empty() && used().all(|holding| holding.is_custodian),
+        permits: permits.found,
+        zone_minutes: registry.zone_minutes(),
+        bases: Arc::clone(bases),
+        stamp: stamp.finish(),
+    }))
+}
+
+/// Whose resources `scope` opens by virtue of `holding`.
+fn reach(scope: &Scope, holding: &Holding, patient: Option<&ResourceKey>) -> Option<Reach> {
+    match (scope.context, &holding.record, patient) {
+        (Context::Patient, Some(record), Some(patient)) => {
+            (record == patient).then(|| Reach::Records(vec![record.clone()]))
+        }
+        (Context::Patient, None, Some(patient)) => Some(Reach::Records(vec![patient.clone()])),
+        (Context::Patient, _, None) => None,
+        (Context::User | Context::System, Some(record), _) => Some(Reach::Records(vec![record.clone()])),
+        (Context::User | Context::System, None, _) => Some(Reach::Everything),
+    }
+}
+
+/// The permits found so far; equal ones are one, with the records of all.
+struct Permits<'a> {
+    registry: &'a Arc<Registry>,
+    bases: &'a [String],
+    found: Vec<Permit>,
+    /// By all that they say but whose records they open.
+    places: HashMap<String, usize>,
+}
+
+impl Permits<'_> {
+    /// What `scope` and `given` have in common.
+    fn add(&mut self, scope: &Scope, given: &Scope, reach: Reach, sees: Sensitivity) -> Result<(), Unfit> {
+        let Some(types) = scope.types.intersection(given.types) else { return Ok(()) };
+        let interactions = scope.interactions.intersection(given.interactions);
+        if interactions.is_empty() {
+            return Ok(());
+        }
+        let resource_type = match types {
+            Types::Any => None,
+            Types::One(resource_type) => Some(resource_type),
+        };
+        let queries: Vec<&ScopeQuery> =
+            [&scope.query, &given.query].into_iter().filter(|query| !query.is_empty()).collect();
+        let (rights, is_wide) = (rights(interactions), reach == Reach::Everything);
+        let demanded: Vec<&[(String, String)]> = queries.iter().map(|query| query.pairs()).collect();
+        let place = format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {sees:?}");
+        if let Some(known) = self.places.get(&place) {
+            if let (Reach::Records(all), Reach::Records(more)) = (&mut self.found[*known].reach, reach) {
+                all.extend(more);
+                all.sort();
+                all.dedup();
+            }
+            return Ok(());
+        }
+        let mut only = Vec::new();
+        for query in queries {
+            let of = resource_type.ok_or(Unfit::QueryOfAllTypes)?;
+            only.extend(criteria(of, query, self.registry, self.bases)?);
+        }
+        self.places.insert(place, self.found.len());
+        self.found.push(Permit { resource_type, rights, reach, only, sees });
+        Ok(())
+    }
+}
+
+fn rights(interactions: Interactions) -> Rights {
+    let each = [
+        (interactions.create, Right::Create),
+        (interactions.read, Right::Read),
+        (interactions.update, Right::Update),
+        (interactions.delete, Right::Delete),
+        (interactions.search, Right::Search),
+    ];
+    Rights::of(&each.into_iter().filter_map(|(is_set, right)| is_set.then_some(right)).collect::<Vec<_>>())
+}
+
+/// The criteria that a scope's search stands for. Whatever could look at other resources, or is not understood, is refused.
+fn criteria(
+    of: ResourceType,
+    query: &ScopeQuery,
+    registry: &Arc<Registry>,
+    bases: &[String],
+) -> Result<Vec<Criterion>, Unfit> {
+    let context = ParseContext { handling: Handling::Strict, bases, registry };
+    let request = parse(Some(of), query.pairs(), &context).map_err(|error| match error.is_pending() {
+        true => Unfit::Pending,
+        false => Unfit::Query(of),
+    })?;
+    let is_plain = request.includes.is_empty() && request.demands.len() == query.pairs().len();
+    let criterion = |condition: Condition| match condition {
+        Condition::Criterion(criterion) => Some(criterion),
+        _ => None,
+    };
+    let criteria: Option<Vec<Criterion>> =
+        request.demands.into_iter().map(|demand| criterion(demand.condition)).collect();
+    criteria.filter(|_| is_plain).ok_or(Unfit::Query(of))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::Id;
+    use crate::search::View;
+
+    fn patient(id: &str) -> ResourceKey {
+        ResourceKey { resource_type: ResourceType::PATIENT, id: Id::parse(id).unwrap() }
+    }
+
+    fn holding(record: Option<&str>, scopes: &str) -> Holding {
+        Holding {
+            record: record.map(patient),
+            scopes: ScopeSet::parse(scopes),
+            sees: Sensitivity::NORMAL,
+            sees_history: false,
+            is_custodian: false,
+        }
+    }
+
+    fn facts(scopes: &str, patient_id: Option<&str>, holdings: Vec<Holding>) -> TokenFacts {
+        let scopes = ScopeSet::parse(scopes);
+        let policy = Some(scopes.clone());
+        let patient = patient_id.map(patient);
+        TokenFacts { scopes, policy, app_grant: None, patient, holdings, holder: "app".to_owned() }
+    }
+
+    fn decided(facts: &TokenFacts) -> Result<AccessFilter, Unfit> {
+        decide(facts, Registry::bundled(), &Vec::new().into())
+    }
+
+    /// What is open of a type: `nothing`, `everything`, or the condition as Rust prints it.
+    fn view(filter: &AccessFilter, name: &str, right: Right) -> String {
+        match filter.view(&[ResourceType::parse(name).unwrap()], right) {
+            View::Nothing => "nothing".to_owned(),
+            View::Everything => "everything".to_owned(),
+            View::Where(condition) => format!("{condition:?}"),
+        }
+    }
+
+    #[test]
+    fn a_patient_scope_opens_the_patient_of_the_launch_alone() {
+        let all = vec![holding(Some("a"), "patient/*.cruds"), holding(Some("m"), "patient/*.cruds")];
+        let filter = decided(&facts("patient/Observation.rs", Some("a"), all)).unwrap();
+
+        let open = view(&filter, "Observation", Right::Search);
+        assert!(open.contains("Owned") && open.contains("\"a\"") && !open.contains("\"m\""), "{open}");
+        assert_eq!(view(&filter, "Observation", Right::Update), "nothing");
+        assert_eq!(view(&filter, "Condition", Right::Read), "nothing");
+    }
+
+    #[test]
+    fn a_user_scope_opens_every_record_that_is_shared_as_far_as_it_is() {
+        let all = vec![holding(Some("a"), "user/*.cruds"), holding(Some("m"), "user/Observation.rs")];
+        let filter = decided(&facts("user/*.rs", None, all)).unwrap();
+
+        let observations = view(&filter, "Observation", Right::Read);
+        assert!(observations.contains("\"a\"") && observations.contains("\"m\""), "{observations}");
+        let conditions = view(&filter, "Condition", Right::Read);
+        assert!(conditions.contains("\"a\"") && !conditions.contains("\"m\""), "{conditions}");
+    }
+
+    #[test]
+    fn nobody_gets_more_than_he_holds() {
+        for (scopes, launch) in [("patient/*.cruds", Some("b")), ("user/*.cruds", None), ("patient/*.cruds", Some("a"))]
+        {
+            let filter = decided(&facts(scopes, launch, Vec::new())).unwrap();
+            assert_eq!(view(&filter, "Observation", Right::Read), "nothing", "{scopes}");
+        }
+        let other = decided(&facts("patient/*.cruds", Some("b"), vec![holding(Some("a"), "patient/*.cruds")])).unwrap();
+        assert_eq!(view(&other, "Observation", Right::Read), "nothing");
+        assert_eq!(view(&other, "Practitioner", Right::Read), "nothing");
+    }
+
+    #[test]
+    fn a_system_client_on_all_records_sees_all_but_what_is_labelled() {
+        let filter = decided(&facts("system/*.cruds", None, vec![holding(None, "system/*.cruds")])).unwrap();
+
+        let open = view(&filter, "Observation", Right::Search);
+        assert!(open.contains("personal") && !open.contains("Owned"), "{open}");
+        assert!(filter.administers());
+        let narrow = decided(&facts("system/Patient.rs", None, vec![holding(None, "system/*.cruds")])).unwrap();
+        assert_eq!(view(&narrow, "Observation", Right::Search), "nothing");
+        assert!(!narrow.administers());
+    }
+
+    #[test]
+    fn shared_types_are_read_and_never_written_within_a_record() {
+        let filter =
+            decided(&facts("patient/*.cruds", Some("a"), vec![holding(Some("a"), "patient/*.cruds")])).unwrap();
+
+        assert!(!view(&filter, "Practitioner", Right::Read).contains("Owned"));
+        assert_eq!(view(&filter, "Practitioner", Right::Update), "nothing");
+        assert_eq!(view(&filter, "AuditEvent", Right::Create), "nothing");
+        assert!(view(&filter, "AuditEvent", Right::Read).contains("Owned"));
+        assert!(view(&filter, "Group", Right::Read).contains("Owned"));
+    }
+
+    #[test]
+    fn what_cannot_be_applied_opens_nothing() {
+        let all = || vec![holding(Some("a"), "patient/*.cruds")];
+        let refused = |scopes: &str, launch| decided(&facts(scopes, launch, all())).unwrap_err();
+
+        assert_eq!(refused("patient/*.rs user/*.rs", None), Unfit::NoPatient);
+        let observation = ResourceType::parse("Observation").unwrap();
+        for query in [
+            "patient.name=x",
+            "nonsense=x",
+            "_has:Group:member:code=x",
+            "_include=Observation:subject",
+            "_sort=date",
+            "_filter=code eq x",
+            "_list=1",
+        ] {
+            let scope = format!("patient/Observation.rs?{query}");
+            assert_eq!(refused(&scope, Some("a")), Unfit::Query(observation), "{query}");
+        }
+        assert_eq!(refused("patient/*.rs?_security=x", Some("a")), Unfit::QueryOfAllTypes);
+    }
+
+    #[test]
+    fn what_an_app_was_granted_narrows_what_the_person_holds() {
+        let holds = vec![holding(Some("a"), "user/*.cruds"), holding(Some("m"), "user/*.cruds")];
+        let app_grant = Some(holding(Some("a"), "user/Observation.rs"));
+        let filter = decided(&TokenFacts { app_grant, ..facts("user/*.cruds", None, holds) }).unwrap();
+
+        let open = view(&filter, "Observation", Right::Read);
+        assert!(open.contains("\"a\"") && !open.contains("\"m\""), "{open}");
+        assert_eq!(view(&filter, "Observation", Right::Update), "nothing");
+        assert_eq!(view(&filter, "Condition", Right::Read), "nothing");
+    }
+
+    #[test]
+    fn several_scopes_for_a_type_open_what_any_of_them_does() {
+        let scopes = "patient/Observation.rs?category=laboratory patient/Observation.rs?category=vital-signs";
+        let filter = decided(&facts(scopes, Some("a"), vec![holding(Some("a"), "patient/*.cruds")])).unwrap();
+
+        let open = view(&filter, "Observation", Right::Search);
+        assert!(open.starts_with("Or(") && open.contains("laboratory") && open.contains("vital-signs"), "{open}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Why a caller may not do what was asked. None of these says anything about a resource that the caller can't see.
+
+use thiserror::Error;
+
+use crate::fhir::ResourceType;
+use crate::search::{NotPermitted, Right};
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Denied {
+    #[error("{}", scope(.0))]
+    Scope(NotPermitted),
+    /// What would be written is not what the caller may write.
+    #[error("the {0} would not be among those that the token is for: check whom it is about, and the token's scopes")]
+    OutOfReach(ResourceType),
+    #[error("a {0} may not be handed from one person's record to another's: leave whom it is about as it is")]
+    Moved(ResourceType),
+    #[error("security labels may not be taken away: keep those in meta.security")]
+    Labels,
+    #[error("a {0} may give access to others: only a custodian of the record may write it")]
+    Confers(ResourceType),
+    #[error("an AuditEvent is written by the server alone")]
+    Audit,
+    #[error("only a client that administers the server may do this: it needs the scope system/*.cruds on all records")]
+    Administration,
+}
+
+impl From<NotPermitted> for Denied {
+    fn from(refused: NotPermitted) -> Denied {
+        Denied::Scope(refused)
+    }
+}
+
+fn scope(refused: &NotPermitted) -> String {
+    let right = match refused.right {
+        Right::Create => "creating (c)",
+        Right::Read => "reading (r)",
+        Right::Update => "updating (u)",
+        Right::Delete => "deleting (d)",
+        Right::Search => "searching (s)",
+    };
+    match refused.resource_type {
+        Some(of) => format!("the token has no scope for {right} {of}: ask for one that names it"),
+        None => format!("the token has no scope for {right} anything here: ask for one that names the types"),
+    }
+}

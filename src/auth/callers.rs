@@ -1,0 +1,156 @@
+//! From a token to its [`Caller`].
+//!
+//! What a token lets its holder do is decided when it is met first, and kept. It holds for as long as nothing has changed
+//! that could decide otherwise: the database counts each change to accounts, grants and clients, and each revocation. SQLite
+//! is asked for that count at each request, a matter of microseconds. PostgreSQL, a network away, is asked four times a
+//! second, and at once after a change that this process made.
+//!
+//! Spec: RFC 6750, SMART App Launch 2.2
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use crate::access::{Caller, Holding, ScopeSet, TokenFacts, Unfit, decide};
+use crate::clock;
+use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::search::{Registry, Sensitivity};
+use crate::store::{Dialect, Grant, GrantLevel, Grantee, Labels, SecretHash, Store, StoreError, TokenContext};
+
+/// For so long a count that PostgreSQL gave is taken for the present one.
+const RECENT: Duration = Duration::from_millis(250);
+/// More tokens than this are forgotten, all at once: the next request of each decides anew.
+const MOST_KNOWN: usize = 10_000;
+
+/// Why a token is not accepted.
+#[derive(Debug, Error)]
+pub enum TokenRefused {
+    /// Unknown, expired, revoked, or its client or account is out of use. Which of these is nobody's business.
+    #[error("the access token is not valid, or is so no longer: get a new one")]
+    Invalid,
+    /// It is what it says that can't be applied.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The holders of tokens that are known.
+#[derive(Default)]
+pub struct Callers {
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The count of changes by which the callers were decided.
+    generation: i64,
+    /// When the database was asked for it last.
+    asked: Option<Instant>,
+    callers: HashMap<SecretHash, Decided>,
+}
+
+struct Decided {
+    caller: Caller,
+    /// First moment when it must be decided anew.
+    until_us: i64,
+    /// The generation of the search parameters that its conditions are made of.
+    rules: i64,
+}
+
+impl Callers {
+    /// The holder of `token`, if that was decided before and still holds; `None` when [`Callers::look_up`] is to be asked.
+    pub fn at_hand(&self, store: &Store, registry: &Registry, token: &str) -> Result<Option<Caller>, StoreError> {
+        if !self.is_recent(store)? {
+            return Ok(None);
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let decided = known.callers.get(&SecretHash::of(token.as_bytes()));
+        let holds = |decided: &&Decided| clock::now_us() < decided.until_us && decided.rules == registry.generation();
+        Ok(decided.filter(holds).map(|decided| decided.caller.clone()))
+    }
+
+    /// Decides who holds `token`. `bases` are the server's own base URLs, without a slash at the end.
+    pub fn look_up(
+        &self,
+        store: &Store,
+        registry: &Arc<Registry>,
+        bases: &Arc<[String]>,
+        token: &str,
+    ) -> Result<Caller, TokenRefused> {
+        let (hash, now_us) = (SecretHash::of(token.as_bytes()), clock::now_us());
+        let (generation, context) = store
+            .read(|reader| Ok::<_, StoreError>((reader.access_generation()?, reader.token_context(&hash, now_us)?)))?;
+        let context = context.ok_or(TokenRefused::Invalid)?;
+        let caller = Caller::bounded(decide(&facts(&context), registry, bases)?);
+        let ends = context.grants.iter().filter_map(|grant| grant.until_us);
+        let until_us = ends.chain([context.token.expires_us]).min().unwrap_or(now_us);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.generation < generation || known.callers.len() >= MOST_KNOWN {
+            known.callers.clear();
+        }
+        // Another request may have learnt of a later change meanwhile.
+        if known.generation <= generation {
+            known.generation = generation;
+            known.asked = Some(Instant::now());
+            let rules = registry.generation();
+            known.callers.insert(hash, Decided { caller: caller.clone(), until_us, rules });
+        }
+        Ok(caller)
+    }
+
+    /// Has the next request ask whether anything has changed: called after a change that this process made.
+    pub fn changed(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).asked = None;
+    }
+
+    /// Whether what is known is as the database has it.
+    fn is_recent(&self, store: &Store) -> Result<bool, StoreError> {
+        let (known, asked) = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            (known.generation, known.asked)
+        };
+        let is_near = store.dialect() == Dialect::Sqlite;
+        match asked {
+            None => Ok(false),
+            Some(asked) if !is_near => Ok(asked.elapsed() < RECENT),
+            Some(_) => Ok(store.read_one(|reader| reader.access_generation())? == known),
+        }
+    }
+}
+
+fn facts(context: &TokenContext) -> TokenFacts {
+    let TokenContext { token, client, account, grants } = context;
+    let is_to_app = |grant: &&Grant| account.is_some() && matches!(grant.to, Grantee::Client(_));
+    let (account_id, client_id) =
+        (account.as_ref().map(|account| account.id), client.as_ref().map(|client| &client.id));
+    TokenFacts {
+        scopes: ScopeSet::parse(&token.scopes),
+        policy: client.as_ref().map(|client| ScopeSet::parse(&client.scopes)),
+        app_grant: grants.iter().find(is_to_app).map(holding),
+        patient: token.patient.as_ref().map(patient),
+        holdings: grants.iter().filter(|grant| !is_to_app(grant)).map(holding).collect(),
+        holder: format!("{account_id:?} {client_id:?}"),
+    }
+}
+
+fn holding(grant: &Grant) -> Holding {
+    let is_custodian = grant.level == GrantLevel::Custodian;
+    Holding {
+        record: grant.patient.as_ref().map(patient),
+        scopes: ScopeSet::parse(&grant.scopes),
+        sees: Sensitivity {
+            personal: is_custodian,
+            restricted: is_custodian || grant.labels >= Labels::Restricted,
+            very_restricted: is_custodian || grant.labels >= Labels::VeryRestricted,
+        },
+        sees_history: is_custodian || grant.sees_history,
+        is_custodian,
+    }
+}
+
+fn patient(id: &Id) -> ResourceKey {
+    ResourceKey { resource_type: ResourceType::PATIENT, id: id.clone() }
+}

@@ -1,0 +1,189 @@
+//! What the caller may see, asked of the database.
+//!
+//! What can't be seen is answered as what is not there. Reads carry their condition in the statement; a write asks before it
+//! touches what stands, and once more when the new version stands, in the same transaction.
+//!
+//! Spec: SMART App Launch 2.2, scopes for requesting clinical data
+
+use std::collections::BTreeSet;
+
+use crate::access::{Caller, Denied};
+use crate::clock;
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::interactions::InteractionError;
+use crate::search::{AccessFilter, CompileContext, Registry, Right, View, guard, visible};
+use crate::store::{Guard, Hasher, IndexRows, Locked, Reader, Tx, Written};
+
+/// The condition on what `caller` may do `right` with, of `types` (of all, when there are none).
+pub(super) fn sight(
+    reader: &Reader<'_>,
+    caller: &Caller,
+    types: &[ResourceType],
+    right: Right,
+) -> Result<Guard, InteractionError> {
+    let filter = caller.filter();
+    if filter.is_everything() {
+        return Ok(Guard::unbounded(caller.name()));
+    }
+    for resource_type in types {
+        filter.permitted(*resource_type, right).map_err(Denied::from)?;
+    }
+    Ok(guard_of(reader, filter, types, right))
+}
+
+/// As [`sight`], where having no right for a type is no refusal: nothing of it is seen.
+pub(super) fn guard_of(reader: &Reader<'_>, filter: &AccessFilter, types: &[ResourceType], right: Right) -> Guard {
+    if filter.is_everything() {
+        return Guard::unbounded("everything");
+    }
+    let hasher = reader.hasher();
+    Guard::of(guard(&filter.view(types, right), types, &context(reader, filter, &hasher)))
+}
+
+/// Which of `rids` are in `view`.
+pub(super) fn seen(
+    reader: &mut Reader<'_>,
+    filter: &AccessFilter,
+    view: &View,
+    rids: &[i64],
+) -> Result<BTreeSet<i64>, InteractionError> {
+    let hasher = reader.hasher();
+    let query = visible(rids, view, &context(reader, filter, &hasher));
+    Ok(reader.numbers(&query)?.into_iter().collect())
+}
+
+fn context<'h>(reader: &Reader<'_>, filter: &AccessFilter, hasher: &'h Hasher) -> CompileContext<'h> {
+    let zone_minutes = filter.zone_minutes();
+    CompileContext { hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes }
+}
+
+/// What stands at `key`, held until the end; `None` where nothing does. What the caller may not do `right` with is as unknown as
+/// what was never there.
+pub(super) fn standing(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    key: &ResourceKey,
+    right: Right,
+) -> Result<Option<Locked>, InteractionError> {
+    let previous = tx.lock(key)?;
+    let filter = caller.filter();
+    if filter.is_everything() {
+        return Ok(previous);
+    }
+    let view = filter.permitted(key.resource_type, right).map_err(Denied::from)?;
+    let Some(previous) = previous else { return Ok(None) };
+    let is_seen = match view {
+        _ if previous.is_deleted => filter.administers(),
+        View::Everything => true,
+        view => seen(tx, filter, &view, &[previous.rid()])?.contains(&previous.rid()),
+    };
+    if is_seen { Ok(Some(previous)) } else { Err(InteractionError::NotFound(key.clone())) }
+}
+
+/// As [`standing`] for an update, which may create the resource only where clients choose ids.
+pub(super) fn standing_or_new(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    key: &ResourceKey,
+) -> Result<Option<Locked>, InteractionError> {
+    match standing(tx, caller, key, Right::Update)? {
+        None if !may_choose_ids(caller) => Err(InteractionError::NotFound(key.clone())),
+        previous => Ok(previous),
+    }
+}
+
+/// As [`standing`] for a deletion, of which nothing tells whether it deleted what the caller could not see.
+pub(super) fn standing_to_delete(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    key: &ResourceKey,
+) -> Result<Option<Locked>, InteractionError> {
+    match standing(tx, caller, key, Right::Delete) {
+        Err(InteractionError::NotFound(_)) => Ok(None),
+        other => other,
+    }
+}
+
+/// Whether the caller may create a resource under an id of its choice: to others, an id that is taken and hidden would look
+/// unlike one that is free.
+pub(super) fn may_choose_ids(caller: &Caller) -> bool {
+    caller.filter().administers()
+}
+
+/// Refuses a caller who may not do `right` with any resource of the type.
+pub(super) fn permitted(caller: &Caller, resource_type: ResourceType, right: Right) -> Result<(), InteractionError> {
+    caller.filter().permitted(resource_type, right).map_err(Denied::from)?;
+    Ok(())
+}
+
+/// Refuses a version that the caller may not make of what stands: one that changes hands, loses its labels, or gives access
+/// to others. `rows` are those of the new version.
+pub(super) fn check_change(
+    caller: &Caller,
+    key: &ResourceKey,
+    previous: Option<&Locked>,
+    rows: &IndexRows,
+) -> Result<(), InteractionError> {
+    let filter = caller.filter();
+    if filter.is_everything() {
+        return Ok(());
+    }
+    let of = key.resource_type;
+    if of.name() == "AuditEvent" {
+        return Err(Denied::Audit.into());
+    }
+    let standing = previous.filter(|previous| !previous.is_deleted).map(Locked::rows).transpose()?;
+    let before = standing.unwrap_or_default();
+    let owners = |rows: &IndexRows| -> BTreeSet<i64> {
+        rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
+    };
+    let number = |code| Registry::bundled().parameter(of, code).map(|parameter| parameter.id());
+    if !owners(&before).is_empty() && owners(&before) != owners(rows) && !filter.administers() {
+        return Err(Denied::Moved(of).into());
+    }
+    let security = number("_security");
+    let labels = |rows: &IndexRows| -> BTreeSet<(i64, i64)> {
+        rows.tokens.iter().filter(|row| Some(row.param) == security).map(|row| (row.code, row.system)).collect()
+    };
+    if !labels(&before).is_subset(&labels(rows)) && !filter.is_custodian() && !filter.administers() {
+        return Err(Denied::Labels.into());
+    }
+    if !filter.is_custodian() && !filter.reaches_all(of, Right::Update) && confers(key, &before, rows) {
+        return Err(Denied::Confers(of).into());
+    }
+    Ok(())
+}
+
+/// Whether a version may give access to others, or lead to another person.
+fn confers(key: &ResourceKey, before: &IndexRows, rows: &IndexRows) -> bool {
+    match key.resource_type.name() {
+        "CareTeam" | "Consent" | "Group" | "Person" | "RelatedPerson" | "Subscription" => true,
+        "Patient" => {
+            let link = Registry::bundled().parameter(key.resource_type, "link").map(|parameter| parameter.id());
+            let links = |rows: &IndexRows| -> BTreeSet<i64> {
+                rows.references.iter().filter(|row| Some(row.param) == link).map(|row| row.target).collect()
+            };
+            links(before) != links(rows)
+        }
+        _ => false,
+    }
+}
+
+/// Refuses what was written if the caller may not do so: asked before the transaction ends, so that it is undone.
+pub(super) fn check_written(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    written: &Written,
+    right: Right,
+) -> Result<(), InteractionError> {
+    let filter = caller.filter();
+    if filter.is_everything() {
+        return Ok(());
+    }
+    let of = written.key.resource_type;
+    let view = filter.view_of_written(of, right);
+    if matches!(view, View::Everything) || seen(tx, filter, &view, &[written.rid])?.contains(&written.rid) {
+        return Ok(());
+    }
+    Err(Denied::OutOfReach(of).into())
+}

@@ -1,0 +1,26 @@
+//! People, custodians, grants and clients: who may do what, and the rules by which that changes.
+//!
+//! Every access is a grant. What is here decides who may make and end one; what a request may do with those that stand is
+//! for `access`.
+
+mod clients;
+mod consent;
+mod custody;
+mod error;
+mod grants;
+mod jwks;
+mod naming;
+mod password;
+mod people;
+mod secret;
+mod uris;
+
+pub use clients::{NewRegistration, Registered, Registration, register, suspend};
+pub use consent::{Actor, consent, instant};
+pub use custody::{RecordMade, adopt_record, make_record};
+pub use error::RecordError;
+pub use grants::{Grantor, Share, Terms, end_grant, grants_on_record, grants_to_client, grants_to_person, share};
+pub use naming::{Email, FhirUser, Name, NotUsable, Reason, RecordId};
+pub use password::{Password, verify_password};
+pub use people::{NewPerson, add_person, disable_person};
+pub use secret::Secret;

@@ -1,0 +1,85 @@
+//! What a caller may see, as parts of statements.
+//!
+//! Spec: SMART App Launch 2.2, scopes for requesting clinical data
+
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::compile::CompileContext;
+use crate::search::compile::filters::{self, Row};
+use crate::search::compile::write::one_of;
+use crate::search::extract::ATTACHED;
+use crate::search::{Condition, Registry, SHARED_TYPES, View};
+use crate::store::Query;
+
+/// ` AND ..`: what must hold of `resource r`, of one of `types` (of any, when there are none), to be in `view`.
+pub fn guard(view: &View, types: &[ResourceType], context: &CompileContext<'_>) -> Query {
+    let mut query = Query::new();
+    match view {
+        View::Everything => {}
+        View::Nothing => {
+            query.sql(" AND 1 = 0");
+        }
+        View::Where(condition) => filters::condition(Row::any(types), condition, true, context, &mut query),
+    }
+    query
+}
+
+/// Which of the resources `rids` are in `view`.
+pub fn visible(rids: &[i64], view: &View, context: &CompileContext<'_>) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT r.rid FROM resource r WHERE r.rid").among(context.dialect, rids);
+    query.sql(" AND r.method <> 2").append(guard(view, &[], context));
+    query
+}
+
+/// `SELECT ..`: the numbers of all resources of the types (of any, when there are none) that are part of a record.
+pub(super) fn owned(types: &[ResourceType], patients: &[ResourceKey], context: &CompileContext<'_>, query: &mut Query) {
+    query.sql("SELECT c.rid FROM compartment c WHERE c.patient");
+    one_of(query, patients, |query, patient| {
+        query.integer(context.hasher.key(patient));
+    });
+    if !types.is_empty() {
+        query.sql(" AND c.rtype");
+        one_of(query, types, |query, of| {
+            query.integer(i64::from(of.code()));
+        });
+    }
+    query.sql(filters::bond(true));
+}
+
+/// ` AND ..`: something that the Provenance `row` is about meets the condition, and nothing does not, but for shared types.
+pub(super) fn targets(row: Row<'_>, condition: &Condition, context: &CompileContext<'_>, query: &mut Query) {
+    let target = row.inner();
+    let among_targets = |query: &mut Query| {
+        let by = ResourceType::parse("Provenance").ok().and_then(|of| Registry::bundled().parameter(of, "target"));
+        query.sql("EXISTS (SELECT 1 FROM index_reference i CROSS JOIN resource ").sql(target.alias());
+        query.sql(" WHERE i.rid = ");
+        row.rid(query);
+        query.sql(" AND i.param = ").integer(by.map_or(0, |by| i64::from(by.id())));
+        query.sql(" AND ").sql(target.alias()).sql(".key = i.target AND ").sql(target.alias()).sql(".method <> 2");
+    };
+    query.sql(" AND ");
+    among_targets(query);
+    filters::condition(target, condition, true, context, query);
+    query.sql(") AND NOT ");
+    among_targets(query);
+    query.sql(" AND NOT (");
+    query.sql(target.alias()).sql(".rtype");
+    one_of(query, &SHARED_TYPES, |query, of| {
+        query.integer(i64::from(of.code()));
+    });
+    query.sql(" OR (1 = 1");
+    filters::condition(target, condition, true, context, query);
+    query.sql(")))");
+}
+
+/// ` AND ..`: the first resource that came to have the Binary `row` as an attachment meets the condition. Whoever names the
+/// Binary of another later gains nothing by it.
+pub(super) fn attached_to(row: Row<'_>, condition: &Condition, context: &CompileContext<'_>, query: &mut Query) {
+    let holder = row.inner();
+    query.sql(" AND EXISTS (SELECT 1 FROM resource ").sql(holder.alias()).sql(" WHERE ").sql(holder.alias());
+    query.sql(".rid = (SELECT MIN(i.rid) FROM index_reference i WHERE i.param = ").integer(i64::from(ATTACHED));
+    query.sql(" AND i.target = ").sql(row.alias()).sql(".key AND i.rid > 0) AND ");
+    query.sql(holder.alias()).sql(".method <> 2");
+    filters::condition(holder, condition, true, context, query);
+    query.sql(")");
+}

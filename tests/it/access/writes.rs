@@ -1,0 +1,182 @@
+//! What the holder of a token may write.
+
+use awc::http::Method;
+use emberwell::store::GrantLevel;
+use serde_json::{Value, json};
+
+use crate::access::family::{fill, weight};
+use crate::support::holders::{self, Granted};
+use crate::support::{TestServer, bundle, on_both, statuses};
+
+on_both!(closed:
+    only_what_is_part_of_the_record_is_written,
+    what_is_hidden_can_not_be_written_nor_told_from_what_is_absent,
+    nothing_changes_hands,
+    labels_stay,
+    what_gives_access_is_for_custodians,
+    conditions_match_what_is_seen_alone,
+    a_granular_scope_bounds_what_is_written,
+    transactions_are_refused_as_a_whole,
+);
+
+async fn send(server: &TestServer, token: &str, method: Method, path: &str, body: &Value) -> crate::support::Answer {
+    server.request_as(token, method, path).json(body).send().await
+}
+
+async fn only_what_is_part_of_the_record_is_written(server: &TestServer) {
+    fill(server).await;
+    let app = holders::app(server, "patient/*.cruds", Some("a"), &[Granted::on("a")]).token;
+    let mut about_nobody = weight("x", "a", "Practitioner/doc", "laboratory");
+    about_nobody.as_object_mut().unwrap().remove("subject");
+
+    send(server, &app, Method::POST, "Observation", &weight("x", "a", "Practitioner/doc", "laboratory"))
+        .await
+        .expect(201);
+    for refused in [
+        weight("x", "b", "Patient/a", "laboratory"),
+        weight("x", "absent", "Patient/a", "laboratory"),
+        about_nobody,
+        json!({ "resourceType": "Practitioner", "name": [{ "family": "Own" }] }),
+        json!({ "resourceType": "Patient", "name": [{ "family": "Other" }] }),
+        json!({ "resourceType": "Basic", "code": { "text": "x" } }),
+        json!({ "resourceType": "AuditEvent", "type": { "code": "rest" }, "recorded": "2026-01-01T00:00:00Z",
+            "agent": [{ "requestor": true }], "source": { "observer": { "display": "x" } },
+            "entity": [{ "what": { "reference": "Patient/a" } }] }),
+        json!({ "resourceType": "Provenance", "target": [{ "reference": "Observation/b-lab" }],
+            "recorded": "2026-01-01T00:00:00Z", "agent": [{ "who": { "display": "x" } }] }),
+    ] {
+        let of = refused["resourceType"].as_str().unwrap();
+        let issue = send(server, &app, Method::POST, of, &refused).await.refused(403);
+        assert_eq!(issue["code"], "forbidden", "{refused}");
+    }
+    let operator = holders::operator(server).token;
+    let all = server.get_as(&operator, "Observation?_summary=count").await.expect(200).json();
+    assert_eq!(all["total"], 6, "a refused write left something");
+}
+
+async fn what_is_hidden_can_not_be_written_nor_told_from_what_is_absent(server: &TestServer) {
+    let operator = fill(server).await.token;
+    let app = holders::app(server, "patient/*.cruds", Some("a"), &[Granted::on("a")]).token;
+    let before = server.get_as(&operator, "Observation/b-lab").await.expect(200).text();
+
+    for id in ["b-lab", "absent"] {
+        let path = format!("Observation/{id}");
+        let own = weight(id, "a", "Practitioner/doc", "laboratory");
+        send(server, &app, Method::PUT, &path, &own).await.refused(404);
+        let matching = server.request_as(&app, Method::PUT, &path).header("If-Match", "W/\"1\"").json(&own);
+        matching.send().await.refused(404);
+        let none = server.request_as(&app, Method::PUT, &path).header("If-None-Match", "*").json(&own);
+        none.send().await.refused(404);
+        let patch = server.request_as(&app, Method::PATCH, &path);
+        let patch = patch.body("application/json-patch+json", r#"[{"op":"test","path":"/status","value":"final"}]"#);
+        patch.send().await.refused(404);
+        server.request_as(&app, Method::DELETE, &path).send().await.expect(204);
+        send(server, &app, Method::POST, &format!("{path}/$validate?mode=update"), &own).await.refused(404);
+    }
+    assert_eq!(server.get_as(&operator, "Observation/b-lab").await.expect(200).text(), before);
+    server.get_as(&operator, "Observation/absent").await.refused(404);
+}
+
+async fn nothing_changes_hands(server: &TestServer) {
+    fill(server).await;
+    let granted = [Granted::on("a"), Granted::on("m")];
+    let app = holders::app(server, "user/*.cruds", None, &granted).token;
+
+    let to_m = weight("a-lab", "m", "Practitioner/doc", "laboratory");
+    let issue = send(server, &app, Method::PUT, "Observation/a-lab", &to_m).await.refused(403);
+    assert!(issue["diagnostics"].as_str().unwrap().contains("from one person's record to another's"), "{issue}");
+    let patch = server.request_as(&app, Method::PATCH, "Observation/a-lab");
+    let patch = patch
+        .body("application/json-patch+json", r#"[{"op":"replace","path":"/subject/reference","value":"Patient/m"}]"#);
+    patch.send().await.refused(403);
+}
+
+async fn labels_stay(server: &TestServer) {
+    fill(server).await;
+    let custodian = Granted { level: GrantLevel::Custodian, ..Granted::on("a") };
+    let app = holders::app(server, "patient/*.cruds", Some("a"), std::slice::from_ref(&custodian)).token;
+    let own = holders::person(server, "user/*.cruds", &[custodian]).token;
+    let without = weight("a-restricted", "a", "Practitioner/doc", "laboratory");
+
+    send(server, &app, Method::PUT, "Observation/a-restricted", &without).await.refused(403);
+    send(server, &own, Method::PUT, "Observation/a-restricted", &without).await.expect(200);
+}
+
+async fn what_gives_access_is_for_custodians(server: &TestServer) {
+    fill(server).await;
+    let custodian = Granted { level: GrantLevel::Custodian, ..Granted::on("a") };
+    let app = holders::app(server, "patient/*.cruds", Some("a"), std::slice::from_ref(&custodian)).token;
+    let own = holders::person(server, "user/*.cruds", &[custodian]).token;
+    let team = json!({ "resourceType": "CareTeam", "subject": { "reference": "Patient/a" },
+        "participant": [{ "member": { "reference": "Practitioner/doc" } }] });
+    let linked = json!({ "resourceType": "Patient", "id": "a",
+        "link": [{ "other": { "reference": "Patient/b" }, "type": "seealso" }] });
+
+    send(server, &app, Method::POST, "CareTeam", &team).await.refused(403);
+    send(server, &own, Method::POST, "CareTeam", &team).await.expect(201);
+    send(server, &app, Method::PUT, "Patient/a", &linked).await.refused(403);
+}
+
+async fn conditions_match_what_is_seen_alone(server: &TestServer) {
+    let operator = fill(server).await.token;
+    let app = holders::app(server, "patient/*.cruds", Some("a"), &[Granted::on("a")]).token;
+    let own = weight("x", "a", "Practitioner/doc", "laboratory");
+
+    let create = server.request_as(&app, Method::POST, "Observation").header("If-None-Exist", "_id=b-lab").json(&own);
+    create.send().await.expect(201);
+    let mut without_id = own.clone();
+    without_id.as_object_mut().unwrap().remove("id");
+    send(server, &app, Method::PUT, "Observation?_id=b-lab", &without_id).await.expect(201);
+    server.request_as(&app, Method::DELETE, "Observation?_id=b-lab").send().await.expect(204);
+    let reference = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+        "subject": { "reference": "Patient/a" }, "encounter": { "reference": "Encounter?_id=x" },
+        "hasMember": [{ "reference": "Observation?_id=b-lab" }] });
+    let entry = json!({ "request": { "method": "POST", "url": "Observation" }, "resource": reference });
+    let refused = send(server, &app, Method::POST, "", &bundle("transaction", &[entry])).await;
+    assert!(refused.status >= 400 && !refused.text().contains("Observation/b-lab"), "{}", refused.text());
+    server.get_as(&operator, "Observation/b-lab").await.expect(200);
+}
+
+async fn a_granular_scope_bounds_what_is_written(server: &TestServer) {
+    fill(server).await;
+    let scopes = "patient/Observation.cruds?category=laboratory";
+    let app = holders::app(server, scopes, Some("a"), &[Granted::on("a")]).token;
+
+    send(server, &app, Method::POST, "Observation", &weight("x", "a", "Practitioner/doc", "laboratory"))
+        .await
+        .expect(201);
+    send(server, &app, Method::POST, "Observation", &weight("x", "a", "Practitioner/doc", "vital-signs"))
+        .await
+        .refused(403);
+    let turned = weight("a-lab", "a", "Practitioner/doc", "vital-signs");
+    send(server, &app, Method::PUT, "Observation/a-lab", &turned).await.refused(403);
+    let hidden = weight("a-weight", "a", "Practitioner/doc", "laboratory");
+    send(server, &app, Method::PUT, "Observation/a-weight", &hidden).await.refused(404);
+    let seen = server.get_as(&app, "Observation/a-lab").await.expect(200).json();
+    assert_eq!(seen["meta"]["versionId"], "1");
+}
+
+async fn transactions_are_refused_as_a_whole(server: &TestServer) {
+    let operator = fill(server).await.token;
+    let app = holders::app(server, "patient/*.cruds", Some("a"), &[Granted::on("a")]).token;
+    let post = |resource: Value| {
+        let url = resource["resourceType"].as_str().unwrap().to_owned();
+        json!({ "request": { "method": "POST", "url": url }, "resource": resource })
+    };
+    let put = |id: &str| {
+        json!({ "request": { "method": "PUT", "url": format!("Observation/{id}") },
+            "resource": weight(id, "a", "Practitioner/doc", "laboratory") })
+    };
+    let good = || post(weight("x", "a", "Practitioner/doc", "laboratory"));
+
+    let foreign = || post(weight("x", "b", "Practitioner/doc", "laboratory"));
+    send(server, &app, Method::POST, "", &bundle("transaction", &[good(), foreign()])).await.refused(403);
+    send(server, &app, Method::POST, "", &bundle("transaction", &[good(), put("b-lab")])).await.refused(404);
+    send(server, &app, Method::POST, "", &bundle("transaction", &[good(), put("absent")])).await.refused(404);
+    let all = server.get_as(&operator, "Observation?_summary=count").await.expect(200).json();
+    assert_eq!(all["total"], 5);
+    let batch =
+        send(server, &app, Method::POST, "", &bundle("batch", &[good(), foreign(), put("b-lab")])).await.expect(200);
+    assert_eq!(statuses(&batch.entries()), ["201", "403", "404"], "{}", batch.text());
+    send(server, &app, Method::POST, "", &bundle("transaction", &[good(), put("a-lab")])).await.expect(200);
+}

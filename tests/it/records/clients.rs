@@ -1,0 +1,114 @@
+//! `client add`, `client list` and `client suspend`.
+
+use emberwell::store::SecretHash;
+use serde_json::json;
+
+use crate::records::{done, read, refused};
+use crate::support::program::run;
+use crate::support::tokens::{Issue, is_live, issue};
+use crate::support::{TestServer, on_both, patient_called};
+
+on_both!(
+    a_secret_is_shown_once_and_kept_as_a_hash,
+    a_backend_client_gets_its_grant,
+    a_client_that_can_not_be_is_refused,
+    a_suspended_client_has_no_live_token,
+);
+
+const URI: &str = "https://app.example/done";
+const KEYS: &str = "https://ehr.example/jwks";
+
+async fn a_secret_is_shown_once_and_kept_as_a_hash(server: &TestServer) {
+    let reason = "patient/Observation.rs?category=vital-signs=to draw curves";
+    let scopes = "launch/patient patient/Observation.rs?category=vital-signs";
+    let app = ["add", "--name", "Growth", "--redirect-uri", URI, "--scope", scopes, "--reason", reason];
+    let confidential = done(server, "client", &[&app[..], &["--kind", "confidential"]].concat());
+    let public = done(server, "client", &[&app[..], &["--kind", "public", "--launch-uri", URI]].concat());
+
+    let secret = confidential["client_secret"].as_str().unwrap();
+    assert_eq!(secret.len(), 43, "256 bits");
+    assert_eq!(public.get("client_secret"), None);
+    assert_ne!(public["client_id"], confidential["client_id"]);
+    assert_eq!(public["reasons"], json!({ "patient/Observation.rs?category=vital-signs": "to draw curves" }));
+    let id = confidential["client_id"].as_str().unwrap();
+    let kept = read(server, |reader| reader.client(id)).unwrap();
+    assert_eq!(kept.secret_hash, Some(SecretHash::of(secret.as_bytes())));
+
+    let listed = done(server, "client", &["list"]);
+    let ids: Vec<_> = listed["clients"].as_array().unwrap().iter().map(|client| &client["client_id"]).collect();
+    assert_eq!(ids, [&confidential["client_id"], &public["client_id"]]);
+    assert!(!listed.to_string().contains(secret) && !run(server, "client", &["list"]).told.contains(secret));
+    for client in [id, public["client_id"].as_str().unwrap()] {
+        assert_eq!(done(server, "grant", &["list", "--client", client])["grants"], json!([]), "people grant to apps");
+    }
+}
+
+async fn a_backend_client_gets_its_grant(server: &TestServer) {
+    let record = format!("Patient/{}", server.create(&patient_called("Berg")).await);
+    let backend = ["add", "--name", "EHR", "--kind", "backend", "--jwks-uri", KEYS, "--scope", "system/*.cruds"];
+    let for_all = done(server, "client", &backend);
+    let for_one = done(server, "client", &[&backend[..], &["--record", &record]].concat());
+
+    assert_eq!(for_all.get("client_secret"), None);
+    let named = ["grant", "record", "scope", "level", "labels", "history", "reason", "to"];
+    let grant = |id: &str| {
+        let listed = done(server, "grant", &["list", "--client", id]);
+        assert_eq!(listed["grants"].as_array().unwrap().len(), 1, "{listed}");
+        json!(named.map(|name| &listed["grants"][0][name]))
+    };
+    let all = "an operator's system client on all records";
+    assert_eq!(
+        grant(for_all["client_id"].as_str().unwrap()),
+        json!([for_all["grant"], null, "system/*.cruds", "own-choice", "very-restricted", true, all, "EHR"])
+    );
+    assert_eq!(
+        grant(for_one["client_id"].as_str().unwrap()),
+        json!([
+            for_one["grant"],
+            record,
+            "system/*.cruds",
+            "own-choice",
+            "normal",
+            false,
+            "an operator's system client",
+            "EHR"
+        ])
+    );
+    let none = [&backend[..], &["--record", "Patient/none"]].concat();
+    refused(server, "client", &none, 1, "--record: there is no Patient/none");
+    assert_eq!(done(server, "client", &["list"])["clients"].as_array().unwrap().len(), 2);
+}
+
+async fn a_client_that_can_not_be_is_refused(server: &TestServer) {
+    let app = ["--redirect-uri", URI, "--scope", "patient/*.rs"];
+    let backend = ["--kind", "backend", "--jwks-uri", KEYS];
+    let table: [(&[&[&str]], &str); 8] = [
+        (&[&["--kind", "public", "--scope", "patient/*.rs"]], "--redirect-uri: "),
+        (
+            &[&["--kind", "public", "--redirect-uri", "http://app.example/"], &app],
+            "--redirect-uri: 'http://app.example/'",
+        ),
+        (&[&["--kind", "public", "--launch-uri", "x"], &app], "--launch-uri: 'x'"),
+        (&[&["--kind", "public", "--reason", "patient/*.c=y"], &app], "--reason: "),
+        (&[&["--kind", "confidential", "--jwks", "/no/such/file"], &app], "--jwks /no/such/file: it can't be read"),
+        (&[&["--kind", "backend", "--scope", "system/*.rs"]], "--jwks or --jwks-uri: "),
+        (&[&backend, &["--scope", "patient/*.rs"]], "--scope: the scope 'patient/*.rs' does not fit"),
+        (&[&backend, &["--scope", "system/*.sr"]], "--scope: 'system/*.sr' is no scope"),
+    ];
+    for (arguments, wanted) in table {
+        refused(server, "client", &[&["add", "--name", "A"], &*arguments.concat()].concat(), 2, wanted);
+    }
+    assert_eq!(done(server, "client", &["list"])["clients"], json!([]));
+}
+
+async fn a_suspended_client_has_no_live_token(server: &TestServer) {
+    let backend = ["add", "--name", "EHR", "--kind", "backend", "--jwks-uri", KEYS, "--scope", "system/*.rs"];
+    let id = done(server, "client", &backend)["client_id"].as_str().unwrap().to_owned();
+    let token = issue(server, Issue { client: Some(&id), scopes: "system/*.rs", ..Issue::default() });
+
+    assert!(is_live(server, &token));
+    assert_eq!(done(server, "client", &["suspend", &id])["suspended"], true);
+    assert!(!is_live(server, &token));
+    refused(server, "client", &["suspend", &id], 1, "is suspended already");
+    refused(server, "client", &["suspend", "none"], 1, "there is no client none");
+}

@@ -1,0 +1,174 @@
+//! Holders of tokens, made straight in the database: people, apps and their grants, before there are pages to make them on.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use emberwell::fhir::Id;
+use emberwell::store::{
+    AccessToken, ClientKind, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant, Role, SecretHash, Store,
+    StoreError, TokenKind,
+};
+
+use crate::support::TestServer;
+
+const HOUR_US: i64 = 3_600_000_000;
+
+/// What a person or a system client is granted.
+#[derive(Clone)]
+pub struct Granted {
+    /// The id of the Patient that is the record; `None` for all records.
+    pub record: Option<&'static str>,
+    pub level: GrantLevel,
+    pub scopes: &'static str,
+    pub labels: Labels,
+    pub sees_history: bool,
+}
+
+impl Granted {
+    /// To view and change one record.
+    pub fn on(record: &'static str) -> Granted {
+        Granted {
+            record: Some(record),
+            level: GrantLevel::Modify,
+            scopes: "user/*.cruds",
+            labels: Labels::Normal,
+            sees_history: false,
+        }
+    }
+}
+
+/// A token with what is known of it.
+pub struct Held {
+    pub token: String,
+    pub account: Option<i64>,
+    pub client: Option<String>,
+    pub grants: Vec<i64>,
+}
+
+fn store(server: &TestServer) -> Store {
+    Store::open(server.database(), 2, None).unwrap()
+}
+
+/// Runs a change in the database of `server`, as another process would.
+pub fn change<T: Send + 'static>(
+    server: &TestServer,
+    work: impl FnMut(&mut emberwell::store::Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> T {
+    store(server).write(work).unwrap()
+}
+
+/// A number that no other holder of this run has.
+fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A token of an app that acts for a person with `granted`, launched for `patient`.
+pub fn app(server: &TestServer, scopes: &'static str, patient: Option<&'static str>, granted: &[Granted]) -> Held {
+    mint(server, scopes, patient, granted, true, true)
+}
+
+/// A token of a person without an app in between, as a page of the server's own holds one.
+pub fn person(server: &TestServer, scopes: &'static str, granted: &[Granted]) -> Held {
+    mint(server, scopes, None, granted, true, false)
+}
+
+/// A token of a backend client.
+pub fn system(server: &TestServer, scopes: &'static str, granted: &[Granted]) -> Held {
+    mint(server, scopes, None, granted, false, true)
+}
+
+/// A token of an operator's client that may do whatever there is.
+pub fn operator(server: &TestServer) -> Held {
+    let all = Granted { record: None, scopes: "system/*.cruds", level: GrantLevel::OwnChoice, ..Granted::on("") };
+    system(server, "system/*.cruds", &[all])
+}
+
+fn mint(
+    server: &TestServer,
+    scopes: &'static str,
+    patient: Option<&'static str>,
+    granted: &[Granted],
+    has_account: bool,
+    has_client: bool,
+) -> Held {
+    let (granted, number) = (granted.to_vec(), fresh());
+    let token = format!("token-{number}-{}", std::process::id());
+    let hash = SecretHash::of(token.as_bytes());
+    let (account, client, grants) = store(server)
+        .write(move |tx| {
+            let account = match has_account {
+                true => Some(tx.add_account(&new_account(number))?.id),
+                false => None,
+            };
+            let client = match has_client {
+                true => Some(tx.add_client(&new_client(number, scopes, has_account))?.id),
+                false => None,
+            };
+            let to = match (account, &client) {
+                (Some(account), _) => Grantee::Account(account),
+                (None, client) => Grantee::Client(client.clone().unwrap()),
+            };
+            let mut grants = Vec::new();
+            for given in &granted {
+                grants.push(tx.add_grant(&new_grant(given, to.clone()))?.id);
+            }
+            let now_us = emberwell::clock::now_us();
+            tx.add_token(&AccessToken {
+                hash,
+                kind: TokenKind::Access,
+                client: client.clone(),
+                account,
+                grant: None,
+                patient: patient.map(|id| Id::parse(id).unwrap()),
+                encounter: None,
+                scopes: scopes.to_owned(),
+                issued_us: now_us,
+                expires_us: now_us + HOUR_US,
+                revoked_us: None,
+                family: None,
+            })?;
+            Ok::<_, StoreError>((account, client, grants))
+        })
+        .unwrap();
+    Held { token, account, client, grants }
+}
+
+fn new_account(number: u64) -> NewAccount {
+    NewAccount {
+        email: format!("person-{number}@example.org"),
+        name: format!("Person {number}"),
+        role: Role::Person,
+        password: None,
+        fhir_user: None,
+    }
+}
+
+fn new_client(number: u64, scopes: &str, has_account: bool) -> NewClient {
+    NewClient {
+        id: format!("client-{number}-{}", std::process::id()),
+        name: format!("Client {number}"),
+        kind: if has_account { ClientKind::Public } else { ClientKind::Backend },
+        redirect_uris: Vec::new(),
+        launch_uri: None,
+        jwks: None,
+        jwks_uri: None,
+        scopes: scopes.to_owned(),
+        reasons: Default::default(),
+        secret_hash: None,
+    }
+}
+
+fn new_grant(given: &Granted, to: Grantee) -> NewGrant {
+    NewGrant {
+        patient: given.record.map(|id| Id::parse(id).unwrap()),
+        to,
+        level: given.level,
+        scopes: given.scopes.to_owned(),
+        labels: given.labels,
+        sees_history: given.sees_history,
+        until_us: None,
+        reason: None,
+        origin: "test".to_owned(),
+        granted_by: None,
+    }
+}
