@@ -122,10 +122,19 @@ impl Default for ServerSettings {
     }
 }
 
+/// What this server may ask of others.
+#[derive(Clone, Debug, Default)]
+pub struct OutboundSettings {
+    /// Origins, such as `http://127.0.0.1:8090`, that may be asked although they have no https or are not on the public
+    /// internet.
+    pub allow: Vec<String>,
+}
+
 /// All settings together.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub server: ServerSettings,
     pub fhir: FhirSettings,
     pub limits: LimitSettings,
+    pub outbound: OutboundSettings,
 }

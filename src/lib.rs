@@ -15,6 +15,7 @@ pub mod http;
 pub mod interactions;
 pub mod load;
 pub mod operations;
+pub mod outbound;
 pub mod records;
 pub mod search;
 pub mod server;

@@ -10,11 +10,13 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::{App as WebApp, HttpServer, web};
 use thiserror::Error;
 
+use crate::auth::AuthServer;
 use crate::config::{FhirSettings, Settings};
 use crate::demo::{self, DemoError};
 use crate::http::{self, App};
 use crate::interactions::Engine;
 use crate::interactions::zone::{self, ZoneError};
+use crate::outbound::{Outbound, OutboundError};
 use crate::store::{Store, StoreError};
 
 /// The head of a request must be there by then.
@@ -46,6 +48,8 @@ pub enum StartError {
     Zone(#[from] ZoneError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the client for other servers can't be made: {0}")]
+    Outbound(#[from] OutboundError),
     #[error(transparent)]
     Demo(#[from] DemoError),
 }
@@ -86,6 +90,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_demo = settings.server.demo;
     let explains = settings.server.explain;
     let threads = blocking_threads(&settings.server.database);
+    let auth = AuthServer::new(&base_url, Arc::new(Outbound::new(&settings.outbound)?));
     // The database may be slow to open, and the runtime is not ours alone.
     let opened = web::block(move || -> Result<Engine, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
@@ -99,13 +104,14 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         Ok(engine)
     });
     let engine = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
-    let app = web::Data::new(App::new(Arc::new(engine), is_open, explains)?);
+    let app = web::Data::new(App::new(Arc::new(engine), auth, is_open, explains)?);
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(app.clone())
             .configure(http::configure)
             .default_service(web::to(http::unknown_address))
             .wrap(Compress::default())
+            .wrap(from_fn(http::cors))
             .wrap(from_fn(http::edge))
     })
     .workers(workers)

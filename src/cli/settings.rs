@@ -7,8 +7,9 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::Failure;
-use crate::config::{FhirSettings, LimitSettings, PlanSettings, ServerSettings, Settings};
+use crate::config::{FhirSettings, LimitSettings, OutboundSettings, PlanSettings, ServerSettings, Settings};
 use crate::fhir::{NotAZone, Zone};
+use crate::outbound::{NotAnOrigin, parse_origin};
 
 /// The file that is read when no other is named.
 const FILE: &str = "emberwell.toml";
@@ -43,6 +44,9 @@ pub(super) struct SettingArgs {
     /// Zone of dates that name none: +hh:mm, -hh:mm or Z [default: Z]
     #[arg(long, global = true, env = "EMBERWELL_ZONE", value_name = "ZONE", allow_hyphen_values = true)]
     zone: Option<Zone>,
+    /// Origins that may be asked for keys although they are not on the public internet, such as http://127.0.0.1:8090
+    #[arg(long, global = true, env = "EMBERWELL_OUTBOUND_ALLOW", value_name = "ORIGIN", value_delimiter = ',')]
+    outbound_allow: Option<Vec<String>>,
     /// Write the log as JSON
     #[arg(long, global = true, env = "EMBERWELL_LOG_JSON")]
     pub(super) log_json: bool,
@@ -62,6 +66,7 @@ struct File {
     zone: Option<String>,
     fhir: FhirSection,
     limits: LimitSection,
+    outbound: OutboundSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,6 +84,12 @@ struct LimitSection {
     bundle_bytes: Option<usize>,
     bundle_entries: Option<usize>,
     search_seconds: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct OutboundSection {
+    allow: Option<Vec<String>>,
 }
 
 /// The settings that hold for this run.
@@ -145,7 +156,14 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             },
             plan: PlanSettings::default(),
         },
+        outbound: OutboundSettings { allow: allowed_origins(args, file.outbound)? },
     })
+}
+
+fn allowed_origins(args: &SettingArgs, file: OutboundSection) -> Result<Vec<String>, Failure> {
+    let texts = args.outbound_allow.clone().or(file.allow).unwrap_or_default();
+    let origins = texts.iter().map(|text| parse_origin(text)).collect::<Result<_, NotAnOrigin>>();
+    origins.map_err(|error| Failure::Usage(format!("outbound-allow: {error}")))
 }
 
 #[cfg(test)]
@@ -203,6 +221,18 @@ mod tests {
         assert!(!explains("open = true"));
         assert!(explains("demo = true") && explains("explain = true"));
         assert!(!explains("demo = true\nexplain = false"));
+    }
+
+    #[test]
+    fn origins_that_may_be_asked_are_listed_exactly() {
+        let allowed = |args: &SettingArgs, text: &str| settled(args, parsed(text)).map(|it| it.outbound.allow).ok();
+        let flag = SettingArgs { outbound_allow: Some(vec!["http://[::1]:1/".to_owned()]), ..SettingArgs::default() };
+        let file = "[outbound]\nallow = [\"http://127.0.0.1:8090\"]";
+
+        assert_eq!(allowed(&SettingArgs::default(), ""), Some(Vec::new()));
+        assert_eq!(allowed(&SettingArgs::default(), file), Some(vec!["http://127.0.0.1:8090".to_owned()]));
+        assert_eq!(allowed(&flag, file), Some(vec!["http://[::1]:1".to_owned()]));
+        assert_eq!(allowed(&SettingArgs::default(), "[outbound]\nallow = [\"*\"]"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::web::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::auth::Callers;
+use crate::auth::{AuthServer, Callers};
 use crate::config::LimitSettings;
 use crate::http::capabilities;
 use crate::interactions::Engine;
@@ -22,6 +22,8 @@ pub struct App {
     pub callers: Arc<Callers>,
     /// Searches may be explained.
     pub explains: bool,
+    /// Issues tokens.
+    pub auth: AuthServer,
     /// Pieces of work that wait for a blocking thread or run on one.
     pub(super) under_way: Arc<AtomicUsize>,
     /// How much memory large bodies may take together, in KiB.
@@ -37,7 +39,7 @@ const BODY_MEMORY_BYTES: usize = 64 << 20;
 
 impl App {
     /// A server over `engine`, that is not busy yet but with what it was at when it was stopped.
-    pub fn new(engine: Arc<Engine>, is_open: bool, explains: bool) -> Result<App, StoreError> {
+    pub fn new(engine: Arc<Engine>, auth: AuthServer, is_open: bool, explains: bool) -> Result<App, StoreError> {
         let memory_bytes = body_memory_bytes(&engine.limits);
         Ok(App {
             reindexer: Reindexer::new(Arc::clone(&engine))?,
@@ -45,6 +47,7 @@ impl App {
             is_open,
             callers: Arc::default(),
             explains,
+            auth,
             under_way: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: Mutex::default(),
@@ -71,7 +74,8 @@ impl App {
         {
             return Ok(bytes.clone());
         }
-        let bytes: Bytes = capabilities::statement(&self.engine, self.explains).into();
+        let endpoints = (!self.is_open).then_some(&self.auth.endpoints);
+        let bytes: Bytes = capabilities::statement(&self.engine, self.explains, endpoints).into();
         *kept = Some((generation, bytes.clone()));
         Ok(bytes)
     }

@@ -16,12 +16,14 @@ use actix_web::{FromRequest, HttpRequest};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
+use crate::auth::{AuthError, Form};
 use crate::fhir::{Issue, IssueCode, Resource, json};
 use crate::http::media::BodyMedia;
+use crate::http::oauth::OAuthError;
 use crate::http::unpack::Packing;
 use crate::http::{App, HttpError};
 use crate::interactions::InteractionError;
-use crate::search::SearchError;
+use crate::search::{SearchError, parse_query_string};
 
 /// The whole body must be there by then.
 const WHOLE_BODY: Duration = Duration::from_secs(120);
@@ -31,6 +33,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const SLOWEST: usize = 1024;
 /// A body up to this takes its memory without asking.
 const FREE_BYTES: usize = 64 * 1024;
+/// The largest body at the endpoints of OAuth.
+const FORM_BYTES: usize = 64 * 1024;
 /// A packed body below this is unpacked on the worker itself.
 const SMALL_PACKED_BYTES: usize = 16 * 1024;
 
@@ -62,6 +66,20 @@ pub struct ResourceBody(pub Body);
 
 /// The body of the address that takes Bundles.
 pub struct BundleBody(pub Body);
+
+/// The body of an endpoint of OAuth.
+pub struct FormBody(Body);
+
+impl FormBody {
+    /// The parameters.
+    pub fn form(&self) -> Result<Form, OAuthError> {
+        let is_form = self.0.media == Some(BodyMedia::Form);
+        let pairs = std::str::from_utf8(&self.0.bytes).ok().and_then(|text| parse_query_string(text).ok());
+        let unread =
+            || AuthError::InvalidRequest("send the parameters as application/x-www-form-urlencoded".to_owned());
+        Ok(Form::new(pairs.filter(|_| is_form).ok_or_else(unread)?)?)
+    }
+}
 
 impl Body {
     /// The bytes of a body that must be FHIR JSON.
@@ -229,6 +247,16 @@ impl FromRequest for BundleBody {
         let limit_bytes = limits(request).bundle_bytes;
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move { collect(request, payload, limit_bytes).await.map(BundleBody) })
+    }
+}
+
+impl FromRequest for FormBody {
+    type Error = HttpError;
+    type Future = Collecting<FormBody>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { collect(request, payload, FORM_BYTES).await.map(FormBody) })
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::auth::Endpoints;
 use crate::clock;
 use crate::fhir::{self, ResourceType, format_instant};
 use crate::interactions::Engine;
@@ -19,8 +20,9 @@ const SORTING: &str = "`_sort` takes every search parameter but composite and sp
 const EXPLAINING: &str =
     " A search with `_explain=true` is answered with how it was done: a Parameters of its statements and plans.";
 
-/// The statement of a server that runs `engine`, and explains its searches if `explains`, as compact JSON.
-pub fn statement(engine: &Engine, explains: bool) -> Vec<u8> {
+/// The statement of a server that runs `engine`, and explains its searches if `explains`, as compact JSON. Tokens come from
+/// `endpoints`; `None` when no token is needed.
+pub fn statement(engine: &Engine, explains: bool, endpoints: Option<&Endpoints>) -> Vec<u8> {
     let mut now = Vec::new();
     format_instant(clock::now_us(), &mut now);
     let registry = engine.registry();
@@ -33,7 +35,7 @@ pub fn statement(engine: &Engine, explains: bool) -> Vec<u8> {
     if explains {
         documentation.push_str(EXPLAINING);
     }
-    let statement = json!({
+    let mut statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": String::from_utf8_lossy(&now),
@@ -53,9 +55,38 @@ pub fn statement(engine: &Engine, explains: bool) -> Vec<u8> {
             "operation": [reindex()],
         }],
     });
+    if let Some(endpoints) = endpoints {
+        statement["rest"][0]["security"] = security(endpoints);
+    }
     let mut text = Vec::with_capacity(512 * 1024);
     fhir::json::write(&statement, &mut text);
     text
+}
+
+/// How to get a token. Older clients look for the addresses here and nowhere else.
+///
+/// Spec: SMART App Launch 2.2 conformance.html#declaring-support-for-oauth2-endpoints
+fn security(endpoints: &Endpoints) -> Value {
+    let address = |name: &str, address: String| json!({ "url": name, "valueUri": address });
+    json!({
+        "extension": [{
+            "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+            "extension": [
+                address("token", endpoints.token()),
+                address("introspect", endpoints.introspection()),
+                address("revoke", endpoints.revocation()),
+            ],
+        }],
+        "cors": true,
+        "service": [{
+            "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                "code": "SMART-on-FHIR",
+                "display": "SMART-on-FHIR",
+            }],
+            "text": "OAuth 2 by SMART Backend Services; see .well-known/smart-configuration",
+        }],
+    })
 }
 
 fn resource(engine: &Engine, registry: &Arc<Registry>, resource_type: ResourceType, referring: &Referring) -> Value {

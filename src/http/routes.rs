@@ -9,7 +9,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 use crate::fhir::NotAnId;
 use crate::http::HttpError;
 use crate::http::handlers::{
-    bundle, create, delete, history, metadata, patch, read, reindex, search, status, update, validate,
+    auth, bundle, create, delete, history, metadata, patch, read, reindex, search, status, update, validate,
 };
 use crate::http::paths::{TypePath, not_an_id};
 
@@ -44,6 +44,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/{type}/_history").get(history::of_type).done())
         .service(at("/_history").get(history::of_system).done())
         .service(at("/metadata").get(metadata::metadata).done())
+        .service(at("/.well-known/smart-configuration").get(auth::discovery::document).done())
         .service(at("/{type}/$validate").on(Method::POST, validate::of_type).done())
         .service(at("/{type}/{id}/$validate").on(Method::POST, validate::of_instance).done())
         .service(at("/$reindex").on(Method::POST, reindex::of_all).done())
@@ -56,6 +57,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .default_service(web::to(unknown_address));
     config
         .service(fhir)
+        .service(at("/auth/token").on(Method::POST, auth::token::token).done())
+        .service(at("/auth/introspect").on(Method::POST, auth::introspection::introspect).done())
+        .service(at("/auth/revoke").on(Method::POST, auth::revocation::revoke).done())
+        .service(at("/.well-known/oauth-authorization-server").get(auth::discovery::document).done())
         .service(at("/health").get(status::health).done())
         .service(at("/ready").get(status::ready).done())
         .service(at("/").get(status::front_page).done());

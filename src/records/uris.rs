@@ -30,15 +30,12 @@ pub(super) fn check_launch_uri(uri: &str) -> Result<(), RecordError> {
     })
 }
 
-/// Refuses what can't be the address of a JWK Set.
+/// Refuses what can't be the address of a JWK Set. One on loopback is asked only if the settings list it.
 pub(super) fn check_jwks_uri(uri: &str) -> Result<(), RecordError> {
-    let https = "use https, or give the keys themselves with --jwks FILE";
-    check(
-        uri,
-        "--jwks-uri",
-        "the address of a JWK Set",
-        |url| if url.scheme() == "https" { Ok(()) } else { Err(https) },
-    )
+    let https = "use https (or http on loopback), or give the keys themselves with --jwks FILE";
+    check(uri, "--jwks-uri", "the address of a JWK Set", |url| {
+        if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)) { Ok(()) } else { Err(https) }
+    })
 }
 
 fn check(
@@ -110,9 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_launches_are_fetched_over_tls() {
+    fn keys_and_launches_are_fetched_over_tls_unless_from_this_machine() {
         assert!(check_jwks_uri("https://app.example/jwks").is_ok());
-        assert!(check_jwks_uri("http://127.0.0.1/jwks").is_err());
+        assert!(check_jwks_uri("http://127.0.0.1:8090/jwks").is_ok());
+        assert!(check_jwks_uri("http://app.example/jwks").is_err());
         assert!(check_launch_uri("https://app.example/launch").is_ok());
         assert!(check_launch_uri("http://localhost/launch").is_ok());
         assert!(check_launch_uri("org.example.app:/launch").is_err());

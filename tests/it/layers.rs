@@ -13,6 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "fhir"]),
     ("search", &["clock", "fhir", "fhirpath", "store"]),
     ("access", &["fhir", "search"]),
+    ("outbound", &["config"]),
     (
         "interactions",
         &["access", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
@@ -21,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
-    ("auth", &["access", "clock", "fhir", "search", "store"]),
+    ("auth", &["access", "clock", "fhir", "outbound", "search", "store"]),
     ("bench", &["fhir", "store"]),
     (
         "http",
@@ -39,7 +40,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "validation",
         ],
     ),
-    ("server", &["access", "clock", "config", "demo", "fhir", "http", "interactions", "search", "store"]),
+    (
+        "server",
+        &["access", "auth", "clock", "config", "demo", "fhir", "http", "interactions", "outbound", "search", "store"],
+    ),
     (
         "cli",
         &[
@@ -52,6 +56,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "interactions",
             "load",
+            "outbound",
             "records",
             "search",
             "server",

@@ -1,5 +1,6 @@
 //! One file per interaction: extract, call, wrap.
 
+pub mod auth;
 pub mod bundle;
 pub mod create;
 pub mod delete;

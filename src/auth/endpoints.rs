@@ -1,0 +1,49 @@
+//! Where the endpoints are, as clients see them.
+
+/// The addresses that the documents of discovery name.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// The FHIR base; no slash at the end.
+    pub base: String,
+    /// Who issues tokens: the root of the server, without a slash at the end.
+    pub issuer: String,
+}
+
+impl Endpoints {
+    /// Those of the server with this FHIR base, which is `/fhir` below its root.
+    pub fn of(base: &str) -> Endpoints {
+        let issuer = base.strip_suffix("/fhir").unwrap_or(base);
+        Endpoints { base: base.to_owned(), issuer: issuer.to_owned() }
+    }
+
+    pub fn token(&self) -> String {
+        format!("{}/auth/token", self.issuer)
+    }
+
+    pub fn introspection(&self) -> String {
+        format!("{}/auth/introspect", self.issuer)
+    }
+
+    pub fn revocation(&self) -> String {
+        format!("{}/auth/revoke", self.issuer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_issuer_is_the_root_of_the_server() {
+        let table = [
+            ("https://a.org/fhir", "https://a.org"),
+            ("https://a.org/r4/fhir", "https://a.org/r4"),
+            ("http://127.0.0.1:8080/fhir", "http://127.0.0.1:8080"),
+            ("https://fhir.a.org", "https://fhir.a.org"),
+        ];
+        for (base, issuer) in table {
+            assert_eq!(Endpoints::of(base).issuer, issuer);
+        }
+        assert_eq!(Endpoints::of("https://a.org/fhir").token(), "https://a.org/auth/token");
+    }
+}

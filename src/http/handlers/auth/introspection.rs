@@ -1,0 +1,29 @@
+//! `POST /auth/introspect`
+//!
+//! Spec: RFC 7662
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::auth::{self, OpaqueToken};
+use crate::clock;
+use crate::http::body::FormBody;
+use crate::http::handlers::auth::client::{authenticated, blocking};
+use crate::http::oauth::{OAuthError, answer};
+use crate::http::{App, HttpError};
+
+/// Tells a client that has shown who it is what a token is worth.
+pub async fn introspect(
+    request: HttpRequest,
+    body: Result<FormBody, HttpError>,
+    app: Data<App>,
+) -> Result<HttpResponse, OAuthError> {
+    let form = body?.form()?;
+    let token = OpaqueToken::sent(form.need("token")?);
+    authenticated(&request, &form, &app).await?;
+    let shared = app.clone();
+    let told =
+        blocking(&app, move |engine| auth::introspect(&engine.store, &shared.auth.endpoints, &token, clock::now_us()));
+    Ok(answer(StatusCode::OK, &told.await?))
+}

@@ -1,0 +1,7 @@
+//! The endpoints of OAuth: one file each.
+
+mod client;
+pub mod discovery;
+pub mod introspection;
+pub mod revocation;
+pub mod token;

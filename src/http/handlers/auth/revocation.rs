@@ -1,0 +1,29 @@
+//! `POST /auth/revoke`
+//!
+//! Spec: RFC 7009
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use crate::auth::{self, OpaqueToken};
+use crate::http::body::FormBody;
+use crate::http::handlers::auth::client::{authenticated, blocking};
+use crate::http::oauth::{OAuthError, answer};
+use crate::http::{App, HttpError};
+
+/// Ends a token of the client that asks. RFC 7009 section 2.2: 200 "if the token has been revoked successfully or if the
+/// client submitted an invalid token".
+pub async fn revoke(
+    request: HttpRequest,
+    body: Result<FormBody, HttpError>,
+    app: Data<App>,
+) -> Result<HttpResponse, OAuthError> {
+    let form = body?.form()?;
+    let token = OpaqueToken::sent(form.need("token")?);
+    let client = authenticated(&request, &form, &app).await?;
+    blocking(&app, move |engine| auth::revoke(&engine.store, &client, &token)).await?;
+    app.callers.changed();
+    Ok(answer(StatusCode::OK, &json!({})))
+}
