@@ -95,23 +95,24 @@ impl World {
         let ([type_name], None, None) = (query.types.as_slice(), &query.compartment, &query.sort) else {
             return Some(disorder);
         };
-        let leads = |criterion: &Criterion| {
-            // `_filter` may ask for the same: `name sw oak`.
-            let of_filter = criterion.values.first().filter(|_| criterion.name == "_filter");
-            let of_filter = of_filter.map(|filter| filter.splitn(3, ' ').collect::<Vec<_>>());
-            let (code, value) = match of_filter.as_deref() {
-                Some([code, _, value]) => (*code, value.trim_matches('"').to_owned()),
-                Some(_) => return false,
-                None => (&*criterion.name, unescaped(&criterion.values.join(","))),
-            };
+        let is_in_order_of = |code: &str, value: &str| {
             let shape = find(type_name, code).and_then(|parameter| Some(parameter.paths.first()?.1));
             match shape {
                 Some(Shape::Date | Shape::Period | Shape::Timing) => self.disorder(Some(code), found).is_none(),
                 Some(Shape::Text | Shape::Family | Shape::Name | Shape::Address) => {
-                    criterion.values.len() == 1 && self.are_in_order_of_beginnings(code, &fold(&value), found)
+                    self.are_in_order_of_beginnings(code, &fold(value), found)
                 }
                 _ => false,
             }
+        };
+        let leads = |criterion: &Criterion| match criterion.values.as_slice() {
+            // A filter may ask for the same: `name sw oak and gender eq male`.
+            [filter] if criterion.name == "_filter" => filter.split(" and ").any(|part| {
+                let mut words = part.trim_matches(['(', ')']).splitn(3, ' ');
+                let code = words.next().unwrap_or_default();
+                words.nth(1).is_some_and(|value| is_in_order_of(code, value.trim_matches('"')))
+            }),
+            values => is_in_order_of(&criterion.name, &unescaped(&values.join(","))),
         };
         (!query.criteria.iter().any(leads)).then_some(disorder)
     }
