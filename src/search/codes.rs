@@ -9,9 +9,11 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::compile::{reach, sizes};
+use crate::search::compile::reach;
+use crate::search::compile::sizes::{self, Wanted};
 use crate::search::{
-    AccessFilter, Condition, Criterion, Modifier, NarrowedSearch, Parameter, SearchRequest, Size, TokenValue, Values,
+    AccessFilter, Condition, Criterion, Modifier, NarrowedSearch, Parameter, SearchRequest, Size, Sort, SortKey,
+    TokenValue, Values,
 };
 
 /// What one value of such a criterion names.
@@ -84,8 +86,10 @@ impl ResolvedSearch<'_> {
         keeps_statistics: bool,
         count: impl FnMut(&Criterion, &'static Parameter) -> Result<Size, E>,
     ) -> Result<Self, E> {
-        if sizes::matter(&self.request, keeps_statistics) {
-            sizes::learn(&mut self.request.to_mut().demands, count)?;
+        match sizes::wanted(&self.request, keeps_statistics, self.request.control.cursor.is_none()) {
+            Wanted::Nothing => {}
+            Wanted::Lead(place) => sizes::learn(&mut self.request.to_mut().demands[place..=place], count)?,
+            Wanted::All => sizes::learn(&mut self.request.to_mut().demands, count)?,
         }
         Ok(self)
     }
@@ -97,6 +101,12 @@ impl ResolvedSearch<'_> {
             reach::learn(&mut self.request.to_mut().demands, is_any)?;
         }
         Ok(self)
+    }
+
+    /// The same search in an order that the client does not ask for.
+    pub fn in_order_of(mut self, key: SortKey) -> Self {
+        self.request.to_mut().control.sort = Sort { keys: vec![key], is_implied: true };
+        self
     }
 }
 

@@ -54,6 +54,14 @@ pub(super) fn one_by_one(dialect: Dialect) -> &'static str {
     }
 }
 
+/// Whether what is selected from an ordered sub-query alone comes in the order of this.
+///
+/// SQLite reads the sub-query row by row and asks the conditions of each, but would sort all of it for an `ORDER BY`. PostgreSQL may
+/// join a set in any order, and sorts only then.
+pub(super) fn keeps_order_of_subqueries(dialect: Dialect) -> bool {
+    dialect == Dialect::Sqlite
+}
+
 /// Whether the database knows by itself how many rows a condition leaves.
 pub fn keeps_statistics(dialect: Dialect) -> bool {
     dialect == Dialect::Postgres

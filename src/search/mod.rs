@@ -31,9 +31,10 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, ResourceRange, Span, Start, Walk, any_contained, aside, called, contained_count, contained_page,
-    count, count_up_to, defined, driven, entries, guard, holder_of, is_narrow, matches, matching, page, referred,
-    referring, rows_of, screened, size, span, token_entries, token_texts, updated_since, visible, visible_keys,
+    CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, aside, bounds, called,
+    contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard, holder_of,
+    is_narrow, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring, rows_of,
+    screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
 };
 
 pub use dialect::keeps_statistics;
@@ -56,5 +57,5 @@ pub use rights::{
     AccessFilter, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, Reach, Right, Rights,
     SHARED_TYPES, Sensitivity, View,
 };
-pub use sort::{IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
+pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

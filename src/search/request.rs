@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
+use crate::search::compile::lead::leading_range;
 use crate::search::{Bound, Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort, Words};
 
 /// What becomes of parameters that the server does not know.
@@ -387,8 +388,13 @@ impl SearchRequest {
 
     /// True when all resources of the types match.
     pub fn is_unconditional(&self) -> bool {
+        self.asks_no_more_than(&[])
+    }
+
+    /// True when whatever meets the demands at these places matches.
+    pub fn asks_no_more_than(&self, met: &[usize]) -> bool {
         let is_bound = !self.compartments.is_empty() || self.compartment.is_some() || self.access.is_some();
-        self.demands.is_empty() && !is_bound
+        !is_bound && (0..self.demands.len()).all(|place| met.contains(&place))
     }
 
     /// True when only the number of matches is wanted.
@@ -401,7 +407,8 @@ impl SearchRequest {
     pub fn is_one_statement(&self) -> bool {
         let is_total_free = matches!(self.control.total, None | Some(Total::None));
         let is_self_contained = !self.uses_own() && !self.asks_terminology() && self.control.contained.is_none();
-        let is_read_at_once = self.control.sort.is_by_creation_or_id() && self.includes.is_empty();
+        let is_read_at_once =
+            self.control.sort.is_by_creation_or_id() && leading_range(self).is_none() && self.includes.is_empty();
         is_self_contained && (self.is_count_only() || (is_total_free && is_read_at_once))
     }
 }

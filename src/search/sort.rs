@@ -14,6 +14,8 @@ use crate::store::{Edge, IndexRows, ReferenceRow};
 #[derive(Clone, Debug, Default)]
 pub struct Sort {
     pub keys: Vec<SortKey>,
+    /// Whether the server has chosen the order, for the client asks for none.
+    pub is_implied: bool,
 }
 
 /// One key of a sort.
@@ -32,6 +34,30 @@ pub enum SortBy {
     Index(Vec<&'static Parameter>),
     /// What the targets of a reference are sorted by.
     Linked(Link),
+    /// The lowest text by which a criterion of the search finds a resource.
+    Beginning(Beginning),
+}
+
+/// What a criterion that asks for the beginning of a text finds: a part of the table of texts.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    pub by: &'static Parameter,
+    /// The first text, folded.
+    pub from: String,
+    /// The first text behind all that begin so.
+    pub to: String,
+    /// Which of the demands of the search the criterion is.
+    pub place: usize,
+}
+
+impl Beginning {
+    /// The value of a resource with these rows.
+    pub fn lowest(&self, rows: &IndexRows) -> Option<SortValue> {
+        let is_within = |folded: &str| *self.from <= *folded && *folded < *self.to;
+        let texts = rows.strings.iter().filter(|row| row.param == self.by.id() && is_within(&row.folded));
+        let lowest = texts.min_by(|left, right| (&left.folded, left.exact).cmp(&(&right.folded, right.exact)))?;
+        Some(SortValue::Text(lowest.folded.clone(), [lowest.exact, 0]))
+    }
 }
 
 /// `reference.parameter` as a key.

@@ -16,6 +16,8 @@ pub(super) struct Cursor {
     pub rid: i64,
     /// Whether the page ends before that match instead of beginning after it.
     pub is_backward: bool,
+    /// Whether the pages come in the order of what leads the search, for it asks for none.
+    pub is_by_lead: bool,
     /// How many matches may come from that place on.
     pub allowance: Allowance,
     /// The snapshot of the first page, see `Reader::mark`.
@@ -25,7 +27,7 @@ pub(super) struct Cursor {
 impl Cursor {
     /// As text for a link of `request`.
     pub fn to_text(&self, request: &SearchRequest, seal: &Seal) -> String {
-        let mut content = vec![u8::from(self.is_backward)];
+        let mut content = vec![u8::from(self.is_backward) | u8::from(self.is_by_lead) << 1];
         content.extend_from_slice(&self.rid.to_le_bytes());
         // Only where there is one to keep; the search itself tells, and the seal binds the cursor to it.
         if let Some(left) = self.allowance.0 {
@@ -47,7 +49,8 @@ impl Cursor {
             (allowance, mark) = (Allowance(Some(u32::from_le_bytes(*left))), rest);
         }
         let mark = String::from_utf8(mark.to_vec()).map_err(|_| foreign())?;
-        Ok(Cursor { rid: i64::from_le_bytes(*rid), is_backward: *direction == 1, allowance, mark })
+        let (is_backward, is_by_lead) = (direction & 1 == 1, direction & 2 == 2);
+        Ok(Cursor { rid: i64::from_le_bytes(*rid), is_backward, is_by_lead, allowance, mark })
     }
 }
 

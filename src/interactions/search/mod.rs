@@ -23,7 +23,10 @@ use crate::interactions::recorded::give;
 use crate::interactions::search::allowance::Allowance;
 use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search_cost::{SearchPart, ended};
-use crate::search::{CompileContext, Position, ResolvedSearch, Returned, SearchRequest, Total, count, page};
+use crate::search::{
+    CompileContext, Position, ResolvedSearch, Returned, SearchRequest, SortKey, Total, count, leads_to_many,
+    order_of_lead, page,
+};
 use crate::store::{Reader, ResourceRow};
 
 /// One page of matches.
@@ -69,12 +72,12 @@ pub fn search(
     let zone_minutes = request.registry.zone_minutes();
     let context = CompileContext { hasher: &hasher, dialect: reader.dialect(), now_us: clock::now_us(), zone_minutes };
     reader.about("sizes");
-    let request = &sized(reader, known, &context, settings.plan.counted)
+    let request = sized(reader, known, &context, settings.plan.counted)
         .and_then(|sized| reaching(reader, sized))
         .map_err(ended(request, SearchPart::Matches))?;
     if request.is_count_only() {
         reader.about("count");
-        let total = Some(total(reader, request, &context).map_err(ended(&asked, SearchPart::Total))?);
+        let total = Some(total(reader, &request, &context).map_err(ended(&asked, SearchPart::Total))?);
         give(caller, Deed::Search, [].into_iter());
         return Ok(SearchPage { total, ..SearchPage::default() });
     }
@@ -82,6 +85,12 @@ pub fn search(
     let at = request.control.cursor.as_ref().map(|text| Cursor::parse(text, &asked, &seal)).transpose()?;
     let allowance = at.as_ref().map_or(Allowance(request.control.max_results), |at| at.allowance);
     let is_backward = at.as_ref().is_some_and(|at| at.is_backward);
+    let lead = lead(reader, &asked, &request, at.as_ref(), &settings.plan)?;
+    let is_by_lead = lead.is_some();
+    let request = &match lead {
+        Some(key) => request.in_order_of(key),
+        None => request,
+    };
     let wanted = if is_backward { request.control.count } else { allowance.page(request.control.count) };
     reader.about("cursor");
     let found = if is_for_contained(request) {
@@ -123,7 +132,7 @@ pub fn search(
             }
         };
         let link = |row: &ResourceRow, is_backward, allowance| {
-            Cursor { rid: row.rid, is_backward, allowance, mark: mark.clone() }.to_text(&asked, &seal)
+            Cursor { rid: row.rid, is_backward, is_by_lead, allowance, mark: mark.clone() }.to_text(&asked, &seal)
         };
         next = has_next.then(|| link(last, false, allowed_behind));
         previous = has_previous.then(|| link(first, true, allowed));
@@ -144,6 +153,24 @@ pub fn search(
     let contained = contained::resources(&rows)?;
     give(caller, Deed::Search, rows.iter().chain(&included));
     Ok(SearchPage { rows, contained, included, remarks: remark.into_iter().collect(), next, previous, total })
+}
+
+/// The order of what leads the search, if its pages come in this: the first page decides, and its links tell the others.
+fn lead(
+    reader: &mut Reader<'_>,
+    asked: &ResolvedSearch<'_>,
+    sized: &ResolvedSearch<'_>,
+    at: Option<&Cursor>,
+    plan: &PlanSettings,
+) -> Result<Option<SortKey>, InteractionError> {
+    match at {
+        Some(at) if at.is_by_lead => Ok(Some(order_of_lead(asked).ok_or_else(foreign)?)),
+        None if leads_to_many(sized) => match order_of_lead(asked) {
+            Some(key) if sorted::reads_no_more_than_matches(reader, &key, plan)? => Ok(Some(key)),
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
 }
 
 /// Whether the matches themselves may be within others.

@@ -16,6 +16,14 @@ pub(super) struct DateBox {
 
 impl DateBox {
     const ALL: DateBox = DateBox { lo_from: i64::MIN, lo_to: i64::MAX, hi_from: i64::MIN, hi_to: i64::MAX };
+
+    /// Whether a row lies in it.
+    pub(super) fn has(&self, lo: i64, hi: i64) -> bool {
+        (self.lo_from == i64::MIN || lo >= self.lo_from)
+            && (self.lo_to == i64::MAX || lo < self.lo_to)
+            && (self.hi_from == i64::MIN || hi > self.hi_from)
+            && (self.hi_to == i64::MAX || hi <= self.hi_to)
+    }
 }
 
 /// The boxes in which a row for `value` may lie; one of them is enough.

@@ -97,10 +97,10 @@ pub(super) fn asks_numbers(request: &SearchRequest, bounds: usize) -> bool {
 
 /// Whether something leaves so few resources that gathering them costs less than reading a table in the order of `walk`. What
 /// bounds the walk itself does not count.
-pub fn is_narrow(request: &SearchRequest, walk: Walk) -> bool {
-    let bounds_walk = |condition: &Condition| match (walk, condition) {
-        (Walk::Parameter(walked), Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. })) => {
-            walked.id() == parameter.id()
+pub fn is_narrow(request: &SearchRequest, walk: Walk<'_>) -> bool {
+    let bounds_walk = |condition: &Condition| match condition {
+        Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. }) => {
+            walk.parameter().is_some_and(|walked| walked.id() == parameter.id())
         }
         _ => false,
     };

@@ -37,7 +37,11 @@ fn has_asking_chain(condition: &Condition) -> bool {
         Condition::ByType(types) => types.iter().any(|(_, condition)| has_asking_chain(condition)),
         Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => has_asking_chain(inner),
         Condition::Contains(contains) => has_asking_chain(&contains.condition),
-        Condition::Criterion(_) | Condition::Listed(_) | Condition::Owned(_) | Condition::OfTypes(_) => false,
+        Condition::Criterion(_)
+        | Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Unlabelled(_) => false,
     }
 }
 
@@ -77,6 +81,10 @@ fn ask<E>(condition: &mut Condition, is_any: &mut impl FnMut(Vec<ResourceType>) 
         Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| ask(condition, is_any)),
         Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => ask(inner, is_any),
         Condition::Contains(contains) => ask(&mut contains.condition, is_any),
-        Condition::Criterion(_) | Condition::Listed(_) | Condition::Owned(_) | Condition::OfTypes(_) => Ok(()),
+        Condition::Criterion(_)
+        | Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Unlabelled(_) => Ok(()),
     }
 }

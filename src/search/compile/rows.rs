@@ -462,20 +462,26 @@ fn dates_among(query: &mut Query, parameter: &Parameter, boxes: &[DateBox]) {
         return;
     }
     from(query, parameter);
-    query.sql(" AND (");
+    query.sql(" AND ");
+    in_boxes(query, boxes, "i.lo_us", "i.hi_us");
+}
+
+/// Writes that a row with these columns lies in one of the boxes; `boxes` are no more than [`MAX_OR`].
+pub(super) fn in_boxes(query: &mut Query, boxes: &[DateBox], lo: &'static str, hi: &'static str) {
+    query.sql("(");
     separated(query, boxes, " OR ", |query, bounds| {
         let mut and = And::default();
         if bounds.lo_from != i64::MIN {
-            query.sql(and.next()).sql("i.lo_us >= ").integer(bounds.lo_from);
+            query.sql(and.next()).sql(lo).sql(" >= ").integer(bounds.lo_from);
         }
         if bounds.lo_to != i64::MAX {
-            query.sql(and.next()).sql("i.lo_us < ").integer(bounds.lo_to);
+            query.sql(and.next()).sql(lo).sql(" < ").integer(bounds.lo_to);
         }
         if bounds.hi_from != i64::MIN {
-            query.sql(and.next()).sql("i.hi_us > ").integer(bounds.hi_from);
+            query.sql(and.next()).sql(hi).sql(" > ").integer(bounds.hi_from);
         }
         if bounds.hi_to != i64::MAX {
-            query.sql(and.next()).sql("i.hi_us <= ").integer(bounds.hi_to);
+            query.sql(and.next()).sql(hi).sql(" <= ").integer(bounds.hi_to);
         }
     });
     query.sql(")");

@@ -4,6 +4,7 @@
 //! statistics that would; PostgreSQL does, and plans by them.
 
 use crate::search::compile::driver::{NARROW_DATES, rank};
+use crate::search::compile::lead::leading_range;
 use crate::search::compile::{CompileContext, rows};
 use crate::search::{Condition, Criterion, Demand, Modifier, Parameter, SearchRequest, Size, Subject, Values};
 use crate::store::Query;
@@ -24,7 +25,7 @@ pub fn size(criterion: &Criterion, parameter: &'static Parameter, context: &Comp
 
 /// Whether counting could change how the search is done: not where one criterion is all that it has, or one surely leads.
 /// A database that keeps statistics needs no count but for what is asked of other resources: it expects far too few there.
-pub(in crate::search) fn matter(request: &SearchRequest, keeps_statistics: bool) -> bool {
+fn matter(request: &SearchRequest, keeps_statistics: bool) -> bool {
     let is_sure = |demand: &Demand| match &demand.condition {
         Condition::Criterion(Criterion { subject: Subject::Id, modifier: None, .. }) => true,
         Condition::Criterion(criterion @ Criterion { subject: Subject::Index(parameter), .. }) => {
@@ -35,6 +36,23 @@ pub(in crate::search) fn matter(request: &SearchRequest, keeps_statistics: bool)
     let is_alone = matches!(request.demands.as_slice(), [only] if matches!(only.condition, Condition::Criterion(_)));
     let is_unknown = !keeps_statistics || request.demands.iter().any(|demand| is_linked(&demand.condition));
     is_unknown && !is_alone && request.compartments.is_empty() && !request.demands.iter().any(is_sure)
+}
+
+/// What is worth counting of a search.
+pub(in crate::search) enum Wanted {
+    Nothing,
+    /// The demand at this place: whether it has many rows decides in which order they come.
+    Lead(usize),
+    All,
+}
+
+/// What to count. `begins` says that it is for the first page.
+pub(in crate::search) fn wanted(request: &SearchRequest, keeps_statistics: bool, begins: bool) -> Wanted {
+    match leading_range(request) {
+        _ if matter(request, keeps_statistics) => Wanted::All,
+        Some((place, ..)) if begins => Wanted::Lead(place),
+        _ => Wanted::Nothing,
+    }
 }
 
 /// Whether a condition leads to other resources.

@@ -52,19 +52,22 @@ pub fn driven(request: &ResolvedSearch<'_>, context: &CompileContext<'_>, limit:
 }
 
 /// Which of `rids` match; with `unchanged_since` without those that changed after this mark. `are_standing` says that they
-/// come from an index of the type that is searched, so that no resource need be looked up to know that it is there.
+/// come from an index of the type that is searched, so that no resource need be looked up to know that it is there; `met` are
+/// the places of demands that they meet.
 pub fn screened(
     request: &ResolvedSearch<'_>,
     context: &CompileContext<'_>,
     rids: &[i64],
     unchanged_since: Option<&str>,
     are_standing: bool,
+    met: &[usize],
 ) -> Query {
     let mut query = Query::new();
     let row = Row::searched(request).asked_alone(true);
+    let demands = request.demands.iter().enumerate().filter(|(place, _)| !met.contains(place));
+    let conditions = demands.map(|(_, demand)| &demand.condition).chain(&request.access);
     if are_standing && unchanged_since.is_none() && asks_numbers(request, 0) {
         query.sql("SELECT d.rid FROM ").table_of(context.dialect, "d", rids).sql(" WHERE d.rid > 0");
-        let conditions = request.demands.iter().map(|demand| &demand.condition).chain(&request.access);
         for condition in conditions {
             filters::condition(row.streamed(true), condition, true, context, &mut query);
         }
@@ -79,7 +82,6 @@ pub fn screened(
     if let Some(compartment) = request.unlisted_compartment() {
         filters::unlisted(compartment, false, context, &mut query);
     }
-    let conditions = request.demands.iter().map(|demand| &demand.condition).chain(&request.access);
     for condition in conditions {
         filters::condition(row, condition, true, context, &mut query);
     }

@@ -7,7 +7,7 @@
 //! Spec: R4 search.html#date
 
 use crate::search::compile::boxes::DateBox;
-use crate::search::compile::rows::boxes_of;
+use crate::search::compile::rows::{MAX_OR, boxes_of, in_boxes};
 use crate::search::compile::{CompileContext, Walk};
 use crate::search::{Condition, Criterion, Modifier, Parameter, ParameterKind, SearchRequest, Subject, Values};
 use crate::store::Query;
@@ -24,14 +24,45 @@ pub struct Span {
     pub to: i64,
 }
 
-/// Where the rows of all matches begin, but for those [`aside`]; `None` when they may begin anywhere.
-pub fn span(request: &SearchRequest, walk: Walk, context: &CompileContext<'_>) -> Option<Span> {
+/// What the criteria of a search ask of the parameter of a walk.
+#[derive(Clone, Debug)]
+pub struct DateBounds {
+    /// Where the rows of all matches begin, but for those [`aside`].
+    pub span: Span,
+    /// Which of the demands these criteria are.
+    pub places: Vec<usize>,
+    /// For each of them where a row must lie.
+    boxes: Vec<Vec<DateBox>>,
+}
+
+impl DateBounds {
+    /// Writes ` AND ..`: what [`admit`](Self::admit) tells, of a row `d`. `None` when that would be too long for a statement.
+    pub(super) fn write(&self, query: &mut Query) -> Option<()> {
+        for boxes in &self.boxes {
+            if boxes.len() > MAX_OR {
+                return None;
+            }
+            query.sql(" AND ");
+            in_boxes(query, boxes, "d.lo_us", "d.hi_us");
+        }
+        Some(())
+    }
+
+    /// Whether a resource that has this row alone meets the criteria.
+    pub fn admit(&self, lo_us: i64, hi_us: i64) -> bool {
+        self.boxes.iter().all(|boxes| boxes.iter().any(|bounds| bounds.has(lo_us, hi_us)))
+    }
+}
+
+/// What bounds the walk; `None` when its rows may begin anywhere.
+pub fn bounds(request: &SearchRequest, walk: Walk<'_>, context: &CompileContext<'_>) -> Option<DateBounds> {
     let Walk::Parameter(parameter) = walk else { return None };
     if parameter.kind != ParameterKind::Date {
         return None;
     }
     let mut span = Span { from: i64::MIN, to: i64::MAX };
-    for demand in &request.demands {
+    let (mut places, mut all) = (Vec::new(), Vec::new());
+    for (place, demand) in request.demands.iter().enumerate() {
         if let Condition::Criterion(Criterion { subject: Subject::Index(of), modifier, values, .. }) = &demand.condition
             && of.id() == parameter.id()
             && *modifier != Some(Modifier::Missing)
@@ -40,9 +71,12 @@ pub fn span(request: &SearchRequest, walk: Walk, context: &CompileContext<'_>) -
             let boxes = boxes_of(dates, *modifier, context);
             span.from = span.from.max(boxes.iter().map(first).min().unwrap_or(i64::MIN));
             span.to = span.to.min(boxes.iter().map(end).max().unwrap_or(i64::MAX));
+            places.push(place);
+            all.push(boxes);
         }
     }
-    (span.from != i64::MIN || span.to != i64::MAX).then_some(span)
+    let is_bounded = span.from != i64::MIN || span.to != i64::MAX;
+    is_bounded.then_some(DateBounds { span, places, boxes: all })
 }
 
 /// The earliest beginning of a row that lies in the box and is no longer than [`LONGEST_US`].

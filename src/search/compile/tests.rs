@@ -3,7 +3,8 @@
 use super::*;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::{
-    AccessFilter, Codes, Compartment, Handling, ParseContext, Registry, Size, parse, parse_query_string,
+    AccessFilter, Codes, Compartment, Handling, ParseContext, Registry, Size, SortBy, SortKey, parse,
+    parse_query_string,
 };
 
 /// 2013-01-01, 2014-01-01 and 2023-01-01.
@@ -420,7 +421,7 @@ fn rows_of_the_index_are_screened_without_looking_up_their_resources() {
         let request = request("Observation", query);
         let hasher = hasher();
         let context = context(&hasher, Dialect::Sqlite);
-        written(&screened(&plain(&request), &context, &[5, 7], mark, are_standing)).0
+        written(&screened(&plain(&request), &context, &[5, 7], mark, are_standing, &[])).0
     };
     const FROM_INDEX: &str = "SELECT d.rid FROM (SELECT value AS rid FROM json_each(?'[5,7]')) AS d WHERE d.rid > 0";
     const FROM_RESOURCES: &str = "SELECT r.rid FROM resource r WHERE r.rid IN (SELECT value FROM json_each(?'[5,7]'))";
@@ -506,4 +507,67 @@ fn pages_go_on_after_the_last_match() {
     assert_eq!(end("_sort=-_id", Some(&before)), " AND (r.id, r.rid) > (?'x', ?) ORDER BY r.id, r.rid LIMIT ?");
     assert_eq!(end("_sort=_id", Some(&after)), " AND (r.id, r.rid) > (?'x', ?) ORDER BY r.id, r.rid LIMIT ?");
     assert!(request("Patient", "").control.sort.keys.is_empty());
+}
+
+#[test]
+fn a_search_without_an_order_comes_in_that_of_a_range_that_leads() {
+    let lead = |of: &str, query: &str, size: Option<Size>| {
+        let request = request(of, query);
+        let sized = plain(&request).sized(false, |_, _| size.ok_or(())).unwrap_or_else(|()| plain(&request));
+        let by = order_of_lead(&request).map(|key| match key.by {
+            SortBy::Index(parameters) => parameters[0].code().to_owned(),
+            SortBy::Beginning(beginning) => format!("{}-{}", beginning.from, beginning.to),
+            other => panic!("{other:?}"),
+        });
+        (by, leads_to_many(&sized))
+    };
+    let many = Some(Size::Many);
+
+    assert_eq!(lead("Patient", "name=Sm", many), (Some("sm-sn".to_owned()), true));
+    assert_eq!(lead("Patient", "name=Sm&gender=male", many), (Some("sm-sn".to_owned()), true));
+    assert_eq!(lead("Patient", "name=Sm", Some(Size::Few(9))), (Some("sm-sn".to_owned()), false));
+    assert_eq!(lead("Observation", "date=2020-03&code=s|a", many), (Some("date".to_owned()), true));
+    for (of, query) in [
+        ("Patient", "name=Sm,Ba"),
+        ("Patient", "name:exact=Sm"),
+        ("Patient", "name=Sm&_sort=birthdate"),
+        ("Patient", "name=Sm&organization=1"),
+        ("Patient", "name=Sm&_summary=count"),
+        ("Patient", "name=Sm&_contained=both"),
+        ("Observation", "date=ge2020"),
+        ("", "_type=Patient,Practitioner&name=Sm"),
+    ] {
+        assert_eq!(lead(of, query, many), (None, false), "{of}?{query}");
+    }
+}
+
+#[test]
+fn a_page_in_order_is_one_statement() {
+    let text_of = |query: &str, dialect: Dialect| {
+        let request = request("Observation", query);
+        let (request, hasher) = (plain(&request), hasher());
+        let context = context(&hasher, dialect);
+        let key = SortKey { by: request.control.sort.keys[0].by.clone(), is_descending: true };
+        let walk = Walk::of(&key, request.resource_type).unwrap();
+        let bounds = bounds(&request, walk, &context);
+        matching_entries(&request, &context, (walk, true), bounds.as_ref(), 90, 10).map(|query| written(&query).0)
+    };
+    let of_month = "code=s|a&date=2020-03&_sort=-date";
+
+    assert_eq!(
+        text_of(of_month, Dialect::Sqlite).unwrap(),
+        "SELECT d.* FROM (SELECT CAST('' AS TEXT), i.lo_us, i.hi_us, CAST(0 AS DOUBLE PRECISION), i.rid FROM index_date i \
+         WHERE i.param = ? AND i.lo_us >= ? AND i.lo_us < ? ORDER BY i.lo_us DESC, i.hi_us DESC, i.rid DESC LIMIT ?) AS d \
+         WHERE d.rid > 0 AND (d.lo_us >= ? AND d.lo_us < ? AND d.hi_us <= ?) AND EXISTS (SELECT 1 FROM index_token i \
+         WHERE i.param = ? AND (i.code = ? AND i.system = ?) AND i.rid = d.rid) LIMIT ?"
+    );
+    let on_postgres = text_of(of_month, Dialect::Postgres).unwrap();
+    assert!(
+        on_postgres.ends_with(" AND i.rid = d.rid OFFSET 0) ORDER BY d.lo_us DESC, d.hi_us DESC, d.rid DESC LIMIT ?"),
+        "{on_postgres}"
+    );
+    // All rows of a resource are in the way, but for the highest.
+    assert!(text_of("code=s|a&_sort=-date", Dialect::Sqlite).unwrap().contains(" AND i.edge IN (0, 2) ORDER BY "));
+    // The row of the resource tells when it was written.
+    assert_eq!(text_of("_lastUpdated=2020&_sort=-date", Dialect::Sqlite), None);
 }

@@ -5,8 +5,11 @@
 //! Spec: R4 search.html#sort
 
 use crate::fhir::ResourceType;
+use crate::search::compile::driver::asks_numbers;
+use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::separated;
-use crate::search::{Parameter, ParameterKind, SortBy, SortKey, SortValue};
+use crate::search::compile::{CompileContext, DateBounds, Span};
+use crate::search::{Beginning, Parameter, ParameterKind, ResolvedSearch, SortBy, SortKey, SortValue, dialect};
 use crate::store::Query;
 
 /// Where the reading of a table begins.
@@ -22,42 +25,150 @@ pub enum Start {
 
 /// A table that is in the order of a key.
 #[derive(Clone, Copy, Debug)]
-pub enum Walk {
+pub enum Walk<'a> {
     Parameter(&'static Parameter),
+    /// The part with the texts that begin so; a resource may have several of them.
+    Beginning(&'a Beginning),
     /// Of this type, or of all.
     LastUpdated(Option<ResourceType>),
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
     /// The table for the first key of a search of `resource_type`; `None` when there is none.
-    pub fn of(key: &SortKey, resource_type: Option<ResourceType>) -> Option<Walk> {
+    pub fn of(key: &'a SortKey, resource_type: Option<ResourceType>) -> Option<Walk<'a>> {
         match &key.by {
             SortBy::LastUpdated => Some(Walk::LastUpdated(resource_type)),
             SortBy::Index(parameters) => match parameters.as_slice() {
                 [only] if only.kind != ParameterKind::Reference => Some(Walk::Parameter(only)),
                 _ => None,
             },
+            SortBy::Beginning(beginning) => Some(Walk::Beginning(beginning)),
             SortBy::Id | SortBy::Linked(_) => None,
+        }
+    }
+
+    /// The parameter whose values it reads.
+    pub fn parameter(self) -> Option<&'static Parameter> {
+        match self {
+            Walk::Parameter(parameter) => Some(parameter),
+            Walk::Beginning(beginning) => Some(beginning.by),
+            Walk::LastUpdated(_) => None,
         }
     }
 
     /// Whether all its rows belong to resources of this type.
     pub fn is_only_of(self, resource_type: Option<ResourceType>) -> bool {
-        match (self, resource_type) {
-            (_, None) => false,
+        let Some(only) = resource_type else { return false };
+        match self {
+            Walk::LastUpdated(of) => of == Some(only),
             // Parameters of `Resource` share one number.
-            (Walk::Parameter(parameter), Some(only)) => *parameter.definition.base == *only.name(),
-            (Walk::LastUpdated(of), Some(only)) => of == Some(only),
+            _ => self.parameter().is_some_and(|parameter| *parameter.definition.base == *only.name()),
         }
     }
 }
 
 /// The next `limit` rows. `is_highest` reads the highest value of each resource instead of the lowest, `is_descending`
 /// from high to low. Of tokens: see [`token_texts`].
-pub fn entries(walk: Walk, is_highest: bool, is_descending: bool, start: &Start, limit: usize) -> Query {
+pub fn entries(walk: Walk<'_>, is_highest: bool, is_descending: bool, start: &Start, limit: usize) -> Query {
     let mut query = Query::new();
+    let order = rows_from(walk, is_highest, is_descending, start, &mut query);
+    in_order(&order, is_descending, limit, &mut query);
+    query
+}
+
+/// The first `limit` of those of the next `reach` rows that belong to matches, in the order of dates or of whatever else has a table
+/// of the type that is searched. `bounds` has what is asked of the rows themselves, when no resource is aside; no resource has
+/// several rows. `None` where one statement can't tell.
+pub fn matching_entries(
+    request: &ResolvedSearch<'_>,
+    context: &CompileContext<'_>,
+    (walk, is_descending): (Walk<'_>, bool),
+    bounds: Option<&DateBounds>,
+    reach: usize,
+    limit: usize,
+) -> Option<Query> {
+    if !asks_numbers(request, 0) || !walk.is_only_of(request.resource_type) {
+        return None;
+    }
+    let mut query = Query::new();
+    query.sql("SELECT d.* FROM (");
+    let order = reached(walk, is_descending, bounds, reach, &mut query);
+    query.sql(") AS d WHERE d.rid > 0");
+    if let Some(bounds) = bounds {
+        bounds.write(&mut query)?;
+    }
+    let row = Row::searched(request).streamed(true).asked_alone(true);
+    for (place, demand) in request.demands.iter().enumerate() {
+        if bounds.is_none_or(|bounds| !bounds.places.contains(&place)) {
+            filters::condition(row, &demand.condition, true, context, &mut query);
+        }
+    }
+    if let Some(access) = &request.access {
+        filters::condition(row, access, true, context, &mut query);
+    }
+    if !dialect::keeps_order_of_subqueries(context.dialect) {
+        query.sql(" ORDER BY ");
+        separated(&mut query, &order, ", ", |query, column| {
+            query.sql("d.").sql(column.split_once('.').map_or(column, |(_, name)| name));
+            query.sql(if is_descending { " DESC" } else { "" });
+        });
+    }
+    query.sql(" LIMIT ").integer(limit as i64);
+    Some(query)
+}
+
+/// The number of the rows that [`matching_entries`] looks at, `reach` at most. One column, one row.
+pub fn entries_within(walk: Walk<'_>, is_descending: bool, bounds: Option<&DateBounds>, reach: usize) -> Query {
+    let mut query = Query::new();
+    query.sql("SELECT COUNT(*) FROM (");
+    reached(walk, is_descending, bounds, reach, &mut query);
+    query.sql(") AS d");
+    query
+}
+
+/// Writes the rows, and returns the columns that they are in the order of.
+fn reached(
+    walk: Walk<'_>,
+    is_descending: bool,
+    bounds: Option<&DateBounds>,
+    reach: usize,
+    query: &mut Query,
+) -> Vec<&'static str> {
+    let order = match (walk, bounds) {
+        (Walk::Parameter(parameter), Some(DateBounds { span: Span { from, to }, .. })) => {
+            // Each row is the only one of its resource. So none need be told from others by its edge, which no index has.
+            query.sql(DATES).integer(i64::from(parameter.id()));
+            query.sql(" AND i.lo_us >= ").integer(*from).sql(" AND i.lo_us < ").integer(*to);
+            vec!["i.lo_us", "i.hi_us", "i.rid"]
+        }
+        _ => rows_from(walk, is_descending, is_descending, &Start::Edge, query),
+    };
+    in_order(&order, is_descending, reach, query);
+    order
+}
+
+/// Writes what [`entries`] selects, from `start` on; returns the columns that the rows are to be in the order of.
+fn rows_from(
+    walk: Walk<'_>,
+    is_highest: bool,
+    is_descending: bool,
+    start: &Start,
+    query: &mut Query,
+) -> Vec<&'static str> {
     let (order, columns) = match walk {
-        Walk::LastUpdated(resource_type) => last_updated(resource_type, &mut query),
+        Walk::LastUpdated(resource_type) => last_updated(resource_type, query),
+        Walk::Beginning(Beginning { by, from, to, .. }) => {
+            query.sql(STRINGS).integer(i64::from(by.id())).sql(" AND i.rid > 0");
+            // Where the walk has come to is a nearer bound, and two bounds on one side would hide it from the database.
+            let is_under_way = matches!(start, Start::After(..));
+            if is_descending || !is_under_way {
+                query.sql(" AND i.folded >= ").text(&**from);
+            }
+            if !is_descending || !is_under_way {
+                query.sql(" AND i.folded < ").text(&**to);
+            }
+            (["i.folded", "i.exact", "", "i.rid"], 2)
+        }
         Walk::Parameter(parameter) => {
             let (table, order, columns) = match parameter.kind {
                 ParameterKind::String => (STRINGS, ["i.folded", "i.exact", ""], 2),
@@ -74,13 +185,13 @@ pub fn entries(walk: Walk, is_highest: bool, is_descending: bool, start: &Start,
                 ParameterKind::Number | ParameterKind::Quantity => {
                     query.sql(" AND i.edge IN (0, 1, 4, 5, 8, 9)");
                 }
-                _ => edge(is_highest, &mut query),
+                _ => edge(is_highest, query),
             }
             ([order[0], order[1], order[2], "i.rid"], columns)
         }
     };
     let order: Vec<&'static str> = order[..columns].iter().chain(&order[3..]).copied().collect();
-    let (above, descending) = if is_descending { (" < ", " DESC") } else { (" > ", "") };
+    let above = if is_descending { " < " } else { " > " };
     match start {
         Start::Edge => {}
         Start::At(value) => {
@@ -92,28 +203,31 @@ pub fn entries(walk: Walk, is_highest: bool, is_descending: bool, start: &Start,
                 }
                 _ => {
                     query.sql(" AND ").sql(order[0]).sql(above);
-                    first(value, &mut query);
+                    first(value, query);
                 }
             }
         }
         Start::After(value, rid) => {
             query.sql(" AND (");
-            columns_of(&order, "", &mut query);
+            columns_of(&order, "", query);
             query.sql(")").sql(above).sql("(");
-            first(value, &mut query);
+            first(value, query);
             match value {
                 SortValue::Text(_, writing) if columns == 2 => query.sql(", ").integer(writing[0]),
                 SortValue::Span(_, end) => query.sql(", ").integer(*end),
                 SortValue::Number(_, writing) => query.sql(", ").integer(writing[0]).sql(", ").integer(writing[1]),
-                SortValue::Text(..) | SortValue::Instant(_) => &mut query,
+                SortValue::Text(..) | SortValue::Instant(_) => query,
             };
             query.sql(", ").integer(*rid).sql(")");
         }
     }
+    order
+}
+
+fn in_order(order: &[&'static str], is_descending: bool, limit: usize, query: &mut Query) {
     query.sql(" ORDER BY ");
-    columns_of(&order, descending, &mut query);
-    query.sql(" LIMIT ").integer(limit as i64);
-    query
+    columns_of(order, if is_descending { " DESC" } else { "" }, query);
+    query.sql(" LIMIT ").integer(i64::try_from(limit).unwrap_or(i64::MAX));
 }
 
 const STRINGS: &str = "SELECT i.folded, i.exact, CAST(0 AS BIGINT), CAST(0 AS DOUBLE PRECISION), i.rid \

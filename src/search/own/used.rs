@@ -49,6 +49,7 @@ fn of_sort(by: &SortBy, used: &mut Vec<&'static Parameter>) {
             used.extend(&link.by);
             of_sort(&link.then, used);
         }
+        SortBy::Beginning(beginning) => used.push(beginning.by),
     }
 }
 

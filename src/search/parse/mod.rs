@@ -437,6 +437,7 @@ mod tests {
                 SortBy::LastUpdated => "_lastUpdated".to_owned(),
                 SortBy::Index(parameters) => format!("{}x{}", parameters[0].code(), parameters.len()),
                 SortBy::Linked(link) => format!("{}->{:?}", link.by[0].code(), link.targets),
+                SortBy::Beginning(beginning) => panic!("{beginning:?} is no key that a client names"),
             };
             keys.iter().map(|key| (key.is_descending, name(&key.by))).collect::<Vec<_>>()
         };

@@ -20,6 +20,7 @@ mod search_pages;
 mod search_sort;
 mod search_terms;
 mod search_units;
+mod search_unsorted;
 mod search_words;
 mod single;
 mod transaction;

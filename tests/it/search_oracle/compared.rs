@@ -41,7 +41,7 @@ pub async fn difference(server: &TestServer, world: &World, query: &Query) -> Op
     if wanted != found {
         return told(unlike(&wanted, &found));
     }
-    world.disorder(query.sort.as_deref(), &in_order).and_then(told)
+    world.disorder_of(query, &in_order).and_then(told)
 }
 
 async fn posted(server: &TestServer, query: &Query) -> Answer {

@@ -3,16 +3,17 @@
 //! Spec: R4 search.html#sort
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
 use crate::search_oracle::decimals::Decimal;
-use crate::search_oracle::oracle::{World, elements, type_of};
+use crate::search_oracle::oracle::{Criterion, World, elements, type_of};
 use crate::search_oracle::parameters::{COMMON, Parameter, Shape, TYPES, find, own};
+use crate::search_oracle::queries::Query;
 use crate::search_oracle::random::Random;
 use crate::search_oracle::spans::Span;
-use crate::search_oracle::values::{fold, span, texts, tokens};
+use crate::search_oracle::values::{fold, span, texts, texts_and_words, tokens, unescaped};
 
 /// What a resource is sorted by; those of one key are of one kind.
 #[derive(Clone, Debug)]
@@ -87,6 +88,58 @@ fn linked_key(random: &mut Random, type_name: &str, links: usize) -> Option<Stri
 }
 
 impl World {
+    /// Two matches of a query that stand the wrong way round. Without `_sort` they come in the order of creation, or in that
+    /// of the dates or texts that one of its criteria asks for.
+    pub fn disorder_of(&self, query: &Query, found: &[usize]) -> Option<String> {
+        let disorder = self.disorder(query.sort.as_deref(), found)?;
+        let ([type_name], None, None) = (query.types.as_slice(), &query.compartment, &query.sort) else {
+            return Some(disorder);
+        };
+        let is_in_order_of = |code: &str, value: &str| {
+            let shape = find(type_name, code).and_then(|parameter| Some(parameter.paths.first()?.1));
+            match shape {
+                Some(Shape::Date | Shape::Period | Shape::Timing) => self.disorder(Some(code), found).is_none(),
+                Some(Shape::Text | Shape::Family | Shape::Name | Shape::Address) => {
+                    self.are_in_order_of_beginnings(code, &fold(value), found)
+                }
+                _ => false,
+            }
+        };
+        let leads = |criterion: &Criterion| match criterion.values.as_slice() {
+            // A filter may ask for the same: `name sw oak and gender eq male`.
+            [filter] if criterion.name == "_filter" => filter.split(" and ").any(|part| {
+                let mut words = part.trim_matches(['(', ')']).splitn(3, ' ');
+                let code = words.next().unwrap_or_default();
+                words.nth(1).is_some_and(|value| is_in_order_of(code, value.trim_matches('"')))
+            }),
+            values => is_in_order_of(&criterion.name, &unescaped(&values.join(","))),
+        };
+        (!query.criteria.iter().any(leads)).then_some(disorder)
+    }
+
+    /// Whether the resources come in the order of the lowest of their texts that begin so, those of equal texts that are
+    /// written alike in the order of creation.
+    fn are_in_order_of_beginnings(&self, code: &str, beginning: &str, found: &[usize]) -> bool {
+        let lowest = |place: &usize| {
+            let resource = &self.resources[*place];
+            let elements = elements(resource, find(type_of(resource), code)?);
+            let texts = elements.iter().flat_map(|(shape, element)| texts_and_words(*shape, element));
+            let texts: Vec<(String, &str)> = texts.map(|text| (fold(text), text)).collect();
+            let lowest = texts.iter().map(|(folded, _)| folded).filter(|folded| folded.starts_with(beginning)).min()?;
+            let written: BTreeSet<&str> =
+                texts.iter().filter(|(folded, _)| folded == lowest).map(|(_, written)| *written).collect();
+            Some((lowest.clone(), written))
+        };
+        let lowest: Vec<Option<(String, BTreeSet<&str>)>> = found.iter().map(lowest).collect();
+        lowest.windows(2).zip(found.windows(2)).all(|(texts, places)| match (&texts[0], &texts[1]) {
+            (Some((before, written)), Some((after, written_after))) => {
+                let are_alike = before == after && written.len() == 1 && written == written_after;
+                before < after || before == after && (!are_alike || places[0] < places[1])
+            }
+            _ => false,
+        })
+    }
+
     /// Two matches that stand the wrong way round by `sort`, or by creation when there is none.
     pub fn disorder(&self, sort: Option<&str>, found: &[usize]) -> Option<String> {
         let keys: Vec<(bool, &str)> = sort

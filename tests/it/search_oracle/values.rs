@@ -54,22 +54,25 @@ pub fn texts(shape: Shape, element: &Value) -> Vec<&str> {
         .collect()
 }
 
-pub fn text_meets(shape: Shape, element: &Value, modifier: &str, value: &str) -> bool {
-    let value = unescaped(value);
-    let wanted = fold(&value);
+/// All texts that may begin as a criterion asks. "servers should search the parts of a family name independently"
+pub fn texts_and_words(shape: Shape, element: &Value) -> Vec<&str> {
     let family = match shape {
         Shape::Family => element.as_str(),
         Shape::Name => element["family"].as_str(),
         _ => None,
     };
+    // The first is where the whole begins.
+    let words = family.into_iter().flat_map(|family| family.split([' ', '-']).skip(1));
+    texts(shape, element).into_iter().chain(words).collect()
+}
+
+pub fn text_meets(shape: Shape, element: &Value, modifier: &str, value: &str) -> bool {
+    let value = unescaped(value);
+    let wanted = fold(&value);
     match modifier {
         "exact" => texts(shape, element).contains(&&*value),
         "contains" => texts(shape, element).iter().any(|text| fold(text).contains(&wanted)),
-        _ => {
-            // "servers should search the parts of a family name independently"
-            let words = family.into_iter().flat_map(|family| family.split([' ', '-']));
-            texts(shape, element).into_iter().chain(words).any(|text| fold(text).starts_with(&wanted))
-        }
+        _ => texts_and_words(shape, element).into_iter().any(|text| fold(text).starts_with(&wanted)),
     }
 }
 

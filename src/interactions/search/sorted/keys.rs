@@ -114,6 +114,7 @@ impl<'a> Keys<'a> {
             SortBy::LastUpdated => Ok(stood.iter().map(|stood| Some(SortValue::Instant(stood.updated_us))).collect()),
             SortBy::Index(parameters) => self.indexed(reader, parameters, level, stood),
             SortBy::Linked(link) => self.linked(reader, link, level, stood),
+            SortBy::Beginning(beginning) => Ok(stood.iter().map(|stood| beginning.lowest(&stood.rows)).collect()),
         }
     }
 

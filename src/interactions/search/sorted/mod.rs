@@ -18,14 +18,16 @@ mod walk;
 
 use std::collections::{HashMap, HashSet};
 
+use crate::config::PlanSettings;
 use crate::interactions::InteractionError;
 use crate::interactions::search::SearchSettings;
 use crate::interactions::search::cursor::{Cursor, foreign};
 use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::keys::Keys;
+use crate::interactions::search::sorted::walk::AtOnce;
 use crate::search::{
-    CompileContext, Order, ResolvedSearch, ResourceRange, Span, Walk, aside, driven, is_narrow, matching, rows_of,
-    screened, span, updated_since,
+    CompileContext, DateBounds, Order, Parameter, ResolvedSearch, ResourceRange, SortBy, SortKey, Walk, aside, bounds,
+    driven, is_narrow, matching, rows_of, screened, updated_since,
 };
 use crate::store::{Reader, ResourceRow};
 
@@ -36,7 +38,7 @@ const BATCH: usize = 1000;
 
 /// A part of a table of dates.
 struct Within {
-    span: Span,
+    bounds: DateBounds,
     /// The resources whose rows may lie outside, all of which have been looked at.
     aside: HashSet<i64>,
 }
@@ -83,9 +85,34 @@ pub(super) fn rows(
     Ok(rids.iter().filter_map(|rid| found.remove(rid)).collect())
 }
 
+/// Whether the rows of the matches stand together in the order of `key`, which is that of what leads the search.
+pub(super) fn reads_no_more_than_matches(
+    reader: &mut Reader<'_>,
+    key: &SortKey,
+    plan: &PlanSettings,
+) -> Result<bool, InteractionError> {
+    match &key.by {
+        SortBy::Index(parameters) => match parameters.as_slice() {
+            [only] => Ok(few_aside(reader, only, plan)?.is_some()),
+            _ => Ok(false),
+        },
+        by => Ok(matches!(by, SortBy::Beginning(_))),
+    }
+}
+
+/// The resources whose dates may match far from where they begin, if they are few.
+fn few_aside(
+    reader: &mut Reader<'_>,
+    parameter: &Parameter,
+    plan: &PlanSettings,
+) -> Result<Option<Vec<i64>>, InteractionError> {
+    let aside = reader.numbers(&aside(parameter, plan.aside + 1))?;
+    Ok((aside.len() <= plan.aside).then_some(aside))
+}
+
 impl<'s> Sorted<'s, '_, '_> {
     fn best<'a>(&mut self, new: impl Fn() -> Best<'a>) -> Result<Best<'a>, InteractionError> {
-        let walk = Walk::of(&new().order.keys[0], self.request.resource_type);
+        let walk = self.request.control.sort.keys.first().and_then(|key| Walk::of(key, self.request.resource_type));
         if let Some(walk) = walk
             && !self.request.is_unconditional()
             && !is_narrow(self.request, walk)
@@ -139,7 +166,7 @@ impl<'s> Sorted<'s, '_, '_> {
     /// The matches in the order of the first key's table; `None` when the page is not found with so much patience.
     fn walked<'a>(
         &mut self,
-        walk: Walk,
+        walk: Walk<'_>,
         best: Best<'a>,
         patience: Patience,
     ) -> Result<Option<Best<'a>>, InteractionError> {
@@ -147,16 +174,27 @@ impl<'s> Sorted<'s, '_, '_> {
             (Ok(changed), _) => changed,
             // Gathering few matches asks nothing of what has changed.
             (Err(InteractionError::PagesOutdated { .. }), Patience::Near) => return Ok(None),
+            // Who asks for no order is not refused for its sake.
+            (Err(InteractionError::PagesOutdated { .. }), _) if self.request.control.sort.is_implied => {
+                return Ok(None);
+            }
             (Err(error), _) => return Err(error),
         };
         let mut best = self.gathered(&changed, best)?;
         let within = self.within(walk)?;
+        if patience == Patience::Near && self.mark.is_none() {
+            match self.at_once(walk, within.as_ref(), best)? {
+                AtOnce::Done(best) => return Ok(Some(best)),
+                AtOnce::GivenUp => return Ok(None),
+                AtOnce::Impossible(untouched) => best = untouched,
+            }
+        }
         if let Some(within) = &within
             && !within.aside.is_empty()
         {
             let aside: Vec<i64> = within.aside.iter().copied().collect();
             let are_standing = walk.is_only_of(self.request.resource_type);
-            let screened = screened(self.request, self.context, &aside, self.mark, are_standing);
+            let screened = screened(self.request, self.context, &aside, self.mark, are_standing, &[]);
             let matches = self.reader.numbers(&screened)?;
             best = self.gathered(&matches, best)?;
         }
@@ -164,12 +202,12 @@ impl<'s> Sorted<'s, '_, '_> {
     }
 
     /// The part of the table in which all matches lie, but for some that are told.
-    fn within(&mut self, walk: Walk) -> Result<Option<Within>, InteractionError> {
-        let Walk::Parameter(parameter) = walk else { return Ok(None) };
-        let Some(span) = span(self.request, walk, self.context) else { return Ok(None) };
-        let most = self.settings.plan.aside;
-        let aside = self.reader.numbers(&aside(parameter, most + 1))?;
-        Ok((aside.len() <= most).then(|| Within { span, aside: aside.into_iter().collect() }))
+    fn within(&mut self, walk: Walk<'_>) -> Result<Option<Within>, InteractionError> {
+        let (Walk::Parameter(parameter), Some(bounds)) = (walk, bounds(self.request, walk, self.context)) else {
+            return Ok(None);
+        };
+        let aside = few_aside(self.reader, parameter, &self.settings.plan)?;
+        Ok(aside.map(|aside| Within { bounds, aside: aside.into_iter().collect() }))
     }
 
     /// The matches that have changed since the first page; these have no place in the tables any more.
@@ -182,7 +220,7 @@ impl<'s> Sorted<'s, '_, '_> {
         }
         let mut matches = Vec::new();
         for some in updated.chunks(BATCH) {
-            matches.extend(self.reader.numbers(&screened(self.request, self.context, some, None, false))?);
+            matches.extend(self.reader.numbers(&screened(self.request, self.context, some, None, false, &[]))?);
         }
         Ok(matches)
     }

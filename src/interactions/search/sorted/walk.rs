@@ -3,14 +3,15 @@
 //! Spec: R4 search.html#sort
 
 use std::collections::{HashMap, HashSet};
+use std::slice;
 
 use crate::config::PlanSettings;
 use crate::interactions::InteractionError;
 use crate::interactions::search::sorted::best::Best;
 use crate::interactions::search::sorted::{Patience, SPARE, Sorted, Within};
 use crate::search::{
-    Parameter, ParameterKind, Place, ResourceRange, SortValue, Span, Start, Walk, entries, matching, screened,
-    token_entries, token_texts,
+    Parameter, ParameterKind, Place, ResourceRange, SortBy, SortValue, Span, Start, Walk, entries, entries_within,
+    matching, matching_entries, screened, token_entries, token_texts,
 };
 use crate::store::SortRow;
 
@@ -42,10 +43,29 @@ impl Steps {
     }
 }
 
+/// The resources that a walk has come to, where they may have several rows in its way.
+struct Seen {
+    rids: Option<HashSet<i64>>,
+    /// Whether a row need not be the first one of its resource: it may lie before the start.
+    may_have_come_before: bool,
+}
+
+impl Seen {
+    fn of(walk: Walk<'_>, start: &Start, is_descending: bool) -> Seen {
+        let has_several = matches!(walk, Walk::Beginning(_));
+        let is_from_the_first = *start == Start::Edge && !is_descending;
+        Seen { rids: has_several.then(HashSet::new), may_have_come_before: has_several && !is_from_the_first }
+    }
+
+    fn is_new(&mut self, place: &Place) -> bool {
+        self.rids.as_mut().is_none_or(|rids| rids.insert(place.rid))
+    }
+}
+
 impl Within {
     /// From `start`, or from where the part begins.
     fn begin(&self, start: Start, is_descending: bool) -> Start {
-        let Span { from, to } = self.span;
+        let Span { from, to } = self.bounds.span;
         let (is_outside, edge) = match (&start, is_descending) {
             (Start::At(SortValue::Span(lo, _)) | Start::After(SortValue::Span(lo, _), _), true) => {
                 (*lo >= to, SortValue::Span(to.saturating_sub(1), i64::MAX))
@@ -59,22 +79,61 @@ impl Within {
         if is_outside { Start::At(edge) } else { start }
     }
 
+    /// Whether the resource of a row meets the criteria that bound the part.
+    fn admits(&self, place: &Place) -> bool {
+        match place.values.first() {
+            Some(Some(SortValue::Span(lo, hi))) => self.bounds.admit(*lo, *hi) && !self.aside.contains(&place.rid),
+            _ => false,
+        }
+    }
+
     /// Whether nothing of the part comes after `value`.
     fn is_behind(&self, value: &SortValue, is_descending: bool) -> bool {
         match value {
-            SortValue::Span(lo, _) if is_descending => *lo < self.span.from,
-            SortValue::Span(lo, _) => *lo >= self.span.to,
+            SortValue::Span(lo, _) if is_descending => *lo < self.bounds.span.from,
+            SortValue::Span(lo, _) => *lo >= self.bounds.span.to,
             _ => false,
         }
     }
 }
 
 impl<'s> Sorted<'s, '_, '_> {
+    /// The first page by a single statement, where no resource can have several rows in the way of the walk.
+    pub(super) fn at_once<'a>(
+        &mut self,
+        walk: Walk<'_>,
+        within: Option<&Within>,
+        mut best: Best<'a>,
+    ) -> Result<AtOnce<'a>, InteractionError> {
+        let is_descending = best.order.keys[0].is_descending;
+        let is_token = walk.parameter().is_some_and(|parameter| parameter.kind == ParameterKind::Token);
+        let is_simple = best.order.keys.len() == 1
+            && best.after().is_none()
+            && !is_token
+            && !matches!(walk, Walk::Beginning(_))
+            && within.is_none_or(|within| within.aside.is_empty());
+        let bounds = within.map(|within| &within.bounds);
+        let (reach, limit) = (self.settings.plan.near, best.limit());
+        let statement = matching_entries(self.request, self.context, (walk, is_descending), bounds, reach, limit);
+        let Some(statement) = statement.filter(|_| is_simple) else { return Ok(AtOnce::Impossible(best)) };
+        let rows = self.reader.sort_rows(&statement)?;
+        let is_full = rows.len() == limit;
+        rows.iter().for_each(|row| best.push(place_of(walk, row)));
+        // What has no value is not in the table.
+        let may_be_complete = matches!(walk, Walk::LastUpdated(_)) || bounds.is_some();
+        let mut is_complete = is_full;
+        if !is_full && may_be_complete {
+            let rows = self.reader.number(&entries_within(walk, is_descending, bounds, reach))?;
+            is_complete = usize::try_from(rows).is_ok_and(|rows| rows < reach);
+        }
+        Ok(if is_complete { AtOnce::Done(best) } else { AtOnce::GivenUp })
+    }
+
     /// Fills `best`, in which what has changed and what is aside of `within` are already; `None` when too little of what
     /// is read matches.
     pub(super) fn walk<'a>(
         &mut self,
-        walk: Walk,
+        walk: Walk<'_>,
         within: Option<&Within>,
         mut best: Best<'a>,
         patience: Patience,
@@ -83,7 +142,7 @@ impl<'s> Sorted<'s, '_, '_> {
         let first = best.after().map(|after| after.values.first().cloned().flatten());
         let mut steps = Steps { seen: 0, found: 0, patience };
         // Whatever is within a part of the table has a value.
-        let has_value = matches!(walk, Walk::LastUpdated(_)) || within.is_some();
+        let has_value = matches!(walk, Walk::LastUpdated(_) | Walk::Beginning(_)) || within.is_some();
         // What has no value comes last, and first on the way back.
         if is_backward && !matches!(first, Some(Some(_))) && !has_value {
             let after = best.after().map(|after| after.rid);
@@ -118,7 +177,7 @@ impl<'s> Sorted<'s, '_, '_> {
 
     fn present<'a>(
         &mut self,
-        walk: Walk,
+        walk: Walk<'_>,
         within: Option<&Within>,
         mut start: Start,
         mut best: Best<'a>,
@@ -129,19 +188,23 @@ impl<'s> Sorted<'s, '_, '_> {
         if let Some(within) = within {
             start = within.begin(start, is_descending);
         }
+        let met = match (walk, within) {
+            (Walk::Beginning(beginning), _) => slice::from_ref(&beginning.place),
+            (_, Some(within)) => &within.bounds.places,
+            _ => &[],
+        };
+        let mut seen = Seen::of(walk, &start, is_descending);
         let mut chunk = self.first_chunk(&best);
         loop {
-            let places = self.chunk(walk, &start, chunk, &best)?;
+            let mut places = self.chunk(walk, &start, chunk, &best)?;
             let is_end = places.len() < chunk;
             let last = places.last().cloned();
-            let rids: Vec<i64> = places.iter().map(|place| place.rid).collect();
-            let mut matches = self.matches(walk, &rids)?;
-            if let Some(within) = within {
-                matches.retain(|rid| !within.aside.contains(rid));
-            }
             steps.seen += places.len();
+            places.retain(|place| within.is_none_or(|within| within.admits(place)) && seen.is_new(place));
+            let rids: Vec<i64> = places.iter().map(|place| place.rid).collect();
+            let matches = self.matches(walk, &rids, met)?;
             steps.found += matches.len();
-            if is_single {
+            if is_single && !seen.may_have_come_before {
                 let places = places.into_iter().filter(|place| matches.contains(&place.rid));
                 places.for_each(|place| best.push(place));
             } else {
@@ -200,7 +263,11 @@ impl<'s> Sorted<'s, '_, '_> {
     }
 
     fn first_chunk(&self, best: &Best<'_>) -> usize {
-        let spare = if self.request.is_unconditional() { 1 } else { SPARE };
+        let has_others = match self.request.control.sort.keys.first().map(|key| &key.by) {
+            Some(SortBy::Beginning(beginning)) => !self.request.asks_no_more_than(slice::from_ref(&beginning.place)),
+            _ => !self.request.is_unconditional(),
+        };
+        let spare = if has_others { SPARE } else { 1 };
         (best.limit() * spare).min(self.settings.plan.chunk)
     }
 
@@ -209,20 +276,23 @@ impl<'s> Sorted<'s, '_, '_> {
     }
 
     /// Which of the resources match and have not changed since the first page.
-    fn matches(&mut self, walk: Walk, rids: &[i64]) -> Result<HashSet<i64>, InteractionError> {
+    fn matches(&mut self, walk: Walk<'_>, rids: &[i64], met: &[usize]) -> Result<HashSet<i64>, InteractionError> {
         let is_only = walk.is_only_of(self.request.resource_type);
-        let is_known = self.mark.is_none() && self.request.is_unconditional() && is_only;
+        let is_known = self.mark.is_none() && self.request.asks_no_more_than(met) && is_only;
         if is_known || rids.is_empty() {
             return Ok(rids.iter().copied().collect());
         }
-        let matches = self.reader.numbers(&screened(self.request, self.context, rids, self.mark, is_only))?;
+        // In the order of the index that each is looked up in: neighbours share its pages.
+        let mut rids = rids.to_vec();
+        rids.sort_unstable();
+        let matches = self.reader.numbers(&screened(self.request, self.context, &rids, self.mark, is_only, met))?;
         Ok(matches.into_iter().collect())
     }
 
     /// The next rows of the table, with the first value only.
     fn chunk(
         &mut self,
-        walk: Walk,
+        walk: Walk<'_>,
         start: &Start,
         limit: usize,
         best: &Best<'_>,
@@ -235,17 +305,7 @@ impl<'s> Sorted<'s, '_, '_> {
             }
             _ => {
                 let rows = self.reader.sort_rows(&entries(walk, is_highest, is_descending, start, limit))?;
-                let value = |row: &SortRow| match walk {
-                    Walk::LastUpdated(_) => SortValue::Instant(row.low),
-                    Walk::Parameter(parameter) => match parameter.kind {
-                        ParameterKind::Date => SortValue::Span(row.low, row.high),
-                        ParameterKind::Number | ParameterKind::Quantity => {
-                            SortValue::Number(row.value, [row.low, row.high])
-                        }
-                        _ => SortValue::Text(row.text.clone(), [row.low, row.high]),
-                    },
-                };
-                Ok(rows.iter().map(|row| Place { values: vec![Some(value(row))], rid: row.rid }).collect())
+                Ok(rows.iter().map(|row| place_of(walk, row)).collect())
             }
         }
     }
@@ -316,6 +376,30 @@ enum Ended<'a> {
     /// There are no more.
     AtEnd(Best<'a>),
     GivenUp,
+}
+
+/// How reading the first page by a single statement ended.
+pub(super) enum AtOnce<'a> {
+    /// The page is full, or there are no more matches.
+    Done(Best<'a>),
+    /// Too few of what was read are matches.
+    GivenUp,
+    /// It takes several statements.
+    Impossible(Best<'a>),
+}
+
+/// The place of a row of a table, by the first key.
+fn place_of(walk: Walk<'_>, row: &SortRow) -> Place {
+    let value = match walk {
+        Walk::LastUpdated(_) => SortValue::Instant(row.low),
+        Walk::Beginning(_) => SortValue::Text(row.text.clone(), [row.low, row.high]),
+        Walk::Parameter(parameter) => match parameter.kind {
+            ParameterKind::Date => SortValue::Span(row.low, row.high),
+            ParameterKind::Number | ParameterKind::Quantity => SortValue::Number(row.value, [row.low, row.high]),
+            _ => SortValue::Text(row.text.clone(), [row.low, row.high]),
+        },
+    };
+    Place { values: vec![Some(value)], rid: row.rid }
 }
 
 fn text_of(value: &SortValue) -> Option<(&str, [i64; 2])> {
