@@ -1,6 +1,6 @@
 //! Who may see and do what, seen through HTTP.
 
-mod family;
+pub mod family;
 mod reads;
 mod tokens;
 mod writes;
