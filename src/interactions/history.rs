@@ -11,7 +11,7 @@ use crate::interactions::InteractionError;
 use crate::interactions::recorded::give;
 use crate::interactions::sight::guard_of;
 use crate::interactions::whole::whole;
-use crate::search::Right;
+use crate::search::{NotPermitted, Right, View};
 use crate::store::{Guard, HistoryRequest, HistoryRow, HistoryScope, Method, Reader, ResourceRow};
 
 /// One page of versions.
@@ -39,6 +39,9 @@ pub fn history(
     };
     for resource_type in &types {
         filter.permitted(*resource_type, Right::Read).map_err(Denied::from)?;
+    }
+    if types.is_empty() && matches!(filter.view(&types, Right::Read), View::Nothing) {
+        return Err(Denied::from(NotPermitted { resource_type: None, right: Right::Read }).into());
     }
     let guard = guard_of(reader, filter, &types, Right::Read);
     let mut current = None;

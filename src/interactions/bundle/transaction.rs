@@ -155,11 +155,6 @@ impl Transaction {
         for (index, step) in self.steps.iter().enumerate() {
             let mut previous = |key: &ResourceKey| -> Result<Option<Locked>, InteractionError> {
                 let previous = standing.remove(key).flatten();
-                let is_named =
-                    matches!(step.kind, Kind::Update { .. } | Kind::Patch { .. }) && step.condition.is_none();
-                if previous.is_none() && is_named && !may_choose_ids(&self.caller) {
-                    return Err(at(index, InteractionError::NotFound(key.clone())));
-                }
                 step.precondition.check(key, previous.as_ref()).map_err(|error| at(index, error))?;
                 Ok(previous)
             };
@@ -271,7 +266,13 @@ impl Transaction {
                 true => standing_to_delete(tx, &self.caller, key),
                 false => standing(tx, &self.caller, key, Right::Update),
             };
-            found.insert(key.clone(), previous.map_err(|error| at(index, error))?);
+            let previous = previous.map_err(|error| at(index, error))?;
+            // Here, as in `standing`, so that what is hidden and what is absent are met in the same order.
+            let is_named = !is_deleted && self.steps[index].condition.is_none();
+            if previous.is_none() && is_named && !may_choose_ids(&self.caller) {
+                return Err(at(index, InteractionError::NotFound(key.clone())));
+            }
+            found.insert(key.clone(), previous);
         }
         Ok(found)
     }

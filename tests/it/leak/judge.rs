@@ -47,7 +47,7 @@ impl Sent {
         worlds.names.told(&format!("{}\n{headers}{body}", self.path))
     }
 
-    async fn send(&self, worlds: &Worlds, place: &Place) -> Answer {
+    pub async fn send(&self, worlds: &Worlds, place: &Place) -> Answer {
         let path = worlds.names.told(&self.path);
         let mut request = place.server.request_as(&place.token, self.method.clone(), &path);
         for (name, value) in &self.headers {

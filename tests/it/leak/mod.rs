@@ -5,9 +5,15 @@
 //! for byte. `EMBERWELL_TEST_SEED` sets the seed, which a failure prints.
 
 mod fixed;
+mod generated;
+mod grammar;
+mod granular;
 mod judge;
 mod people;
 mod reads;
+mod routes;
+mod store_calls;
+mod timing;
 mod world;
 mod writes;
 

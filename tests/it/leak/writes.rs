@@ -324,6 +324,11 @@ fn bundles() -> Vec<Sent> {
         let mut matching = entry("PUT", "Observation/@b-lab@", Some(with_id(own(), "b-lab")));
         matching["request"]["ifMatch"] = json!("W/\"1\"");
         all.push(bundle(kind, vec![matching]));
+        // Which of two is named first.
+        for pair in [["free", "b-lab"], ["b-lab", "free"], ["b-vital", "b-gone"], ["free", "m-lab"]] {
+            let both = pair.map(|name| entry("PUT", &format!("Observation/@{name}@"), Some(with_id(own(), name))));
+            all.push(bundle(kind, both.to_vec()));
+        }
         // Conditional references, to what is hidden, and by what is hidden.
         for target in ["Patient?identifier=@!b@", "Patient?_id=@b@", "Patient?identifier=@!a@", "Patient?name=Birch"] {
             let mut resource = own();

@@ -83,6 +83,20 @@ pub fn operator(server: &TestServer) -> Held {
     system(server, "system/*.cruds", &[all])
 }
 
+/// A token of an operator's client whose time is over.
+pub fn expired(server: &TestServer) -> String {
+    let held = operator(server);
+    let hash = SecretHash::of(held.token.as_bytes());
+    change(server, move |tx| {
+        let token = tx.access_token(&hash)?.expect("it was minted");
+        let late = format!("late-{}", fresh());
+        let times = (token.issued_us - 2 * HOUR_US, token.issued_us - HOUR_US);
+        let hash = SecretHash::of(late.as_bytes());
+        tx.add_token(&AccessToken { hash, issued_us: times.0, expires_us: times.1, ..token })?;
+        Ok(late)
+    })
+}
+
 fn mint(
     server: &TestServer,
     scopes: &'static str,

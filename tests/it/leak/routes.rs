@@ -1,0 +1,193 @@
+//! Every address, and every way into the store, has its row here: what is new and has none fails.
+
+use std::path::Path;
+
+use awc::http::Method;
+use serde_json::json;
+
+use crate::access::family::{fill, weight};
+use crate::support::holders::{self, Granted};
+use crate::support::{Answer, TestServer, on_both};
+
+/// What a stranger, who holds another record, is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// As of what isn't there.
+    Absent,
+    /// That the token is not for this.
+    Refused,
+    /// A Bundle in which nothing is.
+    Nothing,
+    /// The same as of what isn't there: done, and nothing was.
+    Done,
+}
+
+/// An address that needs a token: method, address in the source, and an example that reaches for the record of `b`.
+type Row = (&'static str, &'static str, &'static str, Told);
+
+const CLOSED: &[Row] = &[
+    ("GET", "/{type}/{id}", "Observation/b-lab", Told::Absent),
+    ("PUT", "/{type}/{id}", "Observation/b-lab", Told::Absent),
+    ("PATCH", "/{type}/{id}", "Observation/b-lab", Told::Absent),
+    ("DELETE", "/{type}/{id}", "Observation/b-lab", Told::Done),
+    ("GET", "/{type}", "Observation?patient=b", Told::Nothing),
+    ("POST", "/{type}", "Observation", Told::Refused),
+    ("PUT", "/{type}", "Observation?_id=b-lab", Told::Absent),
+    ("PATCH", "/{type}", "Observation?_id=b-lab", Told::Absent),
+    ("DELETE", "/{type}", "Observation?_id=b-lab", Told::Done),
+    ("GET", "", "?_type=Observation&_id=b-lab", Told::Nothing),
+    ("POST", "", "", Told::Absent),
+    ("POST", "/{type}/_search", "Observation/_search?patient=b", Told::Nothing),
+    ("POST", "/_search", "_search?_type=Observation&_id=b-lab", Told::Nothing),
+    ("GET", "/{type}/{id}/{member}", "Patient/b/Observation", Told::Nothing),
+    ("POST", "/{type}/{id}/{member}/_search", "Patient/b/Observation/_search", Told::Nothing),
+    ("GET", "/{type}/{id}/_history/{version}", "Observation/b-lab/_history/1", Told::Absent),
+    ("GET", "/{type}/{id}/_history", "Observation/b-lab/_history", Told::Absent),
+    ("GET", "/{type}/_history", "Observation/_history", Told::Nothing),
+    ("GET", "/_history", "_history?_count=1", Told::Nothing),
+    ("POST", "/{type}/$validate", "Observation/$validate?mode=create", Told::Done),
+    ("POST", "/{type}/{id}/$validate", "Observation/b-lab/$validate?mode=update", Told::Absent),
+    ("POST", "/$reindex", "$reindex", Told::Refused),
+    ("POST", "/{type}/$reindex", "Observation/$reindex", Told::Refused),
+    ("GET", "/$reindex-status/{id}", "$reindex-status/x", Told::Refused),
+    ("DELETE", "/$reindex-status/{id}", "$reindex-status/x", Told::Refused),
+];
+
+/// What needs no token, because it tells of no resource.
+const OPEN: &[(&str, &str)] = &[
+    ("GET", "/metadata"),
+    ("GET", "/health"),
+    ("GET", "/ready"),
+    ("GET", "/"),
+    // Discovery, and where tokens are had with other proofs.
+    ("GET", "/.well-known/smart-configuration"),
+    ("GET", "/.well-known/oauth-authorization-server"),
+    ("POST", "/auth/token"),
+    ("POST", "/auth/introspect"),
+    ("POST", "/auth/revoke"),
+];
+
+on_both!(closed:
+    every_address_needs_a_token_that_is_for_it,
+);
+
+/// The methods and addresses in the source of the routes.
+fn routes() -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/routes.rs");
+    let source = std::fs::read_to_string(path).unwrap();
+    let mut found = Vec::new();
+    let body = &source[..source.find("struct At").expect("the builder of routes follows them")];
+    for part in body.split("at(\"").skip(1) {
+        let (address, rest) = part.split_once('"').unwrap();
+        let rest = &rest[..rest.find(".done()").expect("an address ends with its methods")];
+        if rest.contains(".get(") {
+            found.push(("GET".to_owned(), address.to_owned()));
+        }
+        for method in rest.split("Method::").skip(1) {
+            let name: String = method.chars().take_while(char::is_ascii_uppercase).collect();
+            found.push((name, address.to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_address_has_its_row() {
+    let routes = routes();
+    assert!(routes.len() >= 25, "{routes:?}");
+    let without: Vec<&(String, String)> = routes
+        .iter()
+        .filter(|(method, address)| {
+            let is_closed = CLOSED.iter().any(|row| row.0 == method && row.1 == address);
+            let is_open = OPEN.iter().any(|row| row.0 == method && row.1 == address);
+            is_closed == is_open
+        })
+        .collect();
+    assert!(without.is_empty(), "say in tests/it/leak/routes.rs who may reach these: {without:?}");
+    let gone: Vec<&Row> = CLOSED
+        .iter()
+        .filter(|row| !routes.iter().any(|(method, address)| row.0 == method && row.1 == address))
+        .collect();
+    assert!(gone.is_empty(), "there is no such address: {gone:?}");
+}
+
+/// Every other resource of the routes answers without looking at anything.
+#[test]
+fn what_is_no_address_looks_at_nothing() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/routes.rs");
+    let source = std::fs::read_to_string(path).unwrap();
+    let others = source.matches("web::resource(\"").count() + source.matches("web::scope(").count();
+    let known =
+        ["unknown_operation", "unfit_id", "unknown_address"].map(|name| source.matches(&format!("to({name})")).count());
+    assert_eq!(others, known.iter().sum::<usize>(), "{known:?}");
+}
+
+async fn ask(server: &TestServer, token: Option<&str>, row: &Row) -> Answer {
+    let method = Method::from_bytes(row.0.as_bytes()).unwrap();
+    let request = server.request(method.clone(), row.2);
+    let request = match token {
+        Some(token) => request.header("Authorization", &format!("Bearer {token}")),
+        None => request,
+    };
+    let mut body = weight("b-lab", "b", "Patient/a", "laboratory");
+    if row.0 == "PATCH" {
+        let test = r#"[{"op":"test","path":"/status","value":"final"}]"#;
+        return request.body("application/json-patch+json", test).send().await;
+    }
+    if row.1.ends_with("_search") {
+        return request.body("application/x-www-form-urlencoded", "_count=5").send().await;
+    }
+    if row.1.is_empty() && row.0 == "POST" {
+        let get = json!({ "request": { "method": "GET", "url": "Observation/b-lab" } });
+        body = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [get] });
+    }
+    if row.1.contains("$reindex") {
+        body = json!({ "resourceType": "Parameters" });
+    }
+    match row.0 {
+        "GET" | "DELETE" => request.send().await,
+        _ => request.json(&body).send().await,
+    }
+}
+
+async fn every_address_needs_a_token_that_is_for_it(server: &TestServer) {
+    fill(server).await;
+    let stranger = holders::app(server, "patient/*.cruds", Some("m"), &[Granted::on("m")]).token;
+    let narrow = holders::app(server, "patient/Basic.c", Some("b"), &[Granted::on("b")]).token;
+    let nobody = holders::app(server, "patient/*.cruds", Some("b"), &[Granted::on("b")]);
+    let expired = holders::expired(server);
+    holders::change(server, {
+        let hash = emberwell::store::SecretHash::of(nobody.token.as_bytes());
+        move |tx| tx.revoke_token(&hash)
+    });
+
+    for row in CLOSED {
+        for token in [None, Some("nonsense"), Some(&*nobody.token), Some(&*expired)] {
+            let answer = ask(server, token, row).await;
+            assert_eq!(answer.status, 401, "{row:?} {token:?}: {}", answer.text());
+            let told = answer.text();
+            assert!(!told.contains("29463-7"), "{row:?}: {told}");
+        }
+        let answer = ask(server, Some(&narrow), row).await;
+        assert_eq!(answer.status, 403, "{row:?} with a narrow scope: {}", answer.text());
+        let answer = ask(server, Some(&stranger), row).await;
+        let is_as_told = match row.3 {
+            Told::Absent => matches!(answer.status, 404 | 412),
+            Told::Refused => answer.status == 403,
+            Told::Nothing => answer.status == 200 && !answer.text().contains("b-lab\",\"meta"),
+            Told::Done => matches!(answer.status, 200 | 204),
+        };
+        assert!(is_as_told, "{row:?} to a stranger: {} {}", answer.status, answer.text());
+        assert!(!answer.text().contains("\"Patient/b\""), "{row:?} to a stranger: {}", answer.text());
+    }
+    for (method, address) in OPEN.iter().filter(|row| routes().iter().any(|known| known.0 == row.0 && known.1 == row.1))
+    {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let address = match *address {
+            "/metadata" => "metadata".to_owned(),
+            other => format!("{}{other}", server.url),
+        };
+        let answer = server.request(method, &address).send().await;
+        assert!(!answer.text().contains("b-lab"), "{address}");
+    }
+}
