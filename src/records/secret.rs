@@ -35,9 +35,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// An id of 128 random bits, as base64url without padding.
+/// An id of 128 random bits. It has letters and digits alone: one that begins with `-` would look like a flag to commands.
 pub(super) fn random_id() -> Result<String, RecordError> {
-    Ok(URL_SAFE_NO_PAD.encode(random_bytes::<16>()?))
+    Ok(random_bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn random_bytes<const COUNT: usize>() -> Result<[u8; COUNT], RecordError> {
