@@ -4,9 +4,10 @@
 
 use serde_json::Value;
 
-use crate::access::Caller;
+use crate::access::{Caller, Denied};
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::{Engine, InteractionError, read};
+use crate::search::Right;
 use crate::validation;
 
 /// What the client means to do with the resource.
@@ -62,6 +63,13 @@ pub fn validate(
             text: "the profile was not checked: this server validates against the base definitions of R4".to_owned(),
         });
     }
+    let right = match (id, mode) {
+        (None, _) | (_, Some(ValidateMode::Create)) => Right::Create,
+        (_, Some(ValidateMode::Delete)) => Right::Delete,
+        (Some(_), _) => Right::Update,
+    };
+    // Who may not do it need not know whether it would be done.
+    caller.filter().permitted(resource_type, right).map_err(Denied::from)?;
     if let (Some(id), Some(ValidateMode::Update | ValidateMode::Delete)) = (id, mode) {
         let key = ResourceKey { resource_type, id: id.clone() };
         engine.store.read_one(|reader| read(reader, caller, &key))?;

@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("records", &["access", "clock", "config", "fhir", "interactions", "store", "validation"]),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
-    ("operations", &["access", "clock", "fhir", "interactions", "store", "validation"]),
+    ("operations", &["access", "clock", "fhir", "interactions", "search", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
     ("auth", &["access", "clock", "fhir", "outbound", "search", "store"]),
     ("bench", &["clock", "fhir", "store"]),

@@ -31,7 +31,8 @@ const CALLS: &[(&str, Bound)] = &[
     ("texts", Bound::Statement),
     // Of the rows that a bounded page is made of.
     ("token_texts", Bound::Only(&["interactions/search/sorted/keys.rs"])),
-    ("targets", Bound::Only(&["interactions/search/sorted/keys.rs"])),
+    // And whose record the trail is to name, for the trail alone.
+    ("targets", Bound::Only(&["interactions/search/sorted/keys.rs", "audit/owners.rs", "cli/audit.rs"])),
     ("standing", Bound::Only(&["interactions/search/sorted/keys.rs"])),
     ("mark", Bound::Nothing),
     ("stood", Bound::Only(&["interactions/search/mod.rs", "interactions/search/contained.rs"])),
@@ -67,7 +68,10 @@ const CALLS: &[(&str, Bound)] = &[
     ("lock", Bound::Only(&["interactions/sight.rs"])),
     // What a write stores, which `interactions::sight` judges before it is over.
     ("put", Bound::Only(&["interactions/prepared.rs", "interactions/delete.rs"])),
-    ("put_all", Bound::Only(&["interactions/bundle/transaction.rs", "interactions/delete.rs"])),
+    (
+        "put_all",
+        Bound::Only(&["interactions/bundle/transaction.rs", "interactions/delete.rs", "interactions/recorded.rs"]),
+    ),
     ("lock_text", Bound::Nothing),
     ("attempt", Bound::Nothing),
     // How a search was done, for administrators.
@@ -99,12 +103,24 @@ const CALLS: &[(&str, Bound)] = &[
     ("revoke_token", Bound::Nothing),
     ("revoke_family", Bound::Nothing),
     ("use_jwt", Bound::Nothing),
+    // The trail, which the operator's commands and the server itself read.
+    ("audit_heads", Bound::Only(&["audit/chain.rs"])),
+    ("audit_links", Bound::Only(&["audit/chain.rs"])),
+    ("audit_links_of", Bound::Only(&["audit/chain.rs"])),
+    ("audit_patients", Bound::Only(&["audit/chain.rs"])),
+    ("audit_patient_count", Bound::Only(&["audit/chain.rs"])),
+    ("ownership", Bound::Only(&["audit/owners.rs"])),
+    ("append_audit", Bound::Nothing),
 ];
 
 /// Who may see everything, and for what.
 const UNBOUNDED: &[(&str, &[&str])] = &[
     // An open server, or what `Caller::system` names; and that a Patient is there, before it becomes a record.
-    ("Guard::unbounded(", &["interactions/prepared.rs", "interactions/sight.rs", "records/custody.rs"]),
+    // The trail names whose a version was that is no longer in the index; nobody is given the version.
+    (
+        "Guard::unbounded(",
+        &["audit/owners.rs", "interactions/prepared.rs", "interactions/sight.rs", "records/custody.rs"],
+    ),
     // An open server and jobs; what a criterion alone finds, for administrators who ask to have a search explained.
     ("AccessFilter::everything()", &["access/mod.rs", "interactions/search_cost.rs"]),
     ("Caller::system(", &["cli/load.rs", "demo/mod.rs", "records/custody.rs"]),
