@@ -16,7 +16,7 @@ use crate::store::{Method, Reader, ResourceRow};
 /// A resource the caller may not see answers as `NotFound`, so that its existence does not leak. One statement: fit for
 /// `Store::read_one`.
 pub fn read(reader: &mut Reader<'_>, caller: &Caller, key: &ResourceKey) -> Result<ResourceRow, InteractionError> {
-    let guard = sight(reader, caller, &[key.resource_type], Right::Read)?;
+    let guard = sight(reader, caller, key.resource_type, Right::Read)?;
     let row = reader.current(key, &guard)?.ok_or_else(|| InteractionError::NotFound(key.clone()))?;
     if row.method == Method::Delete {
         return Err(InteractionError::Deleted { key: row.key, version: row.version });
@@ -35,7 +35,7 @@ pub fn vread(
     let unknown = || InteractionError::NoSuchVersion(key.clone(), version.chars().take(64).collect());
     // Canonical digits only: "01" names no version.
     let number = version.parse::<i64>().ok().filter(|number| number.to_string() == version).ok_or_else(unknown)?;
-    let guard = sight(reader, caller, &[key.resource_type], Right::Read)?;
+    let guard = sight(reader, caller, key.resource_type, Right::Read)?;
     let row = reader.version(key, number, &guard)?.ok_or_else(unknown)?;
     if !may_see_version(reader, caller, &guard, &row)? {
         return Err(unknown());

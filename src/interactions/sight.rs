@@ -14,30 +14,33 @@ use crate::interactions::InteractionError;
 use crate::search::{ATTACHED, AccessFilter, CompileContext, Registry, Right, View, guard, visible, visible_keys};
 use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
 
-/// The condition on what `caller` may do `right` with, of `types` (of all, when there are none).
+/// The condition on what of a type `caller` may do `right` with; a refusal where that is nothing, whichever resource it is.
 pub(super) fn sight(
     reader: &Reader<'_>,
     caller: &Caller,
-    types: &[ResourceType],
+    resource_type: ResourceType,
     right: Right,
 ) -> Result<Guard, InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() {
         return Ok(Guard::unbounded(caller.name()));
     }
-    for resource_type in types {
-        filter.permitted(*resource_type, right).map_err(Denied::from)?;
-    }
-    Ok(guard_of(reader, filter, types, right))
+    let view = filter.permitted(resource_type, right).map_err(Denied::from)?;
+    Ok(guard_on(reader, filter, &view, &[resource_type]))
 }
 
-/// As [`sight`], where having no right for a type is no refusal: nothing of it is seen.
+/// The condition on what of `types` (of all, when there are none) may be done `right` with. Having no right for a type is no
+/// refusal: nothing of it is seen.
 pub(super) fn guard_of(reader: &Reader<'_>, filter: &AccessFilter, types: &[ResourceType], right: Right) -> Guard {
     if filter.is_everything() {
         return Guard::unbounded("everything");
     }
+    guard_on(reader, filter, &filter.view(types, right), types)
+}
+
+fn guard_on(reader: &Reader<'_>, filter: &AccessFilter, view: &View, types: &[ResourceType]) -> Guard {
     let hasher = reader.hasher();
-    Guard::of(guard(&filter.view(types, right), types, &context(reader, filter, &hasher)))
+    Guard::of(guard(view, types, &context(reader, filter, &hasher)))
 }
 
 /// Which of `rids` are in `view`.

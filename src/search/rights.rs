@@ -252,24 +252,27 @@ impl AccessFilter {
         self.view_of(types, right, true)
     }
 
-    fn view_of(&self, types: &[ResourceType], right: Right, with_provenance: bool) -> View {
-        let Some(bounds) = &self.0 else { return View::Everything };
-        let mut terms = Vec::new();
-        for permit in bounds.permits.iter().filter(|permit| permit.rights.has(right)) {
-            self.terms(permit, types, right, with_provenance, &mut terms);
-        }
-        united(terms)
-    }
-
     /// What the caller may make of a resource of this type. Whoever may write it may label it, even so that it is hidden from
     /// then on.
     pub fn view_of_written(&self, resource_type: ResourceType, right: Right) -> View {
+        self.opened(
+            |permit, terms| {
+                let permit = Permit { sees: Sensitivity::ALL, ..permit.clone() };
+                self.terms(&permit, &[resource_type], right, true, terms);
+            },
+            right,
+        )
+    }
+
+    fn view_of(&self, types: &[ResourceType], right: Right, with_provenance: bool) -> View {
+        self.opened(|permit, terms| self.terms(permit, types, right, with_provenance, terms), right)
+    }
+
+    /// What the permits with `right` open together, each by the terms that `add` gives.
+    fn opened(&self, add: impl Fn(&Permit, &mut Vec<Vec<Condition>>), right: Right) -> View {
         let Some(bounds) = &self.0 else { return View::Everything };
         let mut terms = Vec::new();
-        for permit in bounds.permits.iter().filter(|permit| permit.rights.has(right)) {
-            let permit = Permit { sees: Sensitivity::ALL, ..permit.clone() };
-            self.terms(&permit, &[resource_type], right, true, &mut terms);
-        }
+        bounds.permits.iter().filter(|permit| permit.rights.has(right)).for_each(|permit| add(permit, &mut terms));
         united(terms)
     }
 
