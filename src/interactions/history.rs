@@ -10,6 +10,7 @@ use crate::fhir::{Resource, ResourceType};
 use crate::interactions::InteractionError;
 use crate::interactions::recorded::give;
 use crate::interactions::sight::guard_of;
+use crate::interactions::trail;
 use crate::interactions::whole::whole;
 use crate::search::{NotPermitted, Right, View};
 use crate::store::{Guard, HistoryRequest, HistoryRow, HistoryScope, Method, Reader, ResourceRow};
@@ -40,6 +41,9 @@ pub fn history(
     for resource_type in &types {
         filter.permitted(*resource_type, Right::Read).map_err(Denied::from)?;
     }
+    if types.iter().any(|of| trail::keeps(caller, *of)) {
+        return Err(trail::no_history());
+    }
     if types.is_empty() && matches!(filter.view(&types, Right::Read), View::Nothing) {
         return Err(Denied::from(NotPermitted { resource_type: None, right: Right::Read }).into());
     }
@@ -60,7 +64,8 @@ pub fn history(
         let is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < one_more.limit;
         one_more.before = found.last().map(|row| row.place);
         for row in found {
-            if !filter.sees_history() || is_open(reader, caller, &row.row)? {
+            let is_seen = !filter.sees_history() || is_open(reader, caller, &row.row)?;
+            if is_seen && !trail::keeps(caller, row.row.key.resource_type) {
                 rows.push(row);
             }
         }

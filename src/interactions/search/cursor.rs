@@ -54,7 +54,7 @@ impl Cursor {
     }
 }
 
-pub(super) fn foreign() -> SearchError {
+pub(in crate::interactions) fn foreign() -> SearchError {
     SearchError::BadValue {
         parameter: "_cursor".to_owned(),
         problem: "it is not of a page of this search: follow the links of the pages as they stand, or search again"
