@@ -167,7 +167,9 @@ fn write(store: &Store, bases: &[String], stories: &[Story]) -> Result<(), Store
 
 /// The events in the portions that make blocks: no more than `EVENTS`, and none much older than another.
 fn in_blocks(events: &[Event]) -> impl Iterator<Item = &[Event]> {
-    let second = |event: &Event| event.at_us.div_euclid(SPAN_US);
+    fn second(event: &Event) -> i64 {
+        event.at_us.div_euclid(SPAN_US)
+    }
     events.chunk_by(|left, right| second(left) == second(right)).flat_map(|some| some.chunks(EVENTS))
 }
 

@@ -112,7 +112,7 @@ impl Asked {
 fn check_control(request: &SearchRequest) -> Result<(), SearchError> {
     let control = &request.control;
     let given = |name: &str| request.used.iter().any(|(used, _)| used.split(':').next() == Some(name));
-    let shapes = ["_include", "_revinclude", "_contained", "_containedType", "_maxresults", "_elements"];
+    let shapes = ["_include", "_revinclude", "_contained", "_containedType", "_maxresults", "_elements", "_filter"];
     if let Some(name) = shapes.into_iter().find(|name| given(name)) {
         return Err(unsupported(name));
     }

@@ -69,7 +69,6 @@ impl DateBounds {
 
     /// Where rows begin that meet the criteria and are no longer than this.
     pub fn beginnings(&self, longest_us: i64) -> Span {
-        |bounds: &DateBox| bounds.lo_from.max(bounds.hi_from.saturating_sub(longest_us));
         let mut span = Span { from: i64::MIN, to: i64::MAX };
         for boxes in &self.boxes {
             span.from = span.from.max(boxes.iter().map(|bounds| first(bounds, longest_us)).min().unwrap_or(i64::MIN));

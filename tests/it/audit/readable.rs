@@ -68,7 +68,8 @@ async fn act(server: &TestServer, operator: &str) {
     get(server, operator, "search", "Condition?code=73211009").await.expect(200);
     let put = request(server, operator, "update", Method::PUT, "Observation/a-weight");
     put.json(&weight("a-weight", "a", "Practitioner/doc", "laboratory")).send().await.expect(200);
-    get(server, operator, "personal", "Observation/a-personal").await.expect(200);
+    let keeper = custodian(server, "a").token;
+    get(server, &keeper, "personal", "Observation/a-personal").await.expect(200);
     get(server, operator, "other", "Observation/b-weight").await.expect(200);
     get(server, operator, "shared", "Practitioner/doc").await.expect(200);
     let app = holders::app(server, "patient/Patient.rs", Some("a"), &[Granted::on("a")]).token;
