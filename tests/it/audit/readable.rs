@@ -207,7 +207,7 @@ async fn events_are_searched_by_their_parameters(server: &TestServer) {
         ("entity:identifier=read", 1),
         ("entity:identifier=search", 2),
         ("agent=Practitioner/7", 0),
-        (&format!("patient=a&subtype=read&agent:identifier=urn:emberwell:client|{client}"), 2),
+        (&format!("patient=a&subtype=read&agent:identifier=urn:emberwell:client|{client}"), 1),
         (&format!("patient=a&agent:identifier={client}&action=U"), 1),
         ("patient=a&agent:identifier=urn:emberwell:account|1&action=U", 0),
         (&format!("_id={id}"), 1),
@@ -433,12 +433,18 @@ async fn the_command_tells_the_same_events(server: &TestServer) {
     let printed = run(server, "audit", &["--record", "Patient/a"]);
 
     let mut events = read.resources();
+    events.sort_by_key(|event| event["id"].to_string());
     for event in &mut events {
         event.as_object_mut().unwrap().remove("meta");
     }
-    let printed: Vec<Value> = printed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut printed: Vec<Value> = printed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    printed.sort_by_key(|event| event["id"].to_string());
     assert!(events.len() >= 6);
-    assert_eq!(printed.get(..events.len()), Some(&*events));
+    let known: Vec<&Value> =
+        printed.iter().filter(|event| events.iter().any(|read| read["id"] == event["id"])).collect();
+    assert_eq!(known, events.iter().collect::<Vec<_>>());
+    // That the trail was read is printed, too, if it was told by then.
+    assert!(printed.len() <= events.len() + 1, "{printed:?}");
 }
 
 async fn the_statement_tells_what_works(server: &TestServer) {

@@ -67,14 +67,20 @@ impl Sent {
     }
 }
 
+/// A request that was refused to the holder of the token.
+struct Denial {
+    id: String,
+    status: u16,
+    said: String,
+}
+
 /// What was asked and answered so far, and what was wrong with it.
 pub struct Judge<'w> {
     worlds: &'w Worlds,
     /// All that was written, which may come back.
     written: String,
     pub asked: usize,
-    /// The ids of the requests that were refused to the holder of the token, with their status.
-    denied: Vec<(String, u16)>,
+    denied: Vec<Denial>,
     /// How many answers told something: that they are all refusals would prove nothing.
     pub answered: usize,
     pub wrong: Vec<String>,
@@ -102,7 +108,8 @@ impl<'w> Judge<'w> {
         let full = sent.send(self.worlds, &self.worlds.full, &id).await;
         let bare = sent.send(self.worlds, &self.worlds.bare, &id).await;
         if is_denial(&full, &sent.method) {
-            self.denied.push((id, full.status));
+            let said = format!("{} {}", sent.method, sent.path);
+            self.denied.push(Denial { id, status: full.status, said });
         }
         let mut next = self.compare(sent, &said, &full, &bare);
         for _ in 0..MOST_PAGES {
@@ -140,7 +147,9 @@ impl<'w> Judge<'w> {
                 return;
             }
             if begun.elapsed() > PATIENCE {
-                self.wrong.extend(untold.iter().map(|(id, status)| format!("{status} of {id} is not told")));
+                self.wrong.extend(
+                    untold.iter().map(|Denial { id, status, said }| format!("{status} of {id} is not told: {said}")),
+                );
                 return;
             }
             actix_web::rt::time::sleep(Duration::from_millis(100)).await;
