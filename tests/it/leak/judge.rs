@@ -200,12 +200,17 @@ impl<'w> Judge<'w> {
     }
 }
 
-/// Whether the holder of the token was refused something, which is what the trail is to tell. That there is no such type, address
-/// or operation is no matter of who asks.
+/// Whether the holder of the token was refused something, which is what the trail is to tell. That there is no such type, address,
+/// operation or form of an id is no matter of who asks.
 fn is_denial(answer: &Answer, method: &Method) -> bool {
     match answer.status {
         401 | 403 | 410 => true,
-        404 => *method == Method::HEAD || answer.json()["issue"][0]["code"] != "not-supported",
+        404 if *method == Method::HEAD => true,
+        404 => {
+            let issue = answer.json()["issue"][0].clone();
+            let is_no_id = issue.to_string().contains("nothing is known under this id");
+            issue["code"] != "not-supported" && !is_no_id
+        }
         _ => false,
     }
 }
