@@ -141,8 +141,8 @@ impl<'w> Judge<'w> {
         let begun = Instant::now();
         loop {
             let told = told(&self.worlds.full.server);
-            let untold: Vec<&(String, u16)> =
-                self.denied.iter().filter(|(id, status)| !told.contains(&(id.clone(), Some(*status)))).collect();
+            let is_untold = |denial: &&Denial| !told.contains(&(denial.id.clone(), Some(denial.status)));
+            let untold: Vec<&Denial> = self.denied.iter().filter(is_untold).collect();
             if untold.is_empty() {
                 return;
             }
