@@ -92,7 +92,7 @@ impl Sight {
         }
         let is_seen =
             |key: &ResourceKey| seen.get(&key.resource_type).is_some_and(|seen| seen.contains(&hasher.key(key)));
-        events.retain(|found| !by_name(found) || tells_only_what_is_named(&found.event, &is_seen));
+        events.retain(|found| !by_name(found) || tells_only_what_is_named(&found.event, is_seen));
         Ok(events)
     }
 
