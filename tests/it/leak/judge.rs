@@ -107,7 +107,7 @@ impl<'w> Judge<'w> {
         let id = format!("leak-{}", self.asked);
         let full = sent.send(self.worlds, &self.worlds.full, &id).await;
         let bare = sent.send(self.worlds, &self.worlds.bare, &id).await;
-        if is_denial(&full, &sent.method) {
+        if is_denial(&full, sent) {
             let said = format!("{} {}", sent.method, sent.path);
             self.denied.push(Denial { id, status: full.status, said });
         }
@@ -202,10 +202,13 @@ impl<'w> Judge<'w> {
 
 /// Whether the holder of the token was refused something, which is what the trail is to tell. That there is no such type, address,
 /// operation or form of an id is no matter of who asks.
-fn is_denial(answer: &Answer, method: &Method) -> bool {
+fn is_denial(answer: &Answer, sent: &Sent) -> bool {
     match answer.status {
         401 | 403 | 410 => true,
-        404 if *method == Method::HEAD => true,
+        // Without a body only the address tells.
+        404 if sent.method == Method::HEAD => {
+            sent.path.starts_with(|first: char| first.is_ascii_uppercase()) && !sent.path.contains("//")
+        }
         404 => {
             let issue = answer.json()["issue"][0].clone();
             let is_no_id = issue.to_string().contains("nothing is known under this id");
