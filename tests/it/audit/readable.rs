@@ -348,7 +348,7 @@ async fn nobody_but_the_server_writes_audit_events(server: &TestServer) {
             send(Method::PATCH, path).body("application/json-patch+json", patch).send().await.refused(403);
         }
         let entry = json!({ "request": { "method": "POST", "url": "AuditEvent" }, "resource": event });
-        send(Method::POST, "").json(&bundle("transaction", &[entry.clone()])).send().await.refused(403);
+        send(Method::POST, "").json(&bundle("transaction", std::slice::from_ref(&entry))).send().await.refused(403);
         let batch = send(Method::POST, "").json(&bundle("batch", &[entry])).send().await.expect(200);
         assert_eq!(batch.entries()[0]["response"]["status"], "403 Forbidden");
     }
@@ -385,7 +385,7 @@ async fn without_a_trail_audit_events_are_resources_like_any_other(server: &Test
     assert_eq!(patient.status, 201);
     let id = server.create(&event).await;
 
-    assert_eq!(server.found("AuditEvent?patient=Patient/a").await, [id.clone()]);
+    assert_eq!(server.found("AuditEvent?patient=Patient/a").await, std::slice::from_ref(&id));
     assert_eq!(server.get("Patient?_revinclude=AuditEvent:patient").await.expect(200).entries().len(), 2);
     assert_eq!(server.get("?_type=AuditEvent").await.expect(200).entries().len(), 1);
 
