@@ -1,5 +1,6 @@
 //! A request as the audit trail tells of it: who acts, and what of the record that touches.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::fhir::ResourceKey;
@@ -15,6 +16,8 @@ pub struct Agent {
     pub fhir_user: Option<String>,
     /// The last 32 characters of the hash of the token.
     pub token: Option<String>,
+    /// The command of the program that an operator runs.
+    pub command: Option<Cow<'static, str>>,
 }
 
 /// What is done.
@@ -32,6 +35,20 @@ pub enum Deed {
     Search,
     Batch,
     Operation,
+    /// A client gets a token.
+    Login,
+    /// A client asks what a token is worth.
+    Introspect,
+    /// A client ends a token.
+    Revoke,
+    /// Access is given.
+    Grant,
+    EndGrant,
+    AddAccount,
+    DisableAccount,
+    AddClient,
+    SuspendClient,
+    Reindex,
 }
 
 /// What a read gave out.
@@ -60,7 +77,7 @@ pub struct Refused {
 pub struct Act {
     pub agent: Arc<Agent>,
     /// The id of the request.
-    pub request: String,
+    pub request: Arc<str>,
     pub at_us: i64,
     /// What was asked for where the address does not say so: a search that came as a form.
     asked: OnceLock<String>,
@@ -88,13 +105,23 @@ impl Deed {
             Deed::Search => "search",
             Deed::Batch => "batch",
             Deed::Operation => "operation",
+            Deed::Login => "login",
+            Deed::Introspect => "introspect",
+            Deed::Revoke => "revoke",
+            Deed::Grant => "grant",
+            Deed::EndGrant => "end-grant",
+            Deed::AddAccount => "add-account",
+            Deed::DisableAccount => "disable-account",
+            Deed::AddClient => "add-client",
+            Deed::SuspendClient => "suspend-client",
+            Deed::Reindex => "reindex",
         }
     }
 }
 
 impl Act {
     /// A request with this id that begins at `at_us`.
-    pub fn new(agent: Arc<Agent>, request: String, at_us: i64) -> Act {
+    pub fn new(agent: Arc<Agent>, request: Arc<str>, at_us: i64) -> Act {
         Act { agent, request, at_us, asked: OnceLock::new(), noted: Mutex::default() }
     }
 

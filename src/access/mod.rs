@@ -15,6 +15,7 @@ pub use scopes::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types, Word
 
 use std::sync::Arc;
 
+use crate::fhir::Id;
 use crate::search::AccessFilter;
 
 /// The party behind a request, with what it may see. Every read and write takes one.
@@ -49,9 +50,21 @@ impl Caller {
 
     /// The same, in a request of which the audit trail is to tell. The program's own jobs, and callers that are not known, act
     /// as nobody.
-    pub fn acting(self, request: String, at_us: i64) -> Caller {
+    pub fn acting(self, request: Arc<str>, at_us: i64) -> Caller {
         let agent = self.agent.clone().unwrap_or_default();
         Caller { act: Some(Arc::new(Act::new(agent, request, at_us))), ..self }
+    }
+
+    /// The same, by a command of the program that an operator runs, which the audit trail is to tell of.
+    pub fn commanding(self, command: &'static str, at_us: i64) -> Caller {
+        let agent = Agent { command: Some(command.into()), ..Agent::default() };
+        let request = Arc::from(format!("{command}-{}", Id::random()));
+        Caller { agent: Some(Arc::new(agent)), ..self }.acting(request, at_us)
+    }
+
+    /// Whether the audit trail is to tell of a request: of one who is served, not of an operator's command.
+    pub fn is_served_with_trail(&self) -> bool {
+        self.act.as_ref().is_some_and(|act| act.agent.command.is_none())
     }
 
     /// The request, where the audit trail is to tell of it.

@@ -1,5 +1,8 @@
 //! An event as it is kept.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Agent, Deed};
@@ -7,39 +10,26 @@ use crate::store::{AuditBlock, StoreError};
 
 /// One thing that somebody did to one record, or to what is in none.
 ///
-/// The names are short, since there are many of them on the disk. There is nothing of what the record says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// There is nothing of what the record says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event {
-    #[serde(rename = "t")]
     pub at_us: i64,
     /// `Deed::code`
-    #[serde(rename = "d")]
-    pub deed: String,
-    #[serde(rename = "o", default)]
+    pub deed: Cow<'static, str>,
     pub outcome: Outcome,
     /// The key of the Patient.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub patient: Option<i64>,
     /// What was touched: references with versions. What a search or a history gave out is not listed.
-    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
     pub entities: Vec<String>,
     /// What was asked for, below the base.
-    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// The id of the request.
-    #[serde(rename = "r")]
-    pub request: String,
-    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<i64>,
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub fhir_user: Option<String>,
-    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
+    pub request: Arc<str>,
+    pub agent: Arc<Agent>,
     /// Where the request came from, of those whose caller is not known.
-    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
+    /// The error of OAuth with which it was refused.
+    pub error: Option<Cow<'static, str>>,
 }
 
 /// How it ended: `Done`, or refused with a status of HTTP.
@@ -54,32 +44,152 @@ pub enum Outcome {
 
 /// Blocks are packed from this size on.
 const PACKED_FROM: usize = 1024;
-const PLAIN: u8 = 0;
-const ZSTD: u8 = 1;
+/// The first byte of a block. Where each event has its agent, as blocks were written at first:
+const PLAIN_OF_OLD: u8 = 0;
+const ZSTD_OF_OLD: u8 = 1;
+/// Where the agents stand once, ahead of the events:
+const PLAIN: u8 = 2;
+const ZSTD: u8 = 3;
+
+/// No event of a block is so much older than its block, in microseconds.
+pub const SPAN_US: i64 = 1_000_000;
 
 impl Event {
     /// What `agent` did in the request `request`.
-    pub(super) fn new(agent: &Agent, request: &str, at_us: i64, deed: Deed) -> Event {
+    pub(super) fn new(agent: &Arc<Agent>, request: &Arc<str>, at_us: i64, deed: Deed) -> Event {
         Event {
             at_us,
-            deed: deed.code().to_owned(),
-            request: request.to_owned(),
-            client: agent.client.clone(),
-            account: agent.account,
-            fhir_user: agent.fhir_user.clone(),
-            token: agent.token.clone(),
+            deed: Cow::Borrowed(deed.code()),
+            request: Arc::clone(request),
+            agent: Arc::clone(agent),
             ..Event::default()
         }
     }
 }
 
-/// No event of a block is so much older than its block, in microseconds.
-pub const SPAN_US: i64 = 1_000_000;
+/// The text of a block. The names are short, since there are many of them on the disk.
+#[derive(Serialize, Deserialize)]
+struct Kept<'k> {
+    #[serde(rename = "a", borrow)]
+    agents: Vec<KeptAgent<'k>>,
+    #[serde(rename = "e", borrow)]
+    events: Vec<KeptEvent<'k>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptAgent<'k> {
+    #[serde(rename = "c", borrow, default, skip_serializing_if = "Option::is_none")]
+    client: Option<Cow<'k, str>>,
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    account: Option<i64>,
+    #[serde(rename = "u", borrow, default, skip_serializing_if = "Option::is_none")]
+    fhir_user: Option<Cow<'k, str>>,
+    #[serde(rename = "k", borrow, default, skip_serializing_if = "Option::is_none")]
+    token: Option<Cow<'k, str>>,
+    #[serde(rename = "m", borrow, default, skip_serializing_if = "Option::is_none")]
+    command: Option<Cow<'k, str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptEvent<'k> {
+    #[serde(rename = "t")]
+    at_us: i64,
+    #[serde(rename = "d", borrow)]
+    deed: Cow<'k, str>,
+    #[serde(rename = "o", default, skip_serializing_if = "is_done")]
+    outcome: Outcome,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    patient: Option<i64>,
+    #[serde(rename = "e", borrow, default, skip_serializing_if = "Vec::is_empty")]
+    entities: Vec<Cow<'k, str>>,
+    #[serde(rename = "q", borrow, default, skip_serializing_if = "Option::is_none")]
+    query: Option<Cow<'k, str>>,
+    #[serde(rename = "r", borrow)]
+    request: Cow<'k, str>,
+    /// Which of the agents of the block; the first where it does not say.
+    #[serde(rename = "g", default, skip_serializing_if = "is_first")]
+    agent: usize,
+    #[serde(rename = "n", borrow, default, skip_serializing_if = "Option::is_none")]
+    network: Option<Cow<'k, str>>,
+    #[serde(rename = "w", borrow, default, skip_serializing_if = "Option::is_none")]
+    error: Option<Cow<'k, str>>,
+}
+
+/// An event with its agent, as they were written at first.
+#[derive(Deserialize)]
+struct OldEvent<'k> {
+    #[serde(flatten, borrow)]
+    event: KeptEvent<'k>,
+    #[serde(flatten, borrow)]
+    agent: KeptAgent<'k>,
+}
+
+fn is_done(outcome: &Outcome) -> bool {
+    *outcome == Outcome::Done
+}
+
+fn is_first(agent: &usize) -> bool {
+    *agent == 0
+}
+
+impl<'k> KeptAgent<'k> {
+    fn of(agent: &'k Agent) -> KeptAgent<'k> {
+        KeptAgent {
+            client: agent.client.as_deref().map(Cow::Borrowed),
+            account: agent.account,
+            fhir_user: agent.fhir_user.as_deref().map(Cow::Borrowed),
+            token: agent.token.as_deref().map(Cow::Borrowed),
+            command: agent.command.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    fn read(self) -> Agent {
+        Agent {
+            client: self.client.map(Cow::into_owned),
+            account: self.account,
+            fhir_user: self.fhir_user.map(Cow::into_owned),
+            token: self.token.map(Cow::into_owned),
+            command: self.command.map(|command| Cow::Owned(command.into_owned())),
+        }
+    }
+}
+
+impl<'k> KeptEvent<'k> {
+    fn of(event: &'k Event, agent: usize) -> KeptEvent<'k> {
+        KeptEvent {
+            at_us: event.at_us,
+            deed: Cow::Borrowed(&event.deed),
+            outcome: event.outcome,
+            patient: event.patient,
+            entities: event.entities.iter().map(|entity| Cow::Borrowed(entity.as_str())).collect(),
+            query: event.query.as_deref().map(Cow::Borrowed),
+            request: Cow::Borrowed(&event.request),
+            agent,
+            network: event.network.as_deref().map(Cow::Borrowed),
+            error: event.error.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    fn read(self, agent: Arc<Agent>) -> Event {
+        Event {
+            at_us: self.at_us,
+            deed: Cow::Owned(self.deed.into_owned()),
+            outcome: self.outcome,
+            patient: self.patient,
+            entities: self.entities.into_iter().map(Cow::into_owned).collect(),
+            query: self.query.map(Cow::into_owned),
+            request: self.request.into(),
+            agent,
+            network: self.network.map(Cow::into_owned),
+            error: self.error.map(|error| Cow::Owned(error.into_owned())),
+        }
+    }
+}
 
 /// The events as a block, which is of the moment of the last of them.
 pub(super) fn block(events: &[Event]) -> Result<AuditBlock, StoreError> {
     let damaged = |error: String| StoreError::Damaged(format!("events of the audit trail: {error}"));
-    let text = serde_json::to_vec(events).map_err(|error| damaged(error.to_string()))?;
+    let text = serde_json::to_vec(&kept(events)).map_err(|error| damaged(error.to_string()))?;
     let mut bytes = vec![if text.len() < PACKED_FROM { PLAIN } else { ZSTD }];
     if text.len() < PACKED_FROM {
         bytes.extend(text);
@@ -88,6 +198,20 @@ pub(super) fn block(events: &[Event]) -> Result<AuditBlock, StoreError> {
     }
     let at_us = events.iter().map(|event| event.at_us).max().unwrap_or_default();
     Ok(AuditBlock { at_us, events: bytes, patients: patients(events) })
+}
+
+/// The same agent is nearly always the same value, too: that is what is compared.
+fn kept(events: &[Event]) -> Kept<'_> {
+    let mut agents: Vec<&Arc<Agent>> = Vec::new();
+    let mut number = |agent| {
+        // Those that act now have acted a moment ago.
+        agents.iter().rposition(|known| Arc::ptr_eq(known, agent)).unwrap_or_else(|| {
+            agents.push(agent);
+            agents.len() - 1
+        })
+    };
+    let events = events.iter().map(|event| KeptEvent::of(event, number(&event.agent))).collect();
+    Kept { agents: agents.into_iter().map(|agent| KeptAgent::of(agent)).collect(), events }
 }
 
 /// The keys of the Patients that the events are about, each once.
@@ -100,11 +224,25 @@ pub(super) fn patients(events: &[Event]) -> Vec<i64> {
 
 /// The events of a block; `None` when it can't be read.
 pub(super) fn events(bytes: &[u8]) -> Option<Vec<Event>> {
-    match bytes.split_first()? {
-        (&PLAIN, text) => serde_json::from_slice(text).ok(),
-        (&ZSTD, packed) => serde_json::from_slice(&zstd::stream::decode_all(packed).ok()?).ok(),
-        _ => None,
+    let (form, text) = bytes.split_first()?;
+    let text = match *form {
+        PLAIN | PLAIN_OF_OLD => Cow::Borrowed(text),
+        ZSTD | ZSTD_OF_OLD => Cow::Owned(zstd::stream::decode_all(text).ok()?),
+        _ => return None,
+    };
+    if matches!(*form, PLAIN_OF_OLD | ZSTD_OF_OLD) {
+        let old: Vec<OldEvent<'_>> = serde_json::from_slice(&text).ok()?;
+        return Some(old.into_iter().map(|OldEvent { event, agent }| event.read(Arc::new(agent.read()))).collect());
     }
+    let kept: Kept<'_> = serde_json::from_slice(&text).ok()?;
+    let agents: Vec<Arc<Agent>> = kept.agents.into_iter().map(|agent| Arc::new(agent.read())).collect();
+    kept.events
+        .into_iter()
+        .map(|event| {
+            let agent = agents.get(event.agent).map(Arc::clone)?;
+            Some(event.read(agent))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -115,9 +253,12 @@ mod tests {
     fn events_are_read_back_from_small_and_large_blocks() {
         for count in [1, 500] {
             let agent = Agent { client: Some("app".to_owned()), account: Some(7), ..Agent::default() };
-            let mut all = vec![Event::new(&agent, "request-1", 5, Deed::Read); count];
+            let (agent, request) = (Arc::new(agent), Arc::from("request \"1\""));
+            let mut all = vec![Event::new(&agent, &request, 5, Deed::Read); count];
             all[0].patient = Some(-3);
             all[0].outcome = Outcome::Refused(404);
+            all[count - 1].agent = Arc::default();
+            all[count - 1].entities = vec!["Patient/1/_history/2".to_owned()];
 
             let block = block(&all).unwrap();
 
@@ -128,8 +269,26 @@ mod tests {
     }
 
     #[test]
+    fn blocks_of_old_are_still_read() {
+        let text =
+            r#"[{"t":5,"d":"read","o":{"-":404},"p":-3,"e":["Patient/1"],"q":"Patient","r":"x","c":"app","a":7}]"#;
+        let packed = zstd::bulk::compress(text.as_bytes(), 1).unwrap();
+
+        for bytes in [[b"\0", text.as_bytes()].concat(), [b"\x01", &*packed].concat()] {
+            let events = events(&bytes).unwrap();
+            let event = &events[0];
+            assert_eq!((event.at_us, &*event.deed, event.outcome), (5, "read", Outcome::Refused(404)));
+            assert_eq!(
+                (event.agent.client.as_deref(), event.agent.account, &*event.request),
+                (Some("app"), Some(7), "x")
+            );
+        }
+    }
+
+    #[test]
     fn what_is_no_block_gives_no_events() {
-        for bytes in [&b""[..], b"\x00[", b"\x01abc", b"\x07[]"] {
+        let lost = br#"{"a":[],"e":[{"t":5,"d":"read","r":"x"}]}"#;
+        for bytes in [&b""[..], b"\x00[", b"\x01abc", b"\x07[]", b"\x02[]", &[b"\x02", &lost[..]].concat()] {
             assert_eq!(events(bytes), None);
         }
     }

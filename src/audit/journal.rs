@@ -4,6 +4,7 @@
 //! when the server stops. A buffer that is full takes no new requests: they are refused before they read anything, so that
 //! nothing is ever given out untold.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -31,8 +32,10 @@ const LAST_TRIES: usize = 20;
 pub struct Story {
     pub agent: Arc<Agent>,
     pub network: Option<String>,
-    pub request: String,
+    pub request: Arc<str>,
     pub at_us: i64,
+    /// The error of OAuth with which it was refused.
+    pub error: Option<&'static str>,
     /// The address below the base, or what was asked for in its stead; empty where no event tells it.
     pub query: String,
     /// What was given out.
@@ -182,13 +185,13 @@ fn events(reader: &mut Reader<'_>, bases: &[String], stories: &[Story]) -> Resul
     for story in stories {
         let new = |deed| Event {
             network: story.network.clone(),
+            error: story.error.map(Cow::Borrowed),
             ..Event::new(&story.agent, &story.request, story.at_us, deed)
         };
         for note in distinct(&story.given) {
-            for (patient, entities) in by_patient(note, &owned) {
-                let asks = matches!(note.deed, Deed::Search | Deed::History);
+            let asks = matches!(note.deed, Deed::Search | Deed::History);
+            for (patient, entities) in by_patient(note, &owned, !asks) {
                 let query = asks.then(|| note.query.clone().unwrap_or_else(|| story.query.clone()));
-                let entities = if asks { Vec::new() } else { entities };
                 events.push(Event { patient, entities, query, ..new(note.deed) });
             }
         }
@@ -196,7 +199,8 @@ fn events(reader: &mut Reader<'_>, bases: &[String], stories: &[Story]) -> Resul
             let patients = key.as_ref().map(|key| of_key(reader, key)).transpose()?.unwrap_or_default();
             for patient in some_or_none(patients) {
                 let entities = key.iter().map(ResourceKey::to_string).collect();
-                let (outcome, query) = (Outcome::Refused(*status), Some(story.query.clone()));
+                let query = (!story.query.is_empty()).then(|| story.query.clone());
+                let outcome = Outcome::Refused(*status);
                 events.push(Event { patient, entities, query, outcome, ..new(*deed) });
             }
         }
@@ -217,26 +221,27 @@ fn distinct(notes: &[Note]) -> impl Iterator<Item = &Note> {
     })
 }
 
-/// What was given out of each record. What is in none counts where nothing else was given out.
-fn by_patient(note: &Note, owned: &HashMap<Version, Owned>) -> BTreeMap<Option<i64>, Vec<String>> {
+/// Of which records something was given out, and what, where that is listed. What is in none counts where nothing else was given
+/// out.
+fn by_patient(note: &Note, owned: &HashMap<Version, Owned>, lists: bool) -> BTreeMap<Option<i64>, Vec<String>> {
     let mut found: BTreeMap<Option<i64>, Vec<String>> = BTreeMap::new();
     let mut in_none = Vec::new();
-    for version in &note.given {
-        let Some(owned) = owned.get(version) else { continue };
-        let entity = format!("{}/_history/{}", owned.key, version.1);
-        for patient in &owned.patients {
-            found.entry(Some(*patient)).or_default().push(entity.clone());
+    let mut add = |patient: Option<i64>, entity: &String| {
+        let entities = match patient {
+            Some(_) => found.entry(patient).or_default(),
+            None => &mut in_none,
+        };
+        if lists {
+            entities.push(entity.clone());
         }
+    };
+    for owned in note.given.iter().filter_map(|version| owned.get(version)) {
+        owned.patients.iter().for_each(|patient| add(Some(*patient), &owned.entity));
         if owned.patients.is_empty() {
-            in_none.push(entity);
+            add(None, &owned.entity);
         }
     }
-    for (patient, event) in &note.events {
-        match patient {
-            Some(patient) => found.entry(Some(*patient)).or_default().push(event.clone()),
-            None => in_none.push(event.clone()),
-        }
-    }
+    note.events.iter().for_each(|(patient, event)| add(*patient, event));
     if found.is_empty() {
         found.insert(None, in_none);
     }
@@ -252,8 +257,9 @@ mod tests {
         Story {
             agent: Arc::default(),
             network: None,
-            request: "request-1".to_owned(),
+            request: "request-1".into(),
             at_us: 1,
+            error: None,
             query: "Observation".to_owned(),
             given: vec![Note { deed: Deed::Search, query: None, given, events: Vec::new() }],
             refused: Vec::new(),

@@ -16,7 +16,8 @@ pub(super) type Version = (i64, i64);
 /// A version with the Patients whose record it is part of.
 #[derive(Clone, Debug)]
 pub(super) struct Owned {
-    pub(super) key: ResourceKey,
+    /// As events name it.
+    pub(super) entity: String,
     pub(super) patients: BTreeSet<i64>,
 }
 
@@ -36,7 +37,8 @@ pub(super) fn owned(
                     Some(rows) if standing.version == version.1 => of_rows(reader, &standing, rows)?,
                     _ => of_version(reader, bases, &standing.key, version.1)?,
                 };
-                found.insert(*version, Owned { key: standing.key.clone(), patients });
+                let entity = format!("{}/_history/{}", standing.key, version.1);
+                found.insert(*version, Owned { entity, patients });
             }
         }
     }

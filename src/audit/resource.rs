@@ -11,9 +11,14 @@ use crate::audit::id::EventId;
 use crate::fhir::{ResourceKey, format_instant};
 
 const RESTFUL: &str = "http://hl7.org/fhir/restful-interaction";
-/// The systems of the identifiers of agents.
-const ACCOUNT: &str = "urn:emberwell:account";
-const CLIENT: &str = "urn:emberwell:client";
+/// The system of the numbers of accounts, as identifiers.
+pub const ACCOUNT: &str = "urn:emberwell:account";
+/// The system of the ids of clients.
+pub const CLIENT: &str = "urn:emberwell:client";
+/// The system of the numbers of grants.
+pub const GRANT: &str = "urn:emberwell:grant";
+/// The system of the codes of deeds that are no interactions of FHIR.
+const OWN: &str = "https://emberwell.example/CodeSystem/audit-event";
 const DICOM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
@@ -24,20 +29,21 @@ const BASIC: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEnti
 pub fn audit_event(id: EventId, event: &Event, patient: Option<&ResourceKey>) -> Value {
     let text = match event.outcome {
         Outcome::Done => None,
-        Outcome::Refused(status) => Some(format!("refused with status {status}")),
+        Outcome::Refused(status) => Some(match &event.error {
+            Some(error) => format!("refused with status {status}: {error}"),
+            None => format!("refused with status {status}"),
+        }),
     };
-    let (system, code) = event.subtype();
+    let kind = kind(&event.deed);
     let mut whole = Map::new();
     let mut put = |name: &str, value: Value| {
         whole.insert(name.to_owned(), value);
     };
     put("resourceType", json!("AuditEvent"));
     put("id", json!(id.to_string()));
-    put(
-        "type",
-        json!({ "system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest", "display": "RESTful Operation" }),
-    );
-    put("subtype", json!([{ "system": system, "code": code }]));
+    put("type", coding(kind.what));
+    let subtypes = event.subtypes().map(|(system, code)| json!({ "system": system, "code": code }));
+    put("subtype", Value::Array(subtypes.collect()));
     put("action", json!(event.action()));
     let mut recorded = Vec::new();
     format_instant(event.at_us, &mut recorded);
@@ -54,14 +60,22 @@ pub fn audit_event(id: EventId, event: &Event, patient: Option<&ResourceKey>) ->
 
 /// What an AuditEvent says in codes.
 impl Event {
-    /// Its subtype: system and code.
-    pub fn subtype(&self) -> (&'static str, &str) {
-        (RESTFUL, &self.deed)
+    /// Its subtypes: system and code each.
+    pub fn subtypes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let kind = kind(&self.deed);
+        let of_dicom = kind.which.map(|(system, code, _)| (system, code));
+        [(kind.system, &*self.deed)].into_iter().chain(of_dicom)
     }
 
     /// `AuditEvent.action`
     pub fn action(&self) -> &'static str {
-        action(&self.deed)
+        match &*self.deed {
+            "create" | "add-account" | "add-client" | "grant" => "C",
+            "read" | "vread" | "history" => "R",
+            "update" | "patch" => "U",
+            "delete" | "end-grant" => "D",
+            _ => "E",
+        }
     }
 
     /// `AuditEvent.outcome`
@@ -74,39 +88,71 @@ impl Event {
 
     /// By which identifiers its agents are known: system and value.
     pub fn agent_identifiers(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let account = self.account.map(|account| (ACCOUNT, account.to_string()));
-        let client = self.client.clone().map(|client| (CLIENT, client));
+        let account = self.agent.account.map(|account| (ACCOUNT, account.to_string()));
+        let client = self.agent.client.clone().map(|client| (CLIENT, client));
         account.into_iter().chain(client)
     }
 }
 
-fn action(deed: &str) -> &'static str {
+/// A system, a code and how people read it.
+type Code = (&'static str, &'static str, &'static str);
+
+/// What an event is about, by its deed.
+struct Kind {
+    /// `AuditEvent.type`
+    what: Code,
+    /// The system of the deed itself.
+    system: &'static str,
+    /// As DICOM calls it, where it is no interaction of FHIR.
+    which: Option<Code>,
+}
+
+fn kind(deed: &str) -> Kind {
+    let of_own = |what, which| Kind { what, system: OWN, which };
+    let sign_in = (DICOM, "110114", "User Authentication");
+    let security = (DICOM, "110113", "Security Alert");
     match deed {
-        "create" => "C",
-        "read" | "vread" | "history" => "R",
-        "update" | "patch" => "U",
-        "delete" => "D",
-        _ => "E",
+        "login" => of_own(sign_in, Some((DICOM, "110122", "Login"))),
+        "revoke" => of_own(sign_in, Some((DICOM, "110123", "Logout"))),
+        "introspect" => of_own(sign_in, None),
+        "grant" | "end-grant" => of_own(security, Some((DICOM, "110136", "Security Roles Changed"))),
+        "add-account" | "disable-account" | "add-client" | "suspend-client" => {
+            of_own(security, Some((DICOM, "110137", "User Security Attributes Changed")))
+        }
+        "reindex" => of_own((DICOM, "110100", "Application Activity"), None),
+        _ => Kind {
+            what: ("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "RESTful Operation"),
+            system: RESTFUL,
+            which: None,
+        },
     }
+}
+
+fn coding((system, code, display): Code) -> Value {
+    json!({ "system": system, "code": code, "display": display })
 }
 
 /// The client, and the person on whose behalf it acts. Somebody who is not known is an agent all the same.
 fn agents(event: &Event) -> Value {
     let mut agents = Vec::new();
-    let by_token = event.token.as_ref().map(|token| json!([format!("urn:emberwell:token:{token}")]));
-    if let Some(account) = event.account {
+    let by_token = event.agent.token.as_ref().map(|token| json!([format!("urn:emberwell:token:{token}")]));
+    if let Some(account) = event.agent.account {
         let mut who = json!({ "identifier": { "system": ACCOUNT, "value": account.to_string() } });
-        if let Some(user) = &event.fhir_user {
+        if let Some(user) = &event.agent.fhir_user {
             who["reference"] = json!(user);
         }
-        agents.push(agent("IRCP", PARTICIPATION, "information recipient", who, event.client.is_none()));
+        agents.push(agent("IRCP", PARTICIPATION, "information recipient", who, event.agent.client.is_none()));
     }
-    if let Some(client) = &event.client {
+    if let Some(client) = &event.agent.client {
         let who = json!({ "identifier": { "system": CLIENT, "value": client } });
         agents.push(agent("110150", DICOM, "Application", who, true));
     }
     if agents.is_empty() {
-        agents.push(agent("110150", DICOM, "Application", json!({ "display": "not known" }), true));
+        let who = match &event.agent.command {
+            Some(command) => json!({ "display": format!("an operator, by the command {command}") }),
+            None => json!({ "display": "not known" }),
+        };
+        agents.push(agent("110150", DICOM, "Application", who, true));
     }
     for agent in &mut agents {
         if let (Some(policy), true) = (&by_token, agent["requestor"] == json!(true)) {
@@ -127,9 +173,17 @@ fn agent(code: &str, system: &str, display: &str, who: Value, is_requestor: bool
     })
 }
 
+/// A resource by its reference, anything else by its identifier: `SYSTEM|VALUE`.
+fn what(entity: &str) -> Value {
+    match entity.split_once('|') {
+        Some((system, value)) => json!({ "identifier": { "system": system, "value": value } }),
+        None => json!({ "reference": entity }),
+    }
+}
+
 fn entities(event: &Event, patient: Option<&ResourceKey>) -> Value {
     let mut entities = vec![json!({
-        "what": { "identifier": { "value": event.request } },
+        "what": { "identifier": { "value": &*event.request } },
         "type": { "system": BASIC, "code": "XrequestId" },
     })];
     if event.patient.is_some() {
@@ -145,7 +199,7 @@ fn entities(event: &Event, patient: Option<&ResourceKey>) -> Value {
     }
     for reference in &event.entities {
         entities.push(json!({
-            "what": { "reference": reference },
+            "what": what(reference),
             "type": { "system": ENTITY_TYPE, "code": "2", "display": "System Object" },
             "role": { "system": OBJECT_ROLE, "code": "4", "display": "Domain Resource" },
         }));

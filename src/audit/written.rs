@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::{Act, Deed};
 use crate::audit::event::{Event, block};
 use crate::audit::owners::of_key;
+use crate::fhir::ResourceKey;
 use crate::store::{IndexRows, Method, Put, StoreError, Tx, Written};
 
 /// What a write does, and whose record it touches.
@@ -63,4 +64,18 @@ pub fn tell(tx: &mut Tx<'_>, act: &Act, written: &[(Written, Touched)]) -> Resul
         return Ok(());
     }
     tx.append_audit(&block(&events)?)
+}
+
+/// Tells in `tx` what was done there besides writing resources: with the record of `patient`, if with one. `entities` are
+/// references, or identifiers as `SYSTEM|VALUE`.
+pub fn tell_deed(
+    tx: &mut Tx<'_>,
+    act: &Act,
+    deed: Deed,
+    patient: Option<&ResourceKey>,
+    entities: Vec<String>,
+) -> Result<(), StoreError> {
+    let patient = patient.map(|patient| tx.hasher().key(patient));
+    let event = Event { patient, entities, ..Event::new(&act.agent, &act.request, act.at_us, deed) };
+    tx.append_audit(&block(&[event])?)
 }

@@ -127,6 +127,7 @@ fn agent(context: &TokenContext, token: &SecretHash) -> Agent {
         account: context.account.as_ref().map(|account| account.id),
         fhir_user: context.account.as_ref().and_then(|account| account.fhir_user.clone()),
         token: Some(token.tail()),
+        command: None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::access::{Context, ScopeSet};
 use crate::auth::AuthError;
 use crate::records::Secret;
-use crate::store::{AccessToken, Client, ClientKind, Grant, Reader, Store, StoreError, TokenKind};
+use crate::store::{AccessToken, Client, ClientKind, Grant, Reader, SecretHash, Store, StoreError, TokenKind};
 
 /// How long a token of a backend client lives.
 pub const TOKEN_SECONDS: i64 = 300;
@@ -20,6 +20,11 @@ pub struct IssuedToken {
 }
 
 impl IssuedToken {
+    /// The hash that is kept of it.
+    pub fn hash(&self) -> SecretHash {
+        self.token.hash()
+    }
+
     /// The answer of the token endpoint.
     pub fn answer(&self) -> Value {
         json!({

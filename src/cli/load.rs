@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::access::Caller;
 use crate::cli::{Failure, open, print};
+use crate::clock;
 use crate::config::Settings;
 use crate::interactions::zone;
 use crate::load::{self, BadAddress, Destination, LoadError, ServerAddress, Summary, Token};
@@ -69,7 +70,13 @@ pub(super) fn load(settings: &Settings, args: &LoadArgs) -> Result<(), Failure> 
             settings.limits.bundle_entries = usize::MAX;
             let engine = open(&settings)?;
             zone::settle(&engine).map_err(Failure::failed)?;
-            run(&Destination::Database { engine: &engine, caller: &Caller::system("load") }, args)
+            run(
+                &Destination::Database {
+                    engine: &engine,
+                    caller: &Caller::system("load").commanding("load", clock::now_us()),
+                },
+                args,
+            )
         }
     }
 }

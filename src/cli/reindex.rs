@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::access::Caller;
 use crate::cli::{Failure, open};
+use crate::clock;
 use crate::config::Settings;
 use crate::interactions::reindex::{self, Slice};
 use crate::interactions::{Engine, zone};
@@ -13,9 +15,10 @@ use crate::store::{Job, JobState};
 /// Makes the index rows of all resources anew, by the zone of the settings; goes on with a job that broke off.
 pub(super) fn reindex(settings: &Settings) -> Result<(), Failure> {
     let engine = open(settings)?;
+    let caller = Caller::system("reindex").commanding("reindex", clock::now_us());
     zone::change(&engine).map_err(Failure::failed)?;
     loop {
-        let job = reindex::start(&engine, None).map_err(Failure::failed)?;
+        let job = reindex::start(&engine, &caller, None).map_err(Failure::failed)?;
         let is_whole = job.resource_type.is_none();
         let job = finished(&engine, job)?;
         match job.state {

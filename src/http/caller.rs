@@ -61,7 +61,7 @@ fn told_of(app: &App, request: &HttpRequest, caller: Caller) -> Caller {
         return caller;
     }
     let mut extensions = request.extensions_mut();
-    let id = extensions.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default().to_owned();
+    let id = extensions.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default().into();
     let caller = caller.acting(id, clock::now_us());
     if let Some(act) = caller.act() {
         extensions.insert(Arc::clone(act));

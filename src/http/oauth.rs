@@ -26,6 +26,11 @@ pub struct OAuthError {
 }
 
 impl OAuthError {
+    /// Its code, as RFC 6749 names it.
+    pub fn code(&self) -> &'static str {
+        self.error
+    }
+
     /// With the challenge that an answer of 401 to the header `Authorization` must have.
     pub fn challenging(mut self) -> OAuthError {
         if self.status == StatusCode::UNAUTHORIZED {

@@ -12,12 +12,13 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
 
-use crate::access::{Act, Agent, Deed};
+use crate::access::{Act, Agent, Deed, Note};
 use crate::audit::Story;
 use crate::clock;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::http::caller::bearer;
 use crate::http::edge::RequestId;
+use crate::http::oauth::OAuthError;
 use crate::http::{App, HttpError};
 use crate::interactions::InteractionError;
 use crate::store::SecretHash;
@@ -33,8 +34,12 @@ pub async fn told<B: MessageBody + 'static>(
         return Ok(request.error_response(HttpError::Overloaded).map_into_right_body());
     }
     let response = next.call(request).await?;
-    let error = response.response().error().and_then(|error| error.as_error::<HttpError>());
-    if let Some(story) = story(response.request(), response.status(), error) {
+    let error = response.response().error();
+    let story = match response.request().path().strip_prefix("/auth/") {
+        Some(endpoint) => of_endpoint(endpoint, response.request(), response.status(), error),
+        None => story(response.request(), response.status(), error.and_then(|error| error.as_error())),
+    };
+    if let Some(story) = story {
         journal.add(story);
     }
     Ok(response.map_into_left_body())
@@ -68,7 +73,8 @@ fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -
         Some(act) => Story {
             agent: Arc::clone(&act.agent),
             network: None,
-            request: act.request.clone(),
+            request: Arc::clone(&act.request),
+            error: None,
             at_us: act.at_us,
             query,
             given: noted.given,
@@ -76,14 +82,51 @@ fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -
         },
         None => Story {
             agent: Arc::new(unknown(request)),
-            network: request.peer_addr().map(|address| address.ip().to_string()),
+            network: address(request),
             request: id(request),
             at_us: clock::now_us(),
+            error: None,
             query,
             given: noted.given,
             refused,
         },
     })
+}
+
+/// Who has shown who it is at an endpoint of OAuth, and the token that it got or asked about.
+pub struct Shown(pub Agent);
+
+/// What there is to tell of a request to an endpoint of OAuth: who got a token or ended one, and who was refused. That a token was
+/// found good by a client that may ask is told where it is used.
+///
+/// Nothing of the address or of the form is told: there may be secrets in either.
+fn of_endpoint(endpoint: &str, request: &HttpRequest, status: StatusCode, error: Option<&Error>) -> Option<Story> {
+    let deed = match endpoint {
+        "token" => Deed::Login,
+        "introspect" => Deed::Introspect,
+        "revoke" => Deed::Revoke,
+        _ => return None,
+    };
+    let is_refusal = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    if !is_refusal && !(status == StatusCode::OK && deed != Deed::Introspect) {
+        return None;
+    }
+    let shown = request.extensions_mut().remove::<Shown>();
+    let note = || Note { deed, query: None, given: Vec::new(), events: Vec::new() };
+    Some(Story {
+        agent: shown.map(|Shown(agent)| Arc::new(agent)).unwrap_or_default(),
+        network: address(request),
+        request: id(request),
+        at_us: clock::now_us(),
+        error: error.and_then(|error| error.as_error::<OAuthError>()).map(OAuthError::code),
+        query: String::new(),
+        given: if is_refusal { Vec::new() } else { vec![note()] },
+        refused: if is_refusal { vec![(deed, status.as_u16(), None)] } else { Vec::new() },
+    })
+}
+
+fn address(request: &HttpRequest) -> Option<String> {
+    request.peer_addr().map(|address| address.ip().to_string())
 }
 
 /// What was asked for, below the base: by the address, or by a form in its stead.
@@ -102,9 +145,9 @@ fn unknown(request: &HttpRequest) -> Agent {
     Agent { token, ..Agent::default() }
 }
 
-fn id(request: &HttpRequest) -> String {
+fn id(request: &HttpRequest) -> Arc<str> {
     let extensions = request.extensions();
-    extensions.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default().to_owned()
+    extensions.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default().into()
 }
 
 /// What the request was to do, by its address and method.

@@ -7,6 +7,8 @@
 //!
 //! Spec: R4 searchparameter.html
 
+use crate::access::{Caller, Deed};
+use crate::audit::tell_deed;
 use crate::fhir::{Id, Issue, IssueCode, ResourceType};
 use crate::interactions::whole::read_back;
 use crate::interactions::{Engine, InteractionError};
@@ -26,7 +28,7 @@ pub enum Slice {
 }
 
 /// Begins to make the rows of all resources anew, or of those of one type; gives the job that runs already, if one does.
-pub fn start(engine: &Engine, resource_type: Option<ResourceType>) -> Result<Job, InteractionError> {
+pub fn start(engine: &Engine, caller: &Caller, resource_type: Option<ResourceType>) -> Result<Job, InteractionError> {
     if let Some(running) = engine.store.read_one(|reader| reader.running_job())? {
         return Ok(running);
     }
@@ -34,7 +36,14 @@ pub fn start(engine: &Engine, resource_type: Option<ResourceType>) -> Result<Job
         // Whoever wrote by older rules has ended; all others see the present ones.
         let extent = engine.store.read_settled(|reader| reader.extent(resource_type))?;
         let id = Id::random();
-        Ok(engine.store.write(move |tx| tx.start_job(id.as_str(), resource_type, extent))?)
+        let act = caller.act().cloned();
+        Ok(engine.store.write(move |tx| {
+            let job = tx.start_job(id.as_str(), resource_type, extent)?;
+            if let Some(act) = &act {
+                tell_deed(tx, act, Deed::Reindex, None, Vec::new())?;
+            }
+            Ok::<_, StoreError>(job)
+        })?)
     };
     let job = engine.by_present_rules(begin, InteractionError::is_stale)?;
     tracing::info!(job = %job.id, total = job.total, "A reindex begins");

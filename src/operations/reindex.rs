@@ -42,7 +42,7 @@ impl Reindexer {
     /// Begins a job for all resources, or those of one type; gives the one that runs, if one does.
     pub fn start(&self, caller: &Caller, resource_type: Option<ResourceType>) -> Result<Job, InteractionError> {
         caller.administers()?;
-        let job = reindex::start(&self.engine, resource_type)?;
+        let job = reindex::start(&self.engine, caller, resource_type)?;
         self.work(job.clone())?;
         Ok(job)
     }

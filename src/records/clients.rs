@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::access::{Context, ScopeSet};
+use crate::access::{Context, Deed, ScopeSet};
 use crate::records::custody::must_be_here;
 use crate::records::grants::{COMMAND, known_scopes};
 use crate::records::jwks::checked_jwks;
 use crate::records::secret::random_id;
 use crate::records::uris::{check_jwks_uri, check_launch_uri, check_redirect_uri};
-use crate::records::{Name, Reason, RecordError, RecordId, Secret};
+use crate::records::{Grantor, Name, Reason, RecordError, RecordId, Secret, told};
 use crate::store::{Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewClient, NewGrant, Tx};
 
 const APP_EXAMPLE: &str = "patient/Observation.rs";
@@ -148,10 +148,14 @@ pub fn register(tx: &mut Tx<'_>, new: &NewRegistration) -> Result<Registered, Re
         must_be_here(tx, record)?;
     }
     let client = tx.add_client(&new.client)?;
+    told::client(tx, Deed::AddClient, &client.id)?;
     let grant = match client.kind {
         ClientKind::Backend => Some(tx.add_grant(&backend_grant(&client, new.record.as_ref()))?),
         ClientKind::Public | ClientKind::Confidential => None,
     };
+    if let Some(grant) = &grant {
+        told::grant(tx, Deed::Grant, grant, Grantor::Operator)?;
+    }
     Ok(Registered { client, secret: new.secret.clone(), grant })
 }
 
@@ -184,6 +188,7 @@ pub fn suspend(tx: &mut Tx<'_>, id: &str) -> Result<Client, RecordError> {
     if !tx.suspend_client(id)? {
         return Err(RecordError::SuspendedAlready(known()));
     }
+    told::client(tx, Deed::SuspendClient, id)?;
     Ok(client)
 }
 

@@ -1,11 +1,12 @@
 //! Custodians: how a record gets its first, and that it always has one.
 
-use crate::access::Caller;
+use crate::access::{Caller, Deed};
+use crate::clock;
 use crate::fhir::{Id, Resource, ResourceKey, ResourceType};
 use crate::interactions::{Create, Engine, Write};
 use crate::records::grants::{COMMAND, Terms};
 use crate::records::people::able_account;
-use crate::records::{Email, RecordError, RecordId};
+use crate::records::{Email, Grantor, RecordError, RecordId, told};
 use crate::store::{Grant, GrantLevel, Grantee, Guard, Method, NewGrant, Reader, Store, StoreError, Tx};
 
 /// A record that has its first custodian.
@@ -23,7 +24,7 @@ pub fn make_record(engine: &Engine, patient: &Resource, custodian: &Email) -> Re
         return Err(RecordError::NotAPatient(patient.resource_type.to_string()));
     }
     let once = || {
-        let caller = Caller::system("record add");
+        let caller = Caller::system("record add").commanding("record", clock::now_us());
         let mut create = Create::prepare(engine, &caller, ResourceType::PATIENT, patient.clone(), None)?;
         let custodian = custodian.clone();
         engine.store.write(move |tx| {
@@ -71,6 +72,7 @@ fn first_custodian(tx: &mut Tx<'_>, patient: Id, account: i64) -> Result<RecordM
         origin: COMMAND.to_owned(),
         granted_by: None,
     })?;
+    told::grant(tx, Deed::Grant, &grant, Grantor::Operator)?;
     Ok(RecordMade { record: RecordId(patient), grant })
 }
 

@@ -1,9 +1,9 @@
 //! Grants: sharing a record, and ending that.
 
-use crate::access::{Context, ScopeSet};
+use crate::access::{Context, Deed, ScopeSet};
 use crate::records::custody::{custodians, keeps_a_custodian, must_be_here};
 use crate::records::people::{able_account, known_account};
-use crate::records::{Email, Reason, RecordError, RecordId};
+use crate::records::{Email, Reason, RecordError, RecordId, told};
 use crate::store::{Grant, GrantLevel, Grantee, Labels, NewGrant, Reader, Tx};
 
 /// The origin of what the operator's commands grant.
@@ -131,7 +131,7 @@ pub fn share(tx: &mut Tx<'_>, share: &Share, by: Grantor, now_us: i64) -> Result
         Grantor::Operator => (COMMAND, None),
         Grantor::Account(account) => (CUSTODIAN, Some(account)),
     };
-    Ok(tx.add_grant(&NewGrant {
+    let grant = tx.add_grant(&NewGrant {
         patient: Some(record.0.clone()),
         to: Grantee::Account(account.id),
         level: terms.level,
@@ -142,7 +142,9 @@ pub fn share(tx: &mut Tx<'_>, share: &Share, by: Grantor, now_us: i64) -> Result
         reason: share.reason.as_ref().map(|reason| reason.as_str().to_owned()),
         origin: origin.to_owned(),
         granted_by,
-    })?)
+    })?;
+    told::grant(tx, Deed::Grant, &grant, by)?;
+    Ok(grant)
 }
 
 /// Refuses a grantor who is no custodian, or does not hold what is to be given.
@@ -210,5 +212,7 @@ pub fn end_grant(tx: &mut Tx<'_>, id: i64, by: Grantor, now_us: i64) -> Result<G
         return Err(RecordError::LastCustodian(RecordId(patient.clone()).to_string()));
     }
     tx.end_grant(id)?;
-    tx.grant(id)?.ok_or(RecordError::NoGrant(id))
+    let ended = tx.grant(id)?.ok_or(RecordError::NoGrant(id))?;
+    told::grant(tx, Deed::EndGrant, &ended, by)?;
+    Ok(ended)
 }

@@ -13,6 +13,7 @@ mod naming;
 mod password;
 mod people;
 mod secret;
+mod told;
 mod uris;
 
 pub use clients::{NewRegistration, Registered, Registration, register, suspend};

@@ -1,7 +1,8 @@
 //! People: accounts that are made, and accounts that give no access any more.
 
+use crate::access::Deed;
 use crate::records::custody::keeps_a_custodian;
-use crate::records::{Email, FhirUser, Name, RecordError, RecordId};
+use crate::records::{Email, FhirUser, Name, RecordError, RecordId, told};
 use crate::store::{Account, GrantLevel, NewAccount, PasswordHash, Reader, Role, Tx};
 
 /// A person who is to have an account.
@@ -21,13 +22,15 @@ pub fn add_person(tx: &mut Tx<'_>, new: &NewPerson) -> Result<Account, RecordErr
     if tx.account_by_email(new.email.as_str())?.is_some() {
         return Err(RecordError::EmailTaken(new.email.to_string()));
     }
-    Ok(tx.add_account(&NewAccount {
+    let account = tx.add_account(&NewAccount {
         email: new.email.as_str().to_owned(),
         name: new.name.as_str().to_owned(),
         role: new.role,
         password: new.password.clone(),
         fhir_user: new.fhir_user.as_ref().map(|user| user.as_str().to_owned()),
-    })?)
+    })?;
+    told::account(tx, Deed::AddAccount, account.id)?;
+    Ok(account)
 }
 
 /// Lets an account give no access from now on, with all its tokens. Refused while it is the last custodian of a record.
@@ -46,6 +49,7 @@ pub fn disable_person(tx: &mut Tx<'_>, email: &Email, now_us: i64) -> Result<Acc
         }
     }
     tx.disable_account(account.id)?;
+    told::account(tx, Deed::DisableAccount, account.id)?;
     Ok(account)
 }
 

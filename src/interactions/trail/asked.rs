@@ -171,7 +171,9 @@ impl Test {
     pub fn is_met_by(&self, event: &Event) -> bool {
         match self {
             Test::Patient(patients) => event.patient.is_some_and(|patient| patients.contains(&patient)),
-            Test::Agent(values) => event.fhir_user.iter().any(|user| values.iter().any(|value| leads(value, user))),
+            Test::Agent(values) => {
+                event.agent.fhir_user.iter().any(|user| values.iter().any(|value| leads(value, user)))
+            }
             Test::AgentIdentifier(values) => {
                 event.agent_identifiers().any(|(system, value)| any(values, Some(system), &value))
             }
@@ -181,10 +183,7 @@ impl Test {
             }
             Test::EntityIdentifier(values) => any(values, None, &event.request),
             Test::Action(values) => any(values, Some(ACTION), event.action()),
-            Test::Subtype(values) => {
-                let (system, code) = event.subtype();
-                any(values, Some(system), code)
-            }
+            Test::Subtype(values) => event.subtypes().any(|(system, code)| any(values, Some(system), code)),
             Test::Outcome(values) => any(values, Some(OUTCOME), event.outcome_code()),
         }
     }

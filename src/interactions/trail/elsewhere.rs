@@ -13,7 +13,7 @@ const REMEDY: &str =
 
 /// Refuses a search that goes through AuditEvents.
 pub fn is_elsewhere(caller: &Caller, request: &SearchRequest) -> Result<(), SearchError> {
-    if caller.act().is_none() {
+    if !caller.is_served_with_trail() {
         return Ok(());
     }
     let refused = |parameter: &str| SearchError::BadValue {
@@ -65,7 +65,7 @@ pub fn stored_left_out<'r>(
     caller: &Caller,
     request: &'r SearchRequest,
 ) -> Result<Cow<'r, SearchRequest>, InteractionError> {
-    if caller.act().is_none() || request.resource_type.is_some() || !request.types.is_empty() {
+    if !caller.is_served_with_trail() || request.resource_type.is_some() || !request.types.is_empty() {
         return Ok(Cow::Borrowed(request));
     }
     let counts = reader.type_counts()?;

@@ -30,7 +30,7 @@ pub(super) use elsewhere::{is_elsewhere, stored_left_out};
 
 /// Whether what `caller` asks of this type is answered by the trail.
 pub(super) fn keeps(caller: &Caller, resource_type: ResourceType) -> bool {
-    resource_type == ResourceType::AUDIT_EVENT && caller.act().is_some()
+    resource_type == ResourceType::AUDIT_EVENT && caller.is_served_with_trail()
 }
 
 /// Refuses the history of AuditEvents, which have one.

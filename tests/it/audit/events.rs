@@ -70,7 +70,7 @@ async fn searches_tell_their_query_and_each_patient(server: &TestServer) {
     assert_eq!(told(server, "form", 1).await, ["search a"]);
     let queries: Vec<Option<String>> = all(server)
         .into_iter()
-        .filter(|(event, _)| event.request == "form" || event.request == "check-3")
+        .filter(|(event, _)| ["form", "check-3"].contains(&&*event.request))
         .map(|(event, _)| event.query)
         .collect();
     let include = Some("Observation?_id=b-weight&_include=Observation:performer".to_owned());
@@ -102,7 +102,7 @@ async fn writes_tell_in_their_own_transaction(server: &TestServer) {
     assert_eq!(told(server, "gone", 0).await, ["delete m"]);
     assert_eq!(told(server, "post", 0).await.len(), 1);
     assert_eq!(told(server, "same", 1).await, ["read b"]);
-    let of_gone = all(server).into_iter().find(|(event, _)| event.request == "gone").unwrap().0;
+    let of_gone = all(server).into_iter().find(|(event, _)| &*event.request == "gone").unwrap().0;
     assert_eq!(of_gone.entities, ["Observation/new/_history/3"]);
 
     // A version that is read after the resource is gone is still told of the one whose it was.
@@ -136,7 +136,7 @@ async fn entries_of_a_bundle_are_told_each(server: &TestServer) {
 
     assert_eq!(told(server, "batch", 4).await, ["create b", "delete m", "read a", "search a"]);
     assert_eq!(told(server, "transaction", 3).await, ["create b", "read a", "search a"]);
-    let search = all(server).into_iter().find(|(event, _)| event.request == "batch" && event.deed == "search");
+    let search = all(server).into_iter().find(|(event, _)| &*event.request == "batch" && event.deed == "search");
     assert_eq!(search.unwrap().0.query.as_deref(), Some("Condition?patient=a"));
 }
 
@@ -170,9 +170,9 @@ async fn refusals_are_told(server: &TestServer) {
     ] {
         assert_eq!(told(server, id, wanted.len()).await, wanted, "{id}");
     }
-    let of = |id: &str| all(server).into_iter().find(|(event, _)| event.request == id).unwrap().0;
-    assert_eq!((of("nobody").network.as_deref(), of("nobody").token), (Some("127.0.0.1"), None));
-    assert_eq!(of("unknown").token.map(|token| token.len()), Some(32));
+    let of = |id: &str| all(server).into_iter().find(|(event, _)| &*event.request == id).unwrap().0;
+    assert_eq!((of("nobody").network.as_deref(), of("nobody").agent.token.clone()), (Some("127.0.0.1"), None));
+    assert_eq!(of("unknown").agent.token.clone().map(|token| token.len()), Some(32));
     assert_eq!(of("hidden").network, None);
 }
 
@@ -189,10 +189,10 @@ async fn an_event_says_who_acted_and_on_whose_behalf(server: &TestServer) {
 
     told(server, "read", 1).await;
     for id in ["read", "write"] {
-        let (event, patient) = all(server).into_iter().find(|(event, _)| event.request == id).unwrap();
-        assert_eq!((event.client, event.account), (app.client.clone(), app.account), "{id}");
+        let (event, patient) = all(server).into_iter().find(|(event, _)| &*event.request == id).unwrap();
+        assert_eq!((event.agent.client.clone(), event.agent.account), (app.client.clone(), app.account), "{id}");
         assert_eq!(patient.as_deref(), Some("a"), "{id}");
-        let token = event.token.unwrap();
+        let token = event.agent.token.clone().unwrap();
         assert!(token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit()), "{token}");
         assert!(event.at_us > 0);
     }

@@ -1,6 +1,7 @@
 //! What the audit trail tells.
 
 mod chain;
+mod commands;
 mod events;
 mod readable;
 mod stops;
@@ -38,7 +39,7 @@ pub async fn told(server: &TestServer, request: &str, wanted: usize) -> Vec<Stri
         let events = all(server);
         let mut found: Vec<String> = events
             .iter()
-            .filter(|(event, _)| event.request == request)
+            .filter(|(event, _)| &*event.request == request)
             .map(|(event, patient)| {
                 let patient = patient.as_deref().unwrap_or("-");
                 match event.outcome {

@@ -12,6 +12,7 @@ mod refused_assertions;
 mod revocation;
 mod signed;
 mod tokens;
+mod told;
 
 use emberwell::config::Settings;
 

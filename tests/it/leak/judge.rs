@@ -228,7 +228,7 @@ fn told(server: &TestServer) -> HashSet<(String, Option<u16>)> {
                 Outcome::Done => None,
                 Outcome::Refused(status) => Some(status),
             };
-            told.insert((event.request, status));
+            told.insert((event.request.to_string(), status));
             Ok(())
         })
     });

@@ -1,14 +1,16 @@
 //! Who asks: the client of a request to an endpoint.
 
-use actix_web::HttpRequest;
 use actix_web::http::header;
+use actix_web::{HttpMessage, HttpRequest};
 
+use crate::access::Agent;
 use crate::auth::{self, Assertion, AuthError, Credentials, Form};
 use crate::clock;
 use crate::http::oauth::OAuthError;
+use crate::http::told::Shown;
 use crate::http::{App, HttpError};
 use crate::interactions::Engine;
-use crate::store::Client;
+use crate::store::{Client, SecretHash};
 
 /// The client, once it has shown who it is. An assertion is used up by that.
 pub async fn authenticated(request: &HttpRequest, form: &Form, app: &App) -> Result<Client, OAuthError> {
@@ -22,6 +24,10 @@ pub async fn authenticated(request: &HttpRequest, form: &Form, app: &App) -> Res
         }
     };
     let client = client.await;
+    if let Ok(client) = &client {
+        let agent = Agent { client: Some(client.id.clone()), ..Agent::default() };
+        request.extensions_mut().insert(Shown(agent));
+    }
     if authorization.is_some() { client.map_err(OAuthError::challenging) } else { client }
 }
 
@@ -37,6 +43,13 @@ async fn by_assertion(text: &str, form: &Form, app: &App) -> Result<Client, OAut
     })
     .await?;
     Ok(client)
+}
+
+/// Notes the token that the client got, or ends, for the audit trail.
+pub fn note_token(request: &HttpRequest, token: &SecretHash) {
+    if let Some(Shown(agent)) = request.extensions_mut().get_mut::<Shown>() {
+        agent.token = Some(token.tail());
+    }
 }
 
 /// Does `work`, which may wait for the database, on a blocking thread.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::auth;
 use crate::http::body::FormBody;
-use crate::http::handlers::auth::client::{authenticated, blocking};
+use crate::http::handlers::auth::client::{authenticated, blocking, note_token};
 use crate::http::oauth::{OAuthError, answer};
 use crate::http::{App, HttpError};
 use crate::store::SecretHash;
@@ -24,6 +24,7 @@ pub async fn revoke(
     let form = body?.form()?;
     let token = SecretHash::of(form.need("token")?.as_bytes());
     let client = authenticated(&request, &form, &app).await?;
+    note_token(&request, &token);
     blocking(&app, move |engine| auth::revoke(&engine.store, &client, token)).await?;
     app.callers.changed();
     Ok(answer(StatusCode::OK, &json!({})))

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::auth::{self, AuthError};
 use crate::clock;
 use crate::http::body::FormBody;
-use crate::http::handlers::auth::client::{authenticated, blocking};
+use crate::http::handlers::auth::client::{authenticated, blocking, note_token};
 use crate::http::oauth::{OAuthError, answer};
 use crate::http::{App, HttpError};
 
@@ -27,5 +27,7 @@ pub async fn token(
     let issued = blocking(&app, move |engine| {
         auth::client_credentials(&engine.store, &client, form.get("scope"), clock::now_us())
     });
-    Ok(answer(StatusCode::OK, &issued.await?.answer()))
+    let issued = issued.await?;
+    note_token(&request, &issued.hash());
+    Ok(answer(StatusCode::OK, &issued.answer()))
 }

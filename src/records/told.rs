@@ -1,0 +1,43 @@
+//! Telling the audit trail of changes to access, in the transaction that makes them.
+//!
+//! Spec: IHE BALP 1.1; DICOM PS3.15 A.5.3.11 (Security Alert)
+
+use crate::access::{Act, Agent, Deed};
+use crate::audit::{ACCOUNT, CLIENT, GRANT, tell_deed};
+use crate::clock;
+use crate::fhir::{Id, ResourceKey, ResourceType};
+use crate::records::{Grantor, RecordError};
+use crate::store::{Grant, Grantee, Tx};
+
+/// Tells that `grant` was given or ended.
+pub(super) fn grant(tx: &mut Tx<'_>, deed: Deed, grant: &Grant, by: Grantor) -> Result<(), RecordError> {
+    let to = match &grant.to {
+        Grantee::Account(account) => format!("{ACCOUNT}|{account}"),
+        Grantee::Client(client) => format!("{CLIENT}|{client}"),
+    };
+    let record = |id| ResourceKey { resource_type: ResourceType::PATIENT, id };
+    let patient = grant.patient.clone().map(record);
+    let entities = vec![format!("{GRANT}|{}", grant.id), to];
+    Ok(tell_deed(tx, &act(by, "grant"), deed, patient.as_ref(), entities)?)
+}
+
+/// Tells what an operator did with an account.
+pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64) -> Result<(), RecordError> {
+    let act = act(Grantor::Operator, "person");
+    Ok(tell_deed(tx, &act, deed, None, vec![format!("{ACCOUNT}|{account}")])?)
+}
+
+/// Tells what an operator did with a client.
+pub(super) fn client(tx: &mut Tx<'_>, deed: Deed, client: &str) -> Result<(), RecordError> {
+    let act = act(Grantor::Operator, "client");
+    Ok(tell_deed(tx, &act, deed, None, vec![format!("{CLIENT}|{client}")])?)
+}
+
+/// What is done now, outside of any request; an operator does it by `command`.
+fn act(by: Grantor, command: &'static str) -> Act {
+    let agent = match by {
+        Grantor::Operator => Agent { command: Some(command.into()), ..Agent::default() },
+        Grantor::Account(account) => Agent { account: Some(account), ..Agent::default() },
+    };
+    Act::new(agent.into(), format!("{command}-{}", Id::random()).into(), clock::now_us())
+}
