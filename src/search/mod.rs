@@ -31,7 +31,7 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, aside, bounds, called,
+    CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, any_labelled, aside, bounds, called,
     contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard, holder_of,
     is_narrow, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring, rows_of,
     screened, size, token_entries, token_texts, updated_since, visible, visible_keys,

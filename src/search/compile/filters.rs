@@ -4,7 +4,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
-use crate::search::compile::{CompileContext, access, contained, linked, words};
+use crate::search::compile::{CompileContext, access, contained, labels, linked, words};
 use crate::search::{
     Bound, Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
 };
@@ -193,7 +193,7 @@ pub(super) fn condition(
             query.sql(" AND 1 = 0");
         }
         Condition::OfTypes(of) => types(row.of(of), true, query),
-        Condition::Unlabelled(labels) => access::unlabelled(row, labels, context, query),
+        Condition::Unlabelled(labels) => labels::unlabelled(row, labels, context, query),
         Condition::Targets(inner) => access::targets(row, inner, context, query),
         Condition::AttachedTo(inner) => access::attached_to(row, inner, context, query),
     }
