@@ -9,7 +9,7 @@ use crate::access::{Caller, Deed, Denied};
 use crate::fhir::{Resource, ResourceType};
 use crate::interactions::InteractionError;
 use crate::interactions::recorded::give;
-use crate::interactions::sight::guard_of;
+use crate::interactions::sight::{admits, guard_of};
 use crate::interactions::whole::whole;
 use crate::search::{NotPermitted, Right, View};
 use crate::store::{Guard, HistoryRequest, HistoryRow, HistoryScope, Method, Reader, ResourceRow};
@@ -107,12 +107,11 @@ pub(super) fn may_see_version(
 }
 
 /// Whether the content of a version may be seen by itself.
-fn is_open(reader: &Reader<'_>, caller: &Caller, row: &ResourceRow) -> Result<bool, InteractionError> {
+fn is_open(reader: &mut Reader<'_>, caller: &Caller, row: &ResourceRow) -> Result<bool, InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() || row.method == Method::Delete {
         return Ok(true);
     }
     let resource = Resource::from_value(whole(row)?).map_err(|issue| InteractionError::Unprocessable(vec![issue]))?;
-    let hasher = reader.hasher();
-    Ok(filter.admits(&resource, &hasher, Right::Read))
+    admits(reader, filter, &resource)
 }

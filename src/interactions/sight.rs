@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 
 use crate::access::{Caller, Denied};
 use crate::clock;
-use crate::fhir::{ResourceKey, ResourceType};
+use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
-use crate::search::{ATTACHED, AccessFilter, CompileContext, Registry, Right, View, guard, visible, visible_keys};
+use crate::search::{
+    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard, kept_from, visible, visible_keys,
+};
 use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
 
 /// The condition on what of a type `caller` may do `right` with; a refusal where that is nothing, whichever resource it is.
@@ -53,6 +55,23 @@ pub(super) fn seen(
     let hasher = reader.hasher();
     let query = visible(rids, view, &context(reader, filter, &hasher));
     Ok(reader.numbers(&query)?.into_iter().collect())
+}
+
+/// Whether the content of a version may be read by itself.
+pub(super) fn admits(
+    reader: &mut Reader<'_>,
+    filter: &AccessFilter,
+    resource: &Resource,
+) -> Result<bool, InteractionError> {
+    let hasher = reader.hasher();
+    match filter.admits(resource, &hasher, Right::Read) {
+        Admission::Closed => Ok(false),
+        Admission::Open => Ok(true),
+        Admission::Consented(party) => {
+            let kept = kept_from(&party, Use::Read, resource, filter.bases(), &context(reader, filter, &hasher));
+            Ok(reader.number(&kept)? == 0)
+        }
+    }
 }
 
 fn context<'h>(reader: &Reader<'_>, filter: &AccessFilter, hasher: &'h Hasher) -> CompileContext<'h> {

@@ -24,6 +24,5 @@ pub async fn revoke(
     let token = OpaqueToken::sent(form.need("token")?);
     let client = authenticated(&request, &form, &app).await?;
     blocking(&app, move |engine| auth::revoke(&engine.store, &client, &token)).await?;
-    app.callers.changed();
     Ok(answer(StatusCode::OK, &json!({})))
 }
