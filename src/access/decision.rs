@@ -117,15 +117,17 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
     let used = || holdings.iter();
     let mut stamp = DefaultHasher::new();
     (&facts.holder, format!("{:?}", permits.found)).hash(&mut stamp);
-    let filter = |party| AccessFilter::bounded(Bounds {
-        sees_history: !holdings.is_empty() && used().all(|holding| holding.sees_history),
-        is_custodian: !has_app && !holdings.is_empty() && used().all(|holding| holding.is_custodian),
-        permits: permits.found.clone(),
-        party,
-        zone_minutes: registry.zone_minutes(),
-        bases: Arc::clone(bases),
-        stamp: stamp.finish(),
-    });
+    let filter = |party| {
+        AccessFilter::bounded(Bounds {
+            sees_history: !holdings.is_empty() && used().all(|holding| holding.sees_history),
+            is_custodian: !has_app && !holdings.is_empty() && used().all(|holding| holding.is_custodian),
+            permits: permits.found.clone(),
+            party,
+            zone_minutes: registry.zone_minutes(),
+            bases: Arc::clone(bases),
+            stamp: stamp.finish(),
+        })
+    };
     let Some(actors) = facts.actors.clone() else { return Ok(filter(None)) };
     let keeps_consents =
         ResourceType::parse("Consent").is_ok_and(|consent| filter(None).reaches_all(consent, Right::Update));
@@ -156,7 +158,14 @@ struct Permits<'a> {
 
 impl Permits<'_> {
     /// What `scope` and `given` have in common.
-    fn add(&mut self, scope: &Scope, given: &Scope, reach: Reach, sees: Sensitivity, heeds_consents: bool) -> Result<(), Unfit> {
+    fn add(
+        &mut self,
+        scope: &Scope,
+        given: &Scope,
+        reach: Reach,
+        sees: Sensitivity,
+        heeds_consents: bool,
+    ) -> Result<(), Unfit> {
         let Some(types) = scope.types.intersection(given.types) else { return Ok(()) };
         let interactions = scope.interactions.intersection(given.interactions);
         if interactions.is_empty() {

@@ -92,9 +92,7 @@ impl Callers {
         })?;
         let context = context.ok_or(TokenRefused::Invalid)?;
         let facts = TokenFacts { actors, ..facts(&context) };
-        let caller = Caller::bounded(decide(&facts, registry, bases)?, agent(&context, &hash));|reader| Ok::<_, StoreError>((reader.access_generation()?, reader.token_context(&hash, now_us)?)))?;
-        let context = context.ok_or(TokenRefused::Invalid)?;
-        let caller = Caller::bounded(decide(&facts(&context), registry, bases)?, agent(&context, &hash));
+        let caller = Caller::bounded(decide(&facts, registry, bases)?, agent(&context, &hash));
         let ends = context.grants.iter().filter_map(|grant| grant.until_us);
         let until_us = ends.chain([context.token.expires_us]).min().unwrap_or(now_us);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

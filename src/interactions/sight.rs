@@ -12,7 +12,8 @@ use crate::clock;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
 use crate::search::{
-    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard, kept_from, visible, visible_keys,
+    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard, kept_from, visible,
+    visible_keys,
 };
 use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
 

@@ -34,8 +34,8 @@ pub use compartment::{CENTERS, Compartment};
 pub use compile::{
     CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, aside, bounds, called,
     contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard, holder_of,
-    is_narrow, kept_from, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring, rows_of,
-    screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
+    is_narrow, kept_from, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring,
+    rows_of, screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
 };
 
 pub use dialect::keeps_statistics;
@@ -56,8 +56,8 @@ pub use request::{
     TokenValue, Total, TypedIdentifier, Values,
 };
 pub use rights::{
-    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, Reach, Right, Rights,
-    SHARED_TYPES, Sensitivity, View,
+    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, Reach, Right,
+    Rights, SHARED_TYPES, Sensitivity, View,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
 use crate::search::compile::lead::leading_range;
-use crate::search::{Bound, Circle, CodeQuery, Codes, Compartment, Include, Parameter, Party, Registry, Sort, Use, Words};
+use crate::search::{
+    Bound, Circle, CodeQuery, Codes, Compartment, Include, Parameter, Party, Registry, Sort, Use, Words,
+};
 
 /// What becomes of parameters that the server does not know.
 ///

@@ -1,4 +1,4 @@
-let is_whole = filter.reaches_all(of, Right::Search) && filter.party().is_none() || SHARED_TYPES.contains(&of);//! What a caller may see and do, as conditions that every statement carries.
+//! What a caller may see and do, as conditions that every statement carries.
 //!
 //! An [`AccessFilter`] is made once per caller and never changes. A search is [narrowed](SearchRequest::narrowed) by it before it
 //! can be compiled: the matches, and each resource that a chain, `_has` or `_list` passes through, must meet the conditions of
@@ -14,23 +14,14 @@ use serde_json::Value;
 
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::{
-    Chain, Condition, Contains, Criterion, Has, Modifier, Party, ReferenceValue, Registry, SearchRequest, Subject, TokenValue,
-    Use, Values, makes_owner, owners,
+    Chain, Condition, Contains, Criterion, Has, Modifier, Party, ReferenceValue, Registry, SearchRequest, Subject,
+    TokenValue, Use, Values, makes_owner, owners,
 };
 use crate::store::Hasher;
 
 /// What may be done with a resource: the letters of a SMART scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rightlet party = self.0.as_ref().and_then(|bounds| bounds.party.as_ref()).filter(|_| let mut open = bounds.permits.iter().filter(is_open).filter(|permit| !is_hidden(permit.sees)).peekable();
-        match (open.peek().is_some(), &bounds.party) {
-            (false, _) => Admission::Closed,
-            (true, Some(party)) if open.all(|permit| permit.heeds_consents) => Admission::Consented(Arc::clone(party)),
-            (true, _) => Admission::Open,
-        }
-.heeds_consents);
-        let consented = party.into_iter().flat_map(|party| uses.iter().map(|put_to| Condition::Consented(Arc::clone(party), *put_to)));
-        let consented: Vec<Condition> = consented.collect();
-        let mut add = |of: Vec<ResourceType>, conditions: Vec<Condition>, consented: &[Condition]| {
+pub enum Right {
     Create = 1,
     Read = 2,
     Update = 4,
@@ -279,13 +270,7 @@ impl AccessFilter {
     /// What the caller may make of a resource of this type. Whoever may write it may label it, even so that it is hidden from
     /// then on.
     pub fn view_of_written(&self, resource_type: ResourceType, right: Right) -> View {
-        // Whoever changes what stands sees it.
-        let uses: &[Use] = match use_of(right) {
-            Use::Write if right != Right::Create => &[Use::Write, Use::Read],
-            Use::Write => &[Use::Write],
-            Use::Read => &[Use::Read],
-        };
-        self.opened(|permit, terms| self.terms(permit, types, right, uses, with_provenance, terms), right)
+        self.opened(
             |permit, terms| {
                 let permit = Permit { sees: Sensitivity::ALL, ..permit.clone() };
                 // What it is made of need not have been seen.
@@ -297,7 +282,13 @@ impl AccessFilter {
     }
 
     fn view_of(&self, types: &[ResourceType], right: Right, with_provenance: bool) -> View {
-        self.opened(|permit, terms| self.terms(permit, types, right, with_provenance, terms), right)
+        // Whoever changes what stands sees it.
+        let uses: &[Use] = match use_of(right) {
+            Use::Write if right != Right::Create => &[Use::Write, Use::Read],
+            Use::Write => &[Use::Write],
+            Use::Read => &[Use::Read],
+        };
+        self.opened(|permit, terms| self.terms(permit, types, right, uses, with_provenance, terms), right)
     }
 
     /// What the permits with `right` open together, each by the terms that `add` gives.
@@ -334,7 +325,11 @@ impl AccessFilter {
         if wanted.is_empty() && permit.resource_type.is_some() {
             return;
         }
-        let mut add = |of: Vec<ResourceType>, conditions: Vec<Condition>| {
+        let party = self.0.as_ref().and_then(|bounds| bounds.party.as_ref()).filter(|_| permit.heeds_consents);
+        let denials =
+            |party: &Arc<Party>| uses.iter().map(|put_to| Condition::Consented(Arc::clone(party), *put_to)).collect();
+        let consented: Vec<Condition> = party.map(denials).unwrap_or_default();
+        let mut add = |of: Vec<ResourceType>, conditions: Vec<Condition>, consented: &[Condition]| {
             let is_told = of.is_empty() || of == types;
             let of_types = (!is_told).then_some(Condition::OfTypes(of));
             let only = permit.only.iter().cloned().map(Condition::Criterion);
@@ -411,7 +406,12 @@ impl AccessFilter {
             };
             labels_beyond(sees).iter().any(has)
         };
-        bounds.permits.iter().filter(is_open).any(|permit| !is_hidden(permit.sees))
+        let mut open = bounds.permits.iter().filter(is_open).filter(|permit| !is_hidden(permit.sees)).peekable();
+        match (open.peek().is_some(), &bounds.party) {
+            (false, _) => Admission::Closed,
+            (true, Some(party)) if open.all(|permit| permit.heeds_consents) => Admission::Consented(Arc::clone(party)),
+            (true, _) => Admission::Open,
+        }
     }
 
     fn stamp(&self) -> u64 {
@@ -633,7 +633,9 @@ fn check_hierarchy(criterion: &Criterion, filter: &AccessFilter) -> Result<(), N
     };
     for by in parameter.hierarchies() {
         let Ok(of) = ResourceType::parse(&by.base) else { continue };
-        let is_whole = filter.reaches_all(of, Right::Search) || SHARED_TYPES.contains(&of);
+        // What Consents keep back lies between, too.
+        let reaches_all = filter.reaches_all(of, Right::Search) && filter.party().is_none();
+        let is_whole = reaches_all || SHARED_TYPES.contains(&of);
         if !is_whole || matches!(filter.view(&[of], Right::Search), View::Nothing) {
             return Err(NotPermitted { resource_type: Some(of), right: Right::Search });
         }

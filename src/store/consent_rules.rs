@@ -61,7 +61,8 @@ impl ConsentRow {
 
     /// Reads what `numbers` gives; `None` when they are damaged.
     pub(super) fn of_numbers(numbers: [i64; 12]) -> Option<ConsentRow> {
-        let [patient, is_exception, branch, actor, rtype, item, code, system, ceiling, rights, from_us, until_us] = numbers;
+        let [patient, is_exception, branch, actor, rtype, item, code, system, ceiling, rights, from_us, until_us] =
+            numbers;
         let small = |number: i64| i16::try_from(number).ok();
         let (branch, rtype) = (small(branch)?, small(rtype)?);
         let (ceiling, rights, is_exception) = (small(ceiling)?, small(rights)?, is_exception != 0);

@@ -34,7 +34,7 @@ impl IndexRows {
         self.texts.sort_unstable();
         self.texts.dedup();
         self.patients.sort_unstable();
-        self.patients.dedup_by(|later, while input.0.first().is_some_and(|first| ![CONSENTS, CONTAINED].contains(first)) {| {
+        self.patients.dedup_by(|later, first| {
             let is_same = later.patient == first.patient;
             if is_same && later.bond != first.bond {
                 first.bond = Bond::Both;
@@ -196,7 +196,7 @@ impl IndexRows {
         if rows.words.count > 0 {
             rows.words.sum = input.number()? as u64;
         }
-        while input.0.first().is_some_and(|first| *first != CONTAINED) {
+        while input.0.first().is_some_and(|first| ![CONSENTS, CONTAINED].contains(first)) {
             rows.positions.push(PositionRow { x: input.real()?, y: input.real()?, z: input.real()? });
         }
         if input.0.first() == Some(&CONSENTS) {

@@ -311,7 +311,10 @@ impl Reader<'_> {
             ),
             Table::Consent => stream!(
                 self,
-                (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt),
+                (
+                    BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt,
+                    BigInt
+                ),
                 (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64),
                 "SELECT rid, patient, CAST(is_exception AS BIGINT), CAST(branch AS BIGINT), actor, CAST(rtype AS BIGINT), item, code, \
                  system, CAST(ceiling AS BIGINT), CAST(rights AS BIGINT), from_us, until_us FROM consent_rule",

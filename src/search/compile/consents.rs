@@ -28,9 +28,8 @@ macro_rules! of_rule {
 /// ` AND ..`: no Consent keeps `row` from `party` for this use.
 pub(super) fn consented(row: Row<'_>, party: &Party, put_to: Use, context: &CompileContext<'_>, query: &mut Query) {
     let asked = Asked { party, put_to, subject: Subject::Owned, context };
-    let may_be = |name: &str| {
-        ResourceType::parse(name).ok().filter(|of| row.types().is_empty() || row.types().contains(of))
-    };
+    let may_be =
+        |name: &str| ResourceType::parse(name).ok().filter(|of| row.types().is_empty() || row.types().contains(of));
     // What is contained is where the reference is, which is asked already.
     query.sql(" AND (");
     if row.is_target() {
@@ -50,7 +49,9 @@ pub(super) fn consented(row: Row<'_>, party: &Party, put_to: Use, context: &Comp
         query.sql(row.end(context));
     }
     if may_be("Binary").is_some() {
-        query.sql(" AND NOT EXISTS (SELECT 1 FROM compartment o CROSS JOIN consent_rule q WHERE o.rid = (SELECT MIN(h.rid) ");
+        query.sql(
+            " AND NOT EXISTS (SELECT 1 FROM compartment o CROSS JOIN consent_rule q WHERE o.rid = (SELECT MIN(h.rid) ",
+        );
         query.sql("FROM index_reference h WHERE h.param = ").integer(i64::from(ATTACHED));
         query.sql(" AND h.target = (SELECT k.key FROM resource k WHERE k.rid = ");
         row.container(query);
@@ -188,9 +189,18 @@ impl Asked<'_> {
         query.sql(of_rule!(is_exception, " AND ", ".until_us > ")).integer(context.now_us);
         match self.subject {
             Subject::Owned => {
-                query.sql(of_rule!(is_exception, " AND (", ".rtype = 0 OR ", ".rtype = o.rtype) AND (", ".item = 0 OR ",
-                    ".item = (SELECT k.key FROM resource k WHERE k.rid = o.rid)) AND (", ".code = 0 OR EXISTS (SELECT 1 FROM \
-                    index_token l WHERE l.code = ", ".code AND l.system = ", ".system AND l.rid = o.rid AND l.param = "));
+                query.sql(of_rule!(
+                    is_exception,
+                    " AND (",
+                    ".rtype = 0 OR ",
+                    ".rtype = o.rtype) AND (",
+                    ".item = 0 OR ",
+                    ".item = (SELECT k.key FROM resource k WHERE k.rid = o.rid)) AND (",
+                    ".code = 0 OR EXISTS (SELECT 1 FROM \
+                    index_token l WHERE l.code = ",
+                    ".code AND l.system = ",
+                    ".system AND l.rid = o.rid AND l.param = "
+                ));
                 query.integer(security()).sql("))");
             }
             Subject::Content(content) => {
@@ -212,7 +222,10 @@ impl Asked<'_> {
             Subject::Owned => {
                 let hasher = self.context.hasher;
                 for (bound, code) in [(" AND (e.ceiling = 0", "V"), (" AND (e.ceiling <> 1", "R")] {
-                    query.sql(bound).sql(" OR NOT EXISTS (SELECT 1 FROM index_token l WHERE l.param = ").integer(security());
+                    query
+                        .sql(bound)
+                        .sql(" OR NOT EXISTS (SELECT 1 FROM index_token l WHERE l.param = ")
+                        .integer(security());
                     query.sql(" AND l.code = ").integer(hasher.text(&fold_code(code)));
                     query.sql(" AND l.system = ").integer(hasher.text(CONFIDENTIALITY)).sql(" AND l.rid = o.rid))");
                 }

@@ -42,7 +42,9 @@ pub(super) fn rules(resource: &Resource, context: &ExtractContext<'_>) -> Result
         let root = &consent["provision"];
         let denies = match root["type"].as_str() {
             Some(effect) => effect != "permit",
-            None => !codings(&consent["policyRule"]).any(|coding| coding["code"] == "OPTIN" || coding["code"] == "OPTINR"),
+            None => {
+                !codings(&consent["policyRule"]).any(|coding| coding["code"] == "OPTIN" || coding["code"] == "OPTINR")
+            }
         };
         rules.provision(root, denies, &Scope::ALL)?;
     }
@@ -135,7 +137,8 @@ impl Rules<'_> {
         let (actors, types) = (or_any(&scope.actors), or_any(&scope.types));
         let (items, labels) = (or_any(&scope.items), or_any(&scope.labels));
         let lengths = [actors.len(), types.len(), items.len(), labels.len()];
-        let count = lengths.iter().try_fold(1_usize, |product, length| product.checked_mul(*length)).ok_or(too_many())?;
+        let count =
+            lengths.iter().try_fold(1_usize, |product, length| product.checked_mul(*length)).ok_or(too_many())?;
         if self.rows.len() + count > MAX_CONSENT_RULES {
             return Err(too_many());
         }
@@ -165,12 +168,13 @@ impl Rules<'_> {
     /// What a provision applies to at most: what is not understood is left out of account.
     fn at_most(&self, provision: &Value) -> Scope {
         let hashed = |system: &str, code: &str| self.label(Some(system), code);
-        let labels = Listed::of(provision, "securityLabel", |label| match (label["system"].as_str(), label["code"].as_str()?) {
-            // What is no more confidential than anything else names everything.
-            (Some(CONFIDENTIALITY), "U" | "L" | "M" | "N") => None,
-            (Some(CONFIDENTIALITY), "R") => Some(vec![hashed(CONFIDENTIALITY, "R"), hashed(CONFIDENTIALITY, "V")]),
-            (system, code) => Some(vec![self.label(system, code)]),
-        });
+        let labels =
+            Listed::of(provision, "securityLabel", |label| match (label["system"].as_str(), label["code"].as_str()?) {
+                // What is no more confidential than anything else names everything.
+                (Some(CONFIDENTIALITY), "U" | "L" | "M" | "N") => None,
+                (Some(CONFIDENTIALITY), "R") => Some(vec![hashed(CONFIDENTIALITY, "R"), hashed(CONFIDENTIALITY, "V")]),
+                (system, code) => Some(vec![self.label(system, code)]),
+            });
         let (from_us, until_us) = self.period(provision).unwrap_or((i64::MIN, i64::MAX));
         Scope {
             actors: self.actors(provision).at_most(),
@@ -248,7 +252,9 @@ impl Rules<'_> {
     fn item(&self, data: &Value, with_versions: bool) -> Option<i64> {
         let text = data["reference"]["reference"].as_str().filter(|_| data["meaning"] == "instance")?;
         match Reference::parse(text, self.context.bases) {
-            Reference::Local { key, version } if with_versions || version.is_none() => Some(self.context.hasher.key(&key)),
+            Reference::Local { key, version } if with_versions || version.is_none() => {
+                Some(self.context.hasher.key(&key))
+            }
             _ => None,
         }
     }
