@@ -1,5 +1,7 @@
 //! Who may see and do what, seen through HTTP.
 
+mod consent_oracle;
+mod consents;
 pub mod family;
 mod reads;
 mod tokens;

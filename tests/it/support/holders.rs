@@ -21,6 +21,8 @@ pub struct Granted {
     pub scopes: &'static str,
     pub labels: Labels,
     pub sees_history: bool,
+    /// Who the account is as a resource.
+    pub fhir_user: Option<&'static str>,
 }
 
 impl Granted {
@@ -32,6 +34,7 @@ impl Granted {
             scopes: "user/*.cruds",
             labels: Labels::Normal,
             sees_history: false,
+            fhir_user: None,
         }
     }
 }
@@ -106,12 +109,13 @@ fn mint(
     has_client: bool,
 ) -> Held {
     let (granted, number) = (granted.to_vec(), fresh());
+    let user = granted.iter().find_map(|granted| granted.fhir_user);
     let token = format!("token-{number}-{}", std::process::id());
     let hash = SecretHash::of(token.as_bytes());
     let (account, client, grants) = store(server)
         .write(move |tx| {
             let account = match has_account {
-                true => Some(tx.add_account(&new_account(number))?.id),
+                true => Some(tx.add_account(&new_account(number, user))?.id),
                 false => None,
             };
             let client = match has_client {
@@ -147,13 +151,13 @@ fn mint(
     Held { token, account, client, grants }
 }
 
-fn new_account(number: u64) -> NewAccount {
+fn new_account(number: u64, user: Option<&str>) -> NewAccount {
     NewAccount {
         email: format!("person-{number}@example.org"),
         name: format!("Person {number}"),
         role: Role::Person,
         password: None,
-        fhir_user: None,
+        fhir_user: user.map(str::to_owned),
     }
 }
 
