@@ -14,7 +14,7 @@ CREATE TABLE consent_rule (
     from_us BIGINT NOT NULL,
     until_us BIGINT NOT NULL,         -- first moment when it says nothing more
     PRIMARY KEY (patient, is_exception, rid, branch, actor, rtype, item, code, system, ceiling, rights, from_us, until_us)
-));
+);
 
 -- Whose records a resource is part of.
 CREATE INDEX compartment_by_rid ON compartment (rid, patient, rtype) WHERE bond <> 2;

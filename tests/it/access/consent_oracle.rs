@@ -198,6 +198,9 @@ fn provision(random: &mut Random, patient: usize, depth: usize, clients: &[Strin
     maybe(random, 6, &mut provision, "purpose", |_| json!([{ "code": "TREAT" }]));
     maybe(random, 4, &mut provision, "code", |_| json!([{ "text": "x" }]));
     maybe(random, 4, &mut provision, "dataPeriod", |_| json!({ "start": "2020" }));
+    if provision == json!({}) {
+        provision["type"] = json!("deny");
+    }
     if depth < 3 && random.percent(65) {
         provision["provision"] = list(random, |random| self::provision(random, patient, depth + 1, clients));
     }
