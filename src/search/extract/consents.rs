@@ -338,3 +338,65 @@ fn codings(concept: &Value) -> impl Iterator<Item = &Value> {
 fn too_many() -> ExtractError {
     ExtractError::TooManyConsentRules { limit: MAX_CONSENT_RULES }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::search::Registry;
+    use crate::store::Hasher;
+
+    fn rules_of(provision: Value) -> Result<Vec<ConsentRow>, ExtractError> {
+        let consent = json!({ "resourceType": "Consent", "status": "active", "patient": { "reference": "Patient/a" },
+            "scope": { "coding": [{ "code": "patient-privacy" }] }, "provision": provision });
+        let (hasher, registry) = (Hasher::new([3; 16]), Registry::bundled());
+        let context = ExtractContext { hasher: &hasher, bases: &[], zone_minutes: 60, registry, places: None };
+        rules(&Resource::from_value(consent).unwrap(), &context)
+    }
+
+    #[test]
+    fn the_type_has_the_number_that_the_migration_names() {
+        assert_eq!(ResourceType::parse("Consent").unwrap().code(), 29);
+    }
+
+    #[test]
+    fn each_provision_that_denies_is_a_branch_with_its_own_exceptions() {
+        let rows = rules_of(json!({ "type": "deny", "provision": [
+            { "type": "permit", "class": [{ "system": RESOURCE_TYPES, "code": "Condition" }], "provision": [
+                { "type": "deny", "securityLabel": [{ "system": CONFIDENTIALITY, "code": "R" }] }] }] }));
+
+        let told: Vec<_> =
+            rows.unwrap().iter().map(|row| (row.branch, row.is_exception, row.rtype, row.code != 0)).collect();
+        let condition = ResourceType::parse("Condition").unwrap().code();
+        // R and V.
+        let label = (2, false, condition, true);
+        assert_eq!(told, [(1, false, 0, false), (1, true, condition, false), label, label]);
+    }
+
+    #[test]
+    fn days_are_of_the_zone_and_count_to_their_end() {
+        let rows =
+            rules_of(json!({ "type": "deny", "period": { "start": "2026-01-01", "end": "2026-01-02" } })).unwrap();
+
+        let hour_us = 3_600_000_000;
+        assert_eq!(rows[0].until_us - rows[0].from_us, 48 * hour_us);
+        assert_eq!(rows[0].from_us, 1_767_225_600_000_000 - hour_us);
+    }
+
+    #[test]
+    fn what_may_mean_anything_denies_everything() {
+        let mut odd = json!({ "resourceType": "Consent", "status": "active", "patient": { "reference": "Patient/a" },
+            "scope": { "coding": [{ "code": "patient-privacy" }] }, "modifierExtension": [{ "url": "urn:x" }],
+            "provision": { "type": "deny", "provision": [{ "type": "permit" }] } });
+        let (hasher, registry) = (Hasher::new([3; 16]), Registry::bundled());
+        let context = ExtractContext { hasher: &hasher, bases: &[], zone_minutes: 0, registry, places: None };
+        let count = |consent: &Value| rules(&Resource::from_value(consent.clone()).unwrap(), &context).unwrap().len();
+
+        assert_eq!(count(&odd), 1);
+        odd.as_object_mut().unwrap().remove("modifierExtension");
+        assert_eq!(count(&odd), 2);
+        odd["status"] = json!("inactive");
+        assert_eq!(count(&odd), 0);
+    }
+}
