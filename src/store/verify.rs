@@ -134,6 +134,8 @@ macro_rules! stream {
 }
 
 type SpanSql = (BigInt, BigInt, BigInt, BigInt);
+/// The number of a Consent, and those of a rule of it.
+type ConsentTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64);
 
 impl Reader<'_> {
     /// The next `limit` resources after number `rid`, deleted ones too, in the order of their numbers.
@@ -315,11 +317,11 @@ impl Reader<'_> {
                     BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt,
                     BigInt
                 ),
-                (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64),
+                ConsentTuple,
                 "SELECT rid, patient, CAST(is_exception AS BIGINT), CAST(branch AS BIGINT), actor, CAST(rtype AS BIGINT), item, code, \
                  system, CAST(ceiling AS BIGINT), CAST(rights AS BIGINT), from_us, until_us FROM consent_rule",
                 &[],
-                |row: (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64)| {
+                |row: ConsentTuple| {
                     let (rid, a, b, c, d, e, f, g, h, i, j, k, l) = row;
                     each(rid, numbers(&[a, b, c, d, e, f, g, h, i, j, k, l, rid]));
                 }
