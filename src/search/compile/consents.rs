@@ -15,7 +15,7 @@ use crate::search::compile::write::one_of;
 use crate::search::extract::ATTACHED;
 use crate::search::fold::fold_code;
 use crate::search::rights::CONFIDENTIALITY;
-use crate::search::{ExtractContext, Party, Registry, Use, owners, reference_texts};
+use crate::search::{ExtractContext, Party, Registry, Use, dialect, owners, reference_texts};
 use crate::store::Query;
 
 /// Text about the rule `q`, which denies, or about the exception `e`.
@@ -30,6 +30,8 @@ pub(super) fn consented(row: Row<'_>, party: &Party, put_to: Use, context: &Comp
     let asked = Asked { party, put_to, subject: Subject::Owned, context };
     let may_be =
         |name: &str| ResourceType::parse(name).ok().filter(|of| row.types().is_empty() || row.types().contains(of));
+    // Each row is asked by itself: what all Consents keep back of all records is much more than a page needs.
+    let end = dialect::one_by_one(context.dialect);
     // What is contained is where the reference is, which is asked already.
     query.sql(" AND (");
     if row.is_target() {
@@ -38,7 +40,7 @@ pub(super) fn consented(row: Row<'_>, party: &Party, put_to: Use, context: &Comp
     query.sql("NOT EXISTS (SELECT 1 FROM compartment o CROSS JOIN consent_rule q WHERE o.rid = ");
     row.container(query);
     asked.denied(query);
-    query.sql(row.end(context));
+    query.sql(end);
     if let Some(target) = may_be("Provenance").and_then(|of| Registry::bundled().parameter(of, "target")) {
         query.sql(" AND NOT EXISTS (SELECT 1 FROM index_reference p CROSS JOIN resource t CROSS JOIN compartment o ");
         query.sql("CROSS JOIN consent_rule q WHERE p.rid = ");
@@ -46,7 +48,7 @@ pub(super) fn consented(row: Row<'_>, party: &Party, put_to: Use, context: &Comp
         query.sql(" AND p.param = ").integer(i64::from(target.id()));
         query.sql(" AND t.key = p.target AND t.method <> 2 AND o.rid = t.rid");
         asked.denied(query);
-        query.sql(row.end(context));
+        query.sql(end);
     }
     if may_be("Binary").is_some() {
         query.sql(
@@ -57,7 +59,7 @@ pub(super) fn consented(row: Row<'_>, party: &Party, put_to: Use, context: &Comp
         row.container(query);
         query.sql(") AND h.rid > 0)");
         asked.denied(query);
-        query.sql(row.end(context));
+        query.sql(end);
     }
     query.sql(if row.is_target() { "))" } else { ")" });
 }
