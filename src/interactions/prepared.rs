@@ -47,7 +47,7 @@ impl Prepared {
             _ => None,
         };
         let rows = indexed(resource, &engine.store.hasher(), &engine.bases, &registry)?;
-        let origin = Origin::of(engine, &registry, caller, key, version)?.map(Box::new);
+        let origin = Origin::of(engine, &registry, caller, key, version, resource)?.map(Box::new);
         let tail = resource.tail();
         let packed = engine.store.pack(resource.resource_type, &tail);
         let (rules, version_unchanged) = (registry.generation(), engine.fhir.version_unchanged);

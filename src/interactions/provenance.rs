@@ -52,14 +52,15 @@ struct Step {
 }
 
 impl Origin {
-    /// Prepares the Provenance of the next version of `target`, which is expected to have the number `version`; `None` where
-    /// nothing is known to tell, and for what is itself about who did what.
+    /// Prepares the Provenance of the next version of `target`, which is `written` and expected to have the number `version`;
+    /// `None` where nothing is known to tell, and for what is itself about who did what.
     pub(super) fn of(
         engine: &Engine,
         registry: &Arc<Registry>,
         caller: &Caller,
         target: &ResourceKey,
         version: i64,
+        written: &Resource,
     ) -> Result<Option<Origin>, InteractionError> {
         let agents = caller.agent().map(agents).unwrap_or_default();
         let is_told = caller.claim().is_some() || (engine.fhir.provenance && !agents.is_empty());
@@ -74,6 +75,10 @@ impl Origin {
             }
         };
         value["target"] = targets(target, expected);
+        // What is told of a version is as sensitive as that is, also when it is gone.
+        if let Some(Value::Array(labels)) = written.value.pointer("/meta/security").filter(|labels| labels.is_array()) {
+            append(&mut value["meta"], "security", labels.clone());
+        }
         if !agents.is_empty() {
             append(&mut value["meta"], "tag", vec![json!({ "system": RECORDED_SYSTEM, "code": RECORDED })]);
             append(&mut value, "agent", agents);

@@ -146,7 +146,7 @@ pub enum Condition {
     Owned(Vec<ResourceKey>),
     /// It is of one of these types; none means that nothing meets it.
     OfTypes(Vec<ResourceType>),
-    /// It bears none of these security labels.
+    /// It bears none of these security labels, nor, if it is a Provenance, does what it is about.
     Unlabelled(Vec<TokenValue>),
     /// Of a Provenance: something that it is about meets the condition, and so does all that it is about, but for shared types
     /// and what is not here.
