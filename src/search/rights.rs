@@ -385,7 +385,8 @@ impl AccessFilter {
         bounds.permits.iter().filter(is_open).any(|permit| !is_hidden(permit.sees))
     }
 
-    fn stamp(&self) -> u64 {
+    /// Tells the pages of one caller from those of another.
+    pub fn stamp(&self) -> u64 {
         self.0.as_ref().map_or(0, |bounds| bounds.stamp)
     }
 }

@@ -405,4 +405,12 @@ async fn a_page_belongs_to_whoever_asked_for_the_first(server: &TestServer) {
         server.get_as(&other, &next).await.refused(400);
         server.get_as(&same, &next).await.refused(400);
     }
+    for history in ["_history?_count=1", "Observation/_history?_count=1"] {
+        let next = server.get_as(&app, history).await.expect(200).link("next").unwrap();
+        assert_eq!(server.get_as(&app, &next).await.expect(200).entries().len(), 1);
+        server.get_as(&other, &next).await.refused(400);
+        let cursor = next.split_once("_cursor=").unwrap().1;
+        let of_another = format!("Condition/_history?_count=1&_cursor={cursor}");
+        server.get_as(&app, &of_another).await.refused(400);
+    }
 }
