@@ -56,8 +56,8 @@ pub use request::{
     TokenValue, Total, TypedIdentifier, Values,
 };
 pub use rights::{
-    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, Reach, Right,
-    Rights, SHARED_TYPES, Sensitivity, View,
+    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, RECORDED,
+    RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

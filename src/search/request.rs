@@ -148,7 +148,7 @@ pub enum Condition {
     Owned(Vec<ResourceKey>),
     /// It is of one of these types; none means that nothing meets it.
     OfTypes(Vec<ResourceType>),
-    /// It bears none of these security labels.
+    /// It bears none of these security labels, nor, if it is a Provenance, does what it is about.
     Unlabelled(Vec<TokenValue>),
     /// No Consent keeps it from this party for this use. Where it is of several records, all must agree.
     Consented(Arc<Party>, Use),

@@ -13,11 +13,12 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 
 use crate::fhir::{Resource, ResourceKey, ResourceType};
+use crate::search::fold::fold_code;
 use crate::search::{
     Chain, Condition, Contains, Criterion, Has, Modifier, Party, ReferenceValue, Registry, SearchRequest, Subject,
     TokenValue, Use, Values, makes_owner, owners,
 };
-use crate::store::Hasher;
+use crate::store::{Hasher, IndexRows};
 
 /// What may be done with a resource: the letters of a SMART scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,10 @@ impl Sensitivity {
 pub const LABEL_SYSTEM: &str = "https://emberwell.example/CodeSystem/security-label";
 /// The label of an item that no app sees, and no person but the custodians.
 pub const PERSONAL: &str = "personal";
+/// The system of the tags by which the server tells what it recorded itself.
+pub const RECORDED_SYSTEM: &str = "https://emberwell.example/CodeSystem/provenance";
+/// The tag of a Provenance that the server recorded with what was written: those agents are true that it names by ids of its own.
+pub const RECORDED: &str = "recorded";
 pub(super) const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 
 /// One thing that is allowed. All that a caller may do is the union of the permits.
@@ -414,7 +419,8 @@ impl AccessFilter {
         }
     }
 
-    fn stamp(&self) -> u64 {
+    /// Tells the pages of one caller from those of another.
+    pub fn stamp(&self) -> u64 {
         self.0.as_ref().map_or(0, |bounds| bounds.stamp)
     }
 }
@@ -434,6 +440,13 @@ fn use_of(right: Right) -> Use {
         Right::Read | Right::Search => Use::Read,
         Right::Create | Right::Update | Right::Delete => Use::Write,
     }
+}
+
+/// Whether the index says of a Provenance that the server recorded it.
+pub fn is_recorded(rows: &IndexRows, hasher: &Hasher) -> bool {
+    let tag = Registry::bundled().parameter(ResourceType::PROVENANCE, "_tag").map(|tag| tag.id());
+    let (code, system) = (hasher.text(&fold_code(RECORDED)), hasher.text(RECORDED_SYSTEM));
+    rows.tokens.iter().any(|row| Some(row.param) == tag && row.code == code && row.system == system)
 }
 
 /// One of the terms is met.

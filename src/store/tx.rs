@@ -6,7 +6,7 @@ use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Binary, SmallInt};
 
-use crate::fhir::ResourceKey;
+use crate::fhir::{ResourceKey, ResourceType};
 use crate::store::codec::Packed;
 use crate::store::known_texts::KnownTexts;
 use crate::store::reader::{Link, Reader, on};
@@ -140,6 +140,11 @@ impl<'c> Tx<'c> {
 }
 
 impl Tx<'_> {
+    /// Packs a tail of which a part is known in the transaction alone.
+    pub fn pack(&self, resource_type: ResourceType, tail: &[u8]) -> Packed {
+        self.reader.dictionaries.packed(resource_type, tail)
+    }
+
     /// The current version of `key`, held until the end; `None` when it never existed.
     pub fn lock(&mut self, key: &ResourceKey) -> Result<Option<Locked>, StoreError> {
         let values = [Value::Integer(self.hasher.key(key)), Value::Text(key.id.as_str())];

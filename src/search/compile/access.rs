@@ -53,28 +53,50 @@ pub(super) fn owned(types: &[ResourceType], patients: &[ResourceKey], context: &
     query.sql(filters::bond(true));
 }
 
-/// ` AND ..`: `row` bears none of the labels. Where nothing bears one, which is told once, no row is asked for its own.
+/// ` AND ..`: `row` bears none of the labels, and nothing that a Provenance is about does. Where nothing bears one, which is told
+/// once, no row is asked for its own.
 pub(super) fn unlabelled(row: Row<'_>, labels: &[TokenValue], context: &CompileContext<'_>, query: &mut Query) {
     // One number serves all types.
     let Some(security) = Registry::bundled().parameter(ResourceType::PATIENT, "_security") else { return };
-    let any = |query: &mut Query, of_row: bool| {
+    // Of anything, of the row, or of what it is about, which is the resource `about`.
+    let any = |query: &mut Query, of: Option<&dyn Fn(&mut Query)>| {
         separated(query, labels, " OR ", |query, label| {
             let hash = |text: &Option<String>| context.hasher.text(text.as_deref().unwrap_or_default());
             let code = label.code.as_deref().map(fold_code).map_or(0, |code| context.hasher.text(&code));
             query.sql("(i.param = ").integer(i64::from(security.id())).sql(" AND i.code = ").integer(code);
             query.sql(" AND i.system = ").integer(hash(&label.system));
-            if of_row {
+            if let Some(of) = of {
                 query.sql(" AND i.rid = ");
-                row.rid(query);
+                of(query);
             }
             query.sql(")");
         });
     };
     query.sql(" AND NOT (EXISTS (SELECT 1 FROM index_token i WHERE ");
-    any(query, false);
+    any(query, None);
     query.sql(") AND EXISTS (SELECT 1 FROM index_token i WHERE ");
-    any(query, true);
+    any(query, Some(&|query| row.rid(query)));
     query.sql(row.end(context)).sql(")");
+    let Some(target) = Registry::bundled().parameter(ResourceType::PROVENANCE, "target") else { return };
+    if !row.types().is_empty() && !row.types().contains(&ResourceType::PROVENANCE) {
+        return;
+    }
+    query.sql(" AND NOT (");
+    if row.types().len() != 1 {
+        query.sql(row.alias()).sql(".rtype = ").integer(i64::from(ResourceType::PROVENANCE.code())).sql(" AND ");
+    }
+    query.sql("EXISTS (SELECT 1 FROM index_token i WHERE ");
+    any(query, None);
+    query.sql(") AND EXISTS (SELECT 1 FROM index_reference t CROSS JOIN resource about CROSS JOIN index_token i WHERE t.rid = ");
+    row.rid(query);
+    query.sql(" AND t.param = ").integer(i64::from(target.id())).sql(" AND about.key = t.target AND (");
+    any(
+        query,
+        Some(&|query| {
+            query.sql("about.rid");
+        }),
+    );
+    query.sql(")))");
 }
 
 /// ` AND ..`: something that the Provenance `row` is about meets the condition, and all that it is about does, but for shared

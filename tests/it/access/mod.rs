@@ -3,6 +3,8 @@
 mod consent_oracle;
 mod consents;
 pub mod family;
+mod provenance;
+mod provenance_claims;
 mod reads;
 mod tokens;
 mod writes;

@@ -73,6 +73,7 @@ const CALLS: &[(&str, Bound)] = &[
         Bound::Only(&["interactions/bundle/transaction.rs", "interactions/delete.rs", "interactions/recorded.rs"]),
     ),
     ("lock_text", Bound::Nothing),
+    ("pack", Bound::Nothing),
     ("attempt", Bound::Nothing),
     // How a search was done, for administrators.
     ("record", Bound::Nothing),
