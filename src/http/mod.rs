@@ -23,6 +23,7 @@ mod oauth;
 mod outcome;
 mod paths;
 mod prefer;
+mod provenance;
 mod response;
 mod routes;
 mod subset;

@@ -160,7 +160,11 @@ fn asks(condition: &Condition) -> bool {
         Condition::Criterion(criterion) => matches!(criterion.values, Values::CodeQueries(_)),
         Condition::Chain(chain) => chain.targets.iter().any(|(_, condition)| asks(condition)),
         Condition::Has(has) => asks(&has.condition),
-        Condition::Listed(_) | Condition::Owned(_) | Condition::OfTypes(_) | Condition::Unlabelled(_) => false,
+        Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
+        | Condition::Consented(..) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(asks),
         Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => asks(inner),
         Condition::Contains(contains) => asks(&contains.condition),
@@ -173,7 +177,11 @@ fn resolve<E>(condition: &mut Condition, answer: &mut dyn FnMut(&[CodeQuery]) ->
         Condition::Criterion(criterion) => resolve_criterion(criterion, answer),
         Condition::Chain(chain) => chain.targets.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
         Condition::Has(has) => resolve(&mut has.condition, answer),
-        Condition::Listed(_) | Condition::Owned(_) | Condition::OfTypes(_) | Condition::Unlabelled(_) => Ok(()),
+        Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
+        | Condition::Consented(..) => Ok(()),
         Condition::And(all) | Condition::Or(all) => all.iter_mut().try_for_each(|condition| resolve(condition, answer)),
         Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => resolve(inner, answer),
         Condition::Contains(contains) => resolve(&mut contains.condition, answer),

@@ -21,7 +21,8 @@ use crate::interactions::codes::{reaching, resolved, sized, unlabelled};
 use crate::interactions::include::{Included, included};
 use crate::interactions::recorded::give;
 use crate::interactions::search::allowance::Allowance;
-use crate::interactions::search::cursor::{Cursor, foreign};
+use crate::interactions::search::cursor::Cursor;
+pub(super) use crate::interactions::search::cursor::foreign;
 use crate::interactions::search_cost::{SearchPart, ended};
 use crate::search::{
     CompileContext, Position, ResolvedSearch, Returned, SearchRequest, SortKey, Total, count, leads_to_many,

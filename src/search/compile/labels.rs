@@ -16,13 +16,36 @@ use crate::store::Query;
 /// From so many questions on, whether there is any label is asked first.
 const MANY: usize = 2;
 
-/// ` AND ..`: `row` bears none of the labels. Where nothing bears one, which is told once, no row is asked for its own.
+/// ` AND ..`: `row` bears none of the labels, and nothing that a Provenance is about does. Where nothing bears one, which is told
+/// once, no row is asked for its own.
 pub(super) fn unlabelled(row: Row<'_>, labels: &[TokenValue], context: &CompileContext<'_>, query: &mut Query) {
     query.sql(" AND NOT (EXISTS (SELECT 1 FROM index_token i WHERE ");
     one_of_labels(None, labels, context, query);
     query.sql(") AND EXISTS (SELECT 1 FROM index_token i WHERE ");
-    one_of_labels(Some(row), labels, context, query);
+    one_of_labels(Some(&|query| row.rid(query)), labels, context, query);
     query.sql(row.end(context)).sql(")");
+    if row.types().is_empty() || row.types().contains(&ResourceType::PROVENANCE) {
+        about_unlabelled(row, labels, context, query);
+    }
+}
+
+/// ` AND ..`: `row` is no Provenance of what bears one of the labels.
+fn about_unlabelled(row: Row<'_>, labels: &[TokenValue], context: &CompileContext<'_>, query: &mut Query) {
+    let Some(target) = Registry::bundled().parameter(ResourceType::PROVENANCE, "target") else { return };
+    query.sql(" AND NOT (");
+    if row.types().len() != 1 {
+        query.sql(row.alias()).sql(".rtype = ").integer(i64::from(ResourceType::PROVENANCE.code())).sql(" AND ");
+    }
+    query.sql("EXISTS (SELECT 1 FROM index_token i WHERE ");
+    one_of_labels(None, labels, context, query);
+    query.sql(") AND EXISTS (SELECT 1 FROM index_reference t CROSS JOIN resource about CROSS JOIN index_token i WHERE t.rid = ");
+    row.rid(query);
+    query.sql(" AND t.param = ").integer(i64::from(target.id())).sql(" AND about.key = t.target AND (");
+    let of_target = |query: &mut Query| {
+        query.sql("about.rid");
+    };
+    one_of_labels(Some(&of_target), labels, context, query);
+    query.sql(")))");
 }
 
 /// The number of resources that bear one of the labels, where one is enough: 0 or 1. One column, one row.
@@ -34,8 +57,13 @@ pub fn any_labelled(labels: &[TokenValue], context: &CompileContext<'_>) -> Quer
     query
 }
 
-/// `(..) OR (..)`: the row `i` of the index has one of the labels, and is of `row` if there is one.
-fn one_of_labels(row: Option<Row<'_>>, labels: &[TokenValue], context: &CompileContext<'_>, query: &mut Query) {
+/// `(..) OR (..)`: the row `i` of the index has one of the labels, and is of the resource that `of` writes if it is there.
+fn one_of_labels(
+    of: Option<&dyn Fn(&mut Query)>,
+    labels: &[TokenValue],
+    context: &CompileContext<'_>,
+    query: &mut Query,
+) {
     // One number serves all types.
     let security =
         Registry::bundled().parameter(ResourceType::PATIENT, "_security").map_or(0, |security| security.id());
@@ -44,9 +72,9 @@ fn one_of_labels(row: Option<Row<'_>>, labels: &[TokenValue], context: &CompileC
         let code = label.code.as_deref().map(fold_code).map_or(0, |code| context.hasher.text(&code));
         query.sql("(i.param = ").integer(i64::from(security)).sql(" AND i.code = ").integer(code);
         query.sql(" AND i.system = ").integer(hash(&label.system));
-        if let Some(row) = row {
+        if let Some(of) = of {
             query.sql(" AND i.rid = ");
-            row.rid(query);
+            of(query);
         }
         query.sql(")");
     });
@@ -92,6 +120,7 @@ fn walk(condition: &mut Condition, visit: &mut dyn FnMut(&mut Condition)) {
         | Condition::Listed(_)
         | Condition::Owned(_)
         | Condition::OfTypes(_)
-        | Condition::Unlabelled(_) => {}
+        | Condition::Unlabelled(_)
+        | Condition::Consented(..) => {}
     }
 }

@@ -12,6 +12,7 @@ mod access;
 mod boxes;
 mod coded;
 mod composites;
+mod consents;
 mod contained;
 mod definitions;
 mod driver;
@@ -34,6 +35,7 @@ mod words;
 mod write;
 
 pub use access::{guard, holder_of, visible, visible_keys};
+pub use consents::kept_from;
 pub use contained::{contained_count, contained_page};
 pub use definitions::defined;
 pub use driver::is_narrow;

@@ -3,7 +3,7 @@
 use awc::http::Method;
 
 use crate::leak::world::{Place, Worlds};
-use crate::support::{Answer, TestServer};
+use crate::support::Answer;
 
 /// So many pages of a search are looked at.
 const MOST_PAGES: usize = 4;
@@ -115,7 +115,7 @@ impl<'w> Judge<'w> {
             self.complain(sent, "fails", full, bare);
             return None;
         }
-        let (here, there) = (neutral(full, &self.worlds.full.server), neutral(bare, &self.worlds.bare.server));
+        let (here, there) = (neutral(full, &self.worlds.full), neutral(bare, &self.worlds.bare));
         if here != there {
             self.complain(sent, "is not what is answered where nothing is hidden", full, bare);
             return None;
@@ -152,9 +152,9 @@ fn headers(answer: &Answer) -> String {
 }
 
 /// An answer without what differs from server to server and from moment to moment.
-fn neutral(answer: &Answer, server: &TestServer) -> String {
+fn neutral(answer: &Answer, place: &Place) -> String {
     let told = format!("{}\n{}\n{}", answer.status, headers(answer), answer.text());
-    let told = told.replace(&server.url, "[server]");
+    let told = told.replace(&place.server.url, "[server]").replace(&place.client, "[client]");
     let bytes = told.as_bytes();
     let mut neutral = String::with_capacity(told.len());
     let (mut at, mut from) = (0, 0);
