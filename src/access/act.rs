@@ -47,6 +47,8 @@ pub struct Note {
     pub query: Option<String>,
     /// The numbers of the resources, with their versions.
     pub given: Vec<(i64, i64)>,
+    /// What was given out of the trail itself: whom each event is about, by the key of the Patient, and its reference.
+    pub events: Vec<(Option<i64>, String)>,
 }
 
 /// An entry of a batch that was refused.

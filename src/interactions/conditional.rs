@@ -7,6 +7,7 @@ use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::codes::resolved;
 use crate::interactions::search::check_rules;
 use crate::interactions::search_cost::{SearchPart, ended};
+use crate::interactions::trail;
 use crate::interactions::{Engine, InteractionError, Precondition};
 use crate::search::{CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string};
 use crate::store::{Locked, Reader, ResourceRow, Tx};
@@ -36,6 +37,7 @@ impl Criteria {
             let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry };
             parse(Some(resource_type), &pairs, &context)
         })?;
+        trail::is_elsewhere(caller, &request)?;
         if !request.includes.is_empty() {
             return Err(InteractionError::Invalid(vec![Issue::request(
                 IssueCode::NotSupported,

@@ -14,6 +14,7 @@ use crate::interactions::InteractionError;
 use crate::interactions::recorded::give;
 use crate::interactions::search::foreign;
 use crate::interactions::sight::{admits, guard_of};
+use crate::interactions::trail;
 use crate::interactions::whole::whole;
 use crate::search::{NotPermitted, Right, View};
 use crate::store::{Guard, HistoryRequest, HistoryRow, HistoryScope, Method, Reader, ResourceRow};
@@ -46,6 +47,9 @@ pub fn history(
     for resource_type in &types {
         filter.permitted(*resource_type, Right::Read).map_err(Denied::from)?;
     }
+    if types.iter().any(|of| trail::keeps(caller, *of)) {
+        return Err(trail::no_history());
+    }
     if types.is_empty() && matches!(filter.view(&types, Right::Read), View::Nothing) {
         return Err(Denied::from(NotPermitted { resource_type: None, right: Right::Read }).into());
     }
@@ -67,7 +71,8 @@ pub fn history(
         let is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < one_more.limit;
         one_more.before = found.last().map(|row| row.place);
         for row in found {
-            if !filter.sees_history() || is_open(reader, caller, &row.row)? {
+            let is_seen = !filter.sees_history() || is_open(reader, caller, &row.row)?;
+            if is_seen && !trail::keeps(caller, row.row.key.resource_type) {
                 rows.push(row);
             }
         }

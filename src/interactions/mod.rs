@@ -23,6 +23,7 @@ pub mod reindex;
 mod search;
 mod search_cost;
 mod sight;
+mod trail;
 mod update;
 pub mod verify;
 mod whole;
@@ -48,6 +49,7 @@ pub use provenance::claimed;
 pub use read::{read, vread};
 pub use search::{SearchPage, SearchSettings, search};
 pub use search_cost::{CostlySearch, TracedSearch, search_in_time, search_traced};
+pub use trail::TRAIL_PARAMETERS;
 pub use update::{ConditionalUpdate, Precondition, Update};
 
 /// What every interaction works with.

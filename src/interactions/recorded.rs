@@ -69,7 +69,14 @@ pub(super) fn give<'r>(caller: &Caller, deed: Deed, rows: impl Iterator<Item = &
         // What is contained in a resource is of its container.
         let number = |row: &ResourceRow| container_of(row.rid).map_or(row.rid, |(container, _)| container);
         let given = rows.map(|row| (number(row), row.version)).collect();
-        act.give(Note { deed, query: caller.asks().map(str::to_owned), given });
+        act.give(Note { deed, query: caller.asks().map(str::to_owned), given, events: Vec::new() });
+    }
+}
+
+/// Notes which events of the trail `caller` is given.
+pub(super) fn give_events(caller: &Caller, deed: Deed, events: Vec<(Option<i64>, String)>) {
+    if let Some(act) = caller.act() {
+        act.give(Note { deed, query: caller.asks().map(str::to_owned), given: Vec::new(), events });
     }
 }
 

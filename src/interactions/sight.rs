@@ -11,6 +11,7 @@ use crate::access::{Caller, Denied};
 use crate::clock;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
+use crate::interactions::trail;
 use crate::search::{
     ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard, is_recorded, kept_from,
     visible, visible_keys,
@@ -143,6 +144,9 @@ pub(super) fn may_choose_ids(caller: &Caller) -> bool {
 
 /// Refuses a caller who may not do `right` with any resource of the type.
 pub(super) fn permitted(caller: &Caller, resource_type: ResourceType, right: Right) -> Result<(), InteractionError> {
+    if matches!(right, Right::Create | Right::Update | Right::Delete) && trail::keeps(caller, resource_type) {
+        return Err(Denied::Audit.into());
+    }
     caller.filter().permitted(resource_type, right).map_err(Denied::from)?;
     Ok(())
 }
@@ -206,24 +210,25 @@ pub(super) fn unseen_attachments(tx: &mut Tx<'_>, caller: &Caller, put: &Put) ->
         gained.retain(|key| !before.contains(key));
     }
     let gained: Vec<i64> = gained.into_iter().collect();
-    let seen = seen_binaries(tx, filter, &gained, |of| filter.view(&[of], Right::Read))?;
+    let view = filter.view(&[ResourceType::BINARY], Right::Read);
+    let seen = seen_keys(tx, filter, &gained, ResourceType::BINARY, &view)?;
     Ok(gained.into_iter().filter(|key| !seen.contains(key)).collect())
 }
 
-/// Which of the Binaries with these keys are in the view.
-fn seen_binaries(
-    tx: &mut Tx<'_>,
+/// Which of the resources of a type with these keys are in the view; those that are deleted are in none.
+pub(super) fn seen_keys(
+    reader: &mut Reader<'_>,
     filter: &AccessFilter,
     keys: &[i64],
-    view: impl Fn(ResourceType) -> View,
+    of: ResourceType,
+    view: &View,
 ) -> Result<BTreeSet<i64>, InteractionError> {
-    let Ok(binary) = ResourceType::parse("Binary") else { return Ok(BTreeSet::new()) };
     if keys.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let hasher = tx.hasher();
-    let query = visible_keys(keys, binary, &view(binary), &context(tx, filter, &hasher));
-    Ok(tx.numbers(&query)?.into_iter().collect())
+    let hasher = reader.hasher();
+    let query = visible_keys(keys, of, view, &context(reader, filter, &hasher));
+    Ok(reader.numbers(&query)?.into_iter().collect())
 }
 
 /// Whether a version may give access to others, or lead to another person.
@@ -254,7 +259,8 @@ pub(super) fn check_written(
     if filter.is_everything() {
         return Ok(());
     }
-    let own = seen_binaries(tx, filter, unseen, |of| filter.view_of_written(of, Right::Create))?;
+    let view = filter.view_of_written(ResourceType::BINARY, Right::Create);
+    let own = seen_keys(tx, filter, unseen, ResourceType::BINARY, &view)?;
     if own.len() < unseen.len() {
         return Err(Denied::Attached.into());
     }

@@ -241,6 +241,30 @@ impl AccessFilter {
         self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
     }
 
+    /// The permits with `right` for AuditEvents, as the audit trail applies them: whose trail, and what an event must meet.
+    pub fn trail_permits(&self, right: Right) -> Vec<(&Reach, &[Criterion])> {
+        let permits = self.0.iter().flat_map(|bounds| &bounds.permits);
+        let is_for = |permit: &&Permit| {
+            permit.rights.has(right) && permit.resource_type.is_none_or(|only| Some(only) == *AUDIT_EVENT)
+        };
+        permits.filter(is_for).map(|permit| (&permit.reach, permit.only.as_slice())).collect()
+    }
+
+    /// Whether the caller may read whatever is part of the record of `patient`, as its custodians do.
+    pub fn sees_whole(&self, patient: &ResourceKey) -> bool {
+        let is_whole = |permit: &Permit| {
+            permit.resource_type.is_none()
+                && permit.only.is_empty()
+                && permit.rights.has(Right::Read)
+                && permit.sees == Sensitivity::ALL
+                && match &permit.reach {
+                    Reach::Everything => true,
+                    Reach::Records(patients) => patients.contains(patient),
+                }
+        };
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
+    }
+
     /// Minutes east of UTC, for dates in scopes that name no zone.
     pub fn zone_minutes(&self) -> i16 {
         self.0.as_ref().map_or(0, |bounds| bounds.zone_minutes)

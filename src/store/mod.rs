@@ -45,7 +45,7 @@ pub use access::{
     AccessToken, Account, Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant,
     PasswordHash, Role, SecretHash, TokenContext, TokenKind,
 };
-pub use audit::{AuditBlock, AuditHead, AuditLink, Ownership};
+pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use codec::Packed;
 pub use consent_rules::ConsentRow;
 pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};
