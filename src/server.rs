@@ -96,9 +96,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_open = settings.server.open;
     let is_audited = settings.server.audit.unwrap_or(!is_open);
     let is_demo = settings.server.demo;
-    let explains = settings.server.explain;
     let threads = blocking_threads(&settings.server.database);
     let auth = AuthServer::new(&base_url, Arc::new(Outbound::new(&settings.outbound)?));
+    let shared = settings.clone();
     // The database may be slow to open, and the runtime is not ours alone.
     let opened = web::block(move || -> Result<Engine, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
@@ -117,7 +117,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         true => Some(Arc::new(Journal::start(Arc::clone(&engine.store), Arc::clone(&engine.bases))?)),
         false => None,
     };
-    let app = web::Data::new(App::new(engine, auth, journal.clone(), is_open, explains)?);
+    let app = web::Data::new(App::new(engine, auth, journal.clone(), &shared)?);
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(app.clone())

@@ -7,7 +7,10 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::Failure;
-use crate::config::{FhirSettings, LimitSettings, OutboundSettings, PlanSettings, ServerSettings, Settings};
+use crate::config::{
+    FhirSettings, LimitSettings, Network, NotANetwork, OutboundSettings, PlanSettings, RateSettings, ServerSettings,
+    Settings,
+};
 use crate::fhir::{NotAZone, Zone};
 use crate::outbound::{NotAnOrigin, parse_origin};
 
@@ -44,6 +47,12 @@ pub(super) struct SettingArgs {
     /// Tell of each request in the audit trail [default: unless --open, where nobody is known]
     #[arg(long, global = true, env = "EMBERWELL_AUDIT", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     audit: Option<bool>,
+    /// Limit how often callers may ask, as the file says under [rates] [default: true]
+    #[arg(long, global = true, env = "EMBERWELL_RATES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    rates: Option<bool>,
+    /// Proxies in front of this server, whose X-Forwarded-For is believed, such as 10.0.0.0/8
+    #[arg(long, global = true, env = "EMBERWELL_PROXIES", value_name = "ADDRESS", value_delimiter = ',')]
+    proxies: Option<Vec<Network>>,
     /// Zone of dates that name none: +hh:mm, -hh:mm or Z [default: Z]
     #[arg(long, global = true, env = "EMBERWELL_ZONE", value_name = "ZONE", allow_hyphen_values = true)]
     zone: Option<Zone>,
@@ -67,9 +76,11 @@ struct File {
     open: Option<bool>,
     explain: Option<bool>,
     audit: Option<bool>,
+    proxies: Option<Vec<String>>,
     zone: Option<String>,
     fhir: FhirSection,
     limits: LimitSection,
+    rates: RateSection,
     outbound: OutboundSection,
 }
 
@@ -87,7 +98,18 @@ struct LimitSection {
     resource_bytes: Option<usize>,
     bundle_bytes: Option<usize>,
     bundle_entries: Option<usize>,
+    requests: Option<usize>,
     search_seconds: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct RateSection {
+    reads: Option<u32>,
+    searches: Option<u32>,
+    writes: Option<u32>,
+    refused: Option<u32>,
+    failures: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -142,6 +164,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             demo,
             explain: args.explain.or(file.explain).unwrap_or(demo),
             audit: args.audit.or(file.audit),
+            proxies: proxies(args, file.proxies)?,
         },
         fhir: FhirSettings {
             update_creates: file.fhir.update_creates.unwrap_or(fhir.update_creates),
@@ -154,6 +177,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             resource_bytes: file.limits.resource_bytes.unwrap_or(limits.resource_bytes),
             bundle_bytes: file.limits.bundle_bytes.unwrap_or(limits.bundle_bytes),
             bundle_entries: file.limits.bundle_entries.unwrap_or(limits.bundle_entries),
+            requests: file.limits.requests.unwrap_or(limits.requests),
             search_time: match file.limits.search_seconds {
                 Some(0) => None,
                 Some(seconds) => Some(Duration::from_secs(u64::from(seconds))),
@@ -161,8 +185,31 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             },
             plan: PlanSettings::default(),
         },
+        rates: rates(args, &file.rates),
         outbound: OutboundSettings { allow: allowed_origins(args, file.outbound)? },
     })
+}
+
+fn rates(args: &SettingArgs, file: &RateSection) -> RateSettings {
+    if args.rates == Some(false) {
+        return RateSettings::OFF;
+    }
+    let default = RateSettings::default();
+    RateSettings {
+        reads: file.reads.unwrap_or(default.reads),
+        searches: file.searches.unwrap_or(default.searches),
+        writes: file.writes.unwrap_or(default.writes),
+        refused: file.refused.unwrap_or(default.refused),
+        failures: file.failures.unwrap_or(default.failures),
+    }
+}
+
+fn proxies(args: &SettingArgs, file: Option<Vec<String>>) -> Result<Vec<Network>, Failure> {
+    if let Some(proxies) = &args.proxies {
+        return Ok(proxies.clone());
+    }
+    let proxies = file.unwrap_or_default().iter().map(|text| text.parse()).collect::<Result<_, NotANetwork>>();
+    proxies.map_err(|error| Failure::Usage(format!("proxies: {error}")))
 }
 
 fn allowed_origins(args: &SettingArgs, file: OutboundSection) -> Result<Vec<String>, Failure> {
@@ -238,6 +285,26 @@ mod tests {
         assert_eq!(allowed(&SettingArgs::default(), file), Some(vec!["http://127.0.0.1:8090".to_owned()]));
         assert_eq!(allowed(&flag, file), Some(vec!["http://[::1]:1".to_owned()]));
         assert_eq!(allowed(&SettingArgs::default(), "[outbound]\nallow = [\"*\"]"), None);
+    }
+
+    #[test]
+    fn rates_are_those_of_the_file_or_all_off() {
+        let rates = |args: &SettingArgs, text: &str| settled(args, parsed(text)).unwrap().rates;
+        let off = SettingArgs { rates: Some(false), ..SettingArgs::default() };
+        let file = "[rates]\nwrites = 5\nrefused = 0";
+
+        assert_eq!(rates(&SettingArgs::default(), "").writes, RateSettings::default().writes);
+        assert_eq!((rates(&SettingArgs::default(), file).writes, rates(&SettingArgs::default(), file).refused), (5, 0));
+        assert_eq!((rates(&off, file).writes, rates(&off, file).reads), (0, 0));
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_ranges() {
+        let proxies = |text: &str| settled(&SettingArgs::default(), parsed(text)).map(|it| it.server.proxies).ok();
+
+        assert_eq!(proxies(""), Some(Vec::new()));
+        assert_eq!(proxies("proxies = [\"10.0.0.0/8\"]"), Some(vec!["10.0.0.0/8".parse().unwrap()]));
+        assert_eq!(proxies("proxies = [\"proxy.example\"]"), None);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use tokio::sync::Semaphore;
 
 use crate::audit::Journal;
 use crate::auth::{AuthServer, Callers};
-use crate::config::LimitSettings;
+use crate::config::{LimitSettings, Network, Settings};
 use crate::http::capabilities;
+use crate::http::rates::Rates;
 use crate::interactions::Engine;
 use crate::operations::Reindexer;
 use crate::store::StoreError;
@@ -27,6 +28,12 @@ pub struct App {
     pub explains: bool,
     /// Issues tokens.
     pub auth: AuthServer,
+    /// Whose word on where requests come from is believed.
+    pub(super) proxies: Vec<Network>,
+    /// How often callers may ask; `None` where nothing is limited.
+    pub(super) rates: Option<Rates>,
+    /// Requests from their head to their answer.
+    pub(super) requests: Arc<AtomicUsize>,
     /// Pieces of work that wait for a blocking thread or run on one.
     pub(super) under_way: Arc<AtomicUsize>,
     /// How much memory large bodies may take together, in KiB.
@@ -46,18 +53,21 @@ impl App {
         engine: Arc<Engine>,
         auth: AuthServer,
         journal: Option<Arc<Journal>>,
-        is_open: bool,
-        explains: bool,
+        settings: &Settings,
     ) -> Result<App, StoreError> {
         let memory_bytes = body_memory_bytes(&engine.limits);
         Ok(App {
             reindexer: Reindexer::new(Arc::clone(&engine))?,
             engine,
             journal,
-            is_open,
+            is_open: settings.server.open,
             callers: Arc::default(),
-            explains,
+            explains: settings.server.explain,
             auth,
+            proxies: settings.server.proxies.clone(),
+            // On an open server nobody is known.
+            rates: Rates::new(settings.rates).filter(|_| !settings.server.open),
+            requests: Arc::default(),
             under_way: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: Mutex::default(),

@@ -13,11 +13,13 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, web};
 
 use crate::fhir::{Issue, IssueCode};
-use crate::http::HttpError;
 use crate::http::outcome::Refusal;
+use crate::http::seat::Seat;
+use crate::http::shield::shield;
+use crate::http::{App, HttpError};
 
 /// The longest path and query together.
 const ADDRESS_BYTES: usize = 16 * 1024;
@@ -36,27 +38,46 @@ pub async fn edge<B: MessageBody + 'static>(
     let started = Instant::now();
     let request_id = request_id(request.headers());
     let method = request.method().clone();
-    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
-    let mut response = if address.len() > ADDRESS_BYTES {
-        let error = HttpError::AddressTooLong { limit_bytes: ADDRESS_BYTES };
-        request.error_response(error).map_into_right_body()
-    } else if head_bytes(request.headers()) > HEAD_BYTES {
-        let error = HttpError::HeadTooLong { limit_bytes: HEAD_BYTES };
-        request.error_response(error).map_into_right_body()
-    } else {
-        without_last_slash(&mut request);
-        request.extensions_mut().insert(RequestId(request_id.clone()));
-        explained(caught(next.call(request)).await?)
+    let app = app(&request);
+    let mut response = match admitted(&request, &app) {
+        Err(error) => request.error_response(error).map_into_right_body(),
+        Ok(seat) => {
+            without_last_slash(&mut request);
+            request.extensions_mut().insert(RequestId(request_id.clone()));
+            let response = explained(caught(next.call(request)).await?);
+            drop(seat);
+            response
+        }
     };
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id.clone());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    shield(headers, app.base().starts_with("https:"));
     // The mark that kept a small body from being packed; on the wire it would say nothing.
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
         headers.remove(header::CONTENT_ENCODING);
     }
     log(&response, method.as_str(), &request_id, started);
     Ok(response)
+}
+
+fn app(request: &ServiceRequest) -> web::Data<App> {
+    request.app_data::<web::Data<App>>().expect("the layers are wrapped around routes that have the App").clone()
+}
+
+/// What a request must keep to before anything else is looked at; a seat for it, where it needs one.
+fn admitted(request: &ServiceRequest, app: &App) -> Result<Option<Seat>, HttpError> {
+    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    if address.len() > ADDRESS_BYTES {
+        return Err(HttpError::AddressTooLong { limit_bytes: ADDRESS_BYTES });
+    }
+    if head_bytes(request.headers()) > HEAD_BYTES {
+        return Err(HttpError::HeadTooLong { limit_bytes: HEAD_BYTES });
+    }
+    // Who watches the server must hear from it above all when it has much to do.
+    match request.path() {
+        "/health" | "/ready" => Ok(None),
+        _ => Seat::take(&app.requests, app.engine.limits.requests).map(Some),
+    }
 }
 
 fn head_bytes(headers: &HeaderMap) -> usize {

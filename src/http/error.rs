@@ -67,7 +67,9 @@ pub enum HttpError {
     TokenRefused(TokenRefused),
     #[error("this server does not explain its searches: start it with --explain, or leave _explain out")]
     ExplainOff,
-    #[error("too many requests are under way")]
+    #[error("too many {what}: {per_minute} a minute are allowed; wait {wait_s} s, as Retry-After says")]
+    TooManyRequests { what: &'static str, per_minute: u32, wait_s: u64 },
+    #[error("too many requests are under way: try again in a moment")]
     Overloaded,
     #[error("there is no such job: it was cancelled, or ended long ago")]
     UnknownJob,

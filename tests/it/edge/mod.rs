@@ -1,0 +1,6 @@
+//! What stands before everything else: how often and from where a request may come, how slowly, under which name, and what
+//! browsers are told of the answer.
+
+mod crowd;
+mod headers;
+mod rates;
