@@ -117,6 +117,8 @@ pub struct ServerSettings {
     pub audit: Option<bool>,
     /// Proxies in front of this server: what they say in `X-Forwarded-For` is believed.
     pub proxies: Vec<Network>,
+    /// Names that this server goes by beside that of its base.
+    pub hosts: Vec<String>,
 }
 
 impl Default for ServerSettings {
@@ -131,6 +133,7 @@ impl Default for ServerSettings {
             explain: false,
             audit: None,
             proxies: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -141,6 +144,46 @@ pub struct OutboundSettings {
     /// Origins, such as `http://127.0.0.1:8090`, that may be asked although they have no https or are not on the public
     /// internet.
     pub allow: Vec<String>,
+}
+
+/// How slow clients may be, and how many connections they may have.
+#[derive(Clone, Debug)]
+pub struct NetworkSettings {
+    /// The head of a request must be there within this time from its first byte, or from the connection.
+    pub head_time: Duration,
+    /// A connection without a request is kept so long.
+    pub idle_time: Duration,
+    /// A body may come, and an answer be taken, as slowly as one likes for so long ..
+    pub grace: Duration,
+    /// .. then so many bytes must go through per second.
+    pub bytes_per_second: u32,
+    /// The whole body must be there by then; after twice this time a request is no longer worked for.
+    pub request_time: Duration,
+    /// Most connections at once.
+    pub connections: usize,
+    /// Most connections of one address at once; 0 is any number.
+    pub connections_per_address: usize,
+    /// Addresses whose connections are not counted, beside those of proxies. This machine, unless it is set otherwise: who is on
+    /// it needs no network to do harm, and a proxy may be.
+    pub uncounted: Vec<Network>,
+    /// Answers that clients have not taken yet may come to so many bytes; then requests are turned away.
+    pub waiting_bytes: usize,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> NetworkSettings {
+        NetworkSettings {
+            head_time: Duration::from_secs(5),
+            idle_time: Duration::from_secs(15),
+            grace: Duration::from_secs(10),
+            bytes_per_second: 1024,
+            request_time: Duration::from_secs(120),
+            connections: 10_000,
+            connections_per_address: 512,
+            uncounted: Network::LOOPBACK.to_vec(),
+            waiting_bytes: 256 << 20,
+        }
+    }
 }
 
 /// How many requests may come within a minute, of which all may come at once; 0 is any number. None of it holds on a server
@@ -177,5 +220,6 @@ pub struct Settings {
     pub fhir: FhirSettings,
     pub limits: LimitSettings,
     pub rates: RateSettings,
+    pub network: NetworkSettings,
     pub outbound: OutboundSettings,
 }

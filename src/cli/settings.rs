@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::cli::Failure;
 use crate::config::{
-    FhirSettings, LimitSettings, Network, NotANetwork, OutboundSettings, PlanSettings, RateSettings, ServerSettings,
-    Settings,
+    FhirSettings, LimitSettings, Network, NetworkSettings, NotANetwork, OutboundSettings, PlanSettings, RateSettings,
+    ServerSettings, Settings,
 };
 use crate::fhir::{NotAZone, Zone};
 use crate::outbound::{NotAnOrigin, parse_origin};
@@ -53,6 +53,9 @@ pub(super) struct SettingArgs {
     /// Proxies in front of this server, whose X-Forwarded-For is believed, such as 10.0.0.0/8
     #[arg(long, global = true, env = "EMBERWELL_PROXIES", value_name = "ADDRESS", value_delimiter = ',')]
     proxies: Option<Vec<Network>>,
+    /// Names that this server may be asked for by, beside the host of its base and localhost
+    #[arg(long, global = true, env = "EMBERWELL_HOSTS", value_name = "HOST", value_delimiter = ',')]
+    hosts: Option<Vec<String>>,
     /// Zone of dates that name none: +hh:mm, -hh:mm or Z [default: Z]
     #[arg(long, global = true, env = "EMBERWELL_ZONE", value_name = "ZONE", allow_hyphen_values = true)]
     zone: Option<Zone>,
@@ -77,10 +80,12 @@ struct File {
     explain: Option<bool>,
     audit: Option<bool>,
     proxies: Option<Vec<String>>,
+    hosts: Option<Vec<String>>,
     zone: Option<String>,
     fhir: FhirSection,
     limits: LimitSection,
     rates: RateSection,
+    network: NetworkSection,
     outbound: OutboundSection,
 }
 
@@ -110,6 +115,20 @@ struct RateSection {
     writes: Option<u32>,
     refused: Option<u32>,
     failures: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct NetworkSection {
+    head_seconds: Option<u32>,
+    idle_seconds: Option<u32>,
+    grace_seconds: Option<u32>,
+    bytes_per_second: Option<u32>,
+    request_seconds: Option<u32>,
+    connections: Option<usize>,
+    connections_per_address: Option<usize>,
+    uncounted: Option<Vec<String>>,
+    waiting_bytes: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -165,6 +184,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             explain: args.explain.or(file.explain).unwrap_or(demo),
             audit: args.audit.or(file.audit),
             proxies: proxies(args, file.proxies)?,
+            hosts: args.hosts.clone().or(file.hosts).unwrap_or_default(),
         },
         fhir: FhirSettings {
             update_creates: file.fhir.update_creates.unwrap_or(fhir.update_creates),
@@ -186,6 +206,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             plan: PlanSettings::default(),
         },
         rates: rates(args, &file.rates),
+        network: network(file.network)?,
         outbound: OutboundSettings { allow: allowed_origins(args, file.outbound)? },
     })
 }
@@ -204,12 +225,39 @@ fn rates(args: &SettingArgs, file: &RateSection) -> RateSettings {
     }
 }
 
+fn network(file: NetworkSection) -> Result<NetworkSettings, Failure> {
+    let default = NetworkSettings::default();
+    let time = |seconds: Option<u32>, default: Duration| match seconds {
+        Some(0) => Err(Failure::Usage("a time under [network] must be at least a second".to_owned())),
+        Some(seconds) => Ok(Duration::from_secs(u64::from(seconds))),
+        None => Ok(default),
+    };
+    Ok(NetworkSettings {
+        head_time: time(file.head_seconds, default.head_time)?,
+        idle_time: time(file.idle_seconds, default.idle_time)?,
+        grace: time(file.grace_seconds, default.grace)?,
+        bytes_per_second: file.bytes_per_second.unwrap_or(default.bytes_per_second),
+        request_time: time(file.request_seconds, default.request_time)?,
+        connections: file.connections.unwrap_or(default.connections),
+        connections_per_address: file.connections_per_address.unwrap_or(default.connections_per_address),
+        uncounted: match file.uncounted {
+            Some(texts) => networks("uncounted", &texts)?,
+            None => default.uncounted,
+        },
+        waiting_bytes: file.waiting_bytes.unwrap_or(default.waiting_bytes),
+    })
+}
+
 fn proxies(args: &SettingArgs, file: Option<Vec<String>>) -> Result<Vec<Network>, Failure> {
-    if let Some(proxies) = &args.proxies {
-        return Ok(proxies.clone());
+    match &args.proxies {
+        Some(proxies) => Ok(proxies.clone()),
+        None => networks("proxies", &file.unwrap_or_default()),
     }
-    let proxies = file.unwrap_or_default().iter().map(|text| text.parse()).collect::<Result<_, NotANetwork>>();
-    proxies.map_err(|error| Failure::Usage(format!("proxies: {error}")))
+}
+
+fn networks(name: &str, texts: &[String]) -> Result<Vec<Network>, Failure> {
+    let networks = texts.iter().map(|text| text.parse()).collect::<Result<_, NotANetwork>>();
+    networks.map_err(|error| Failure::Usage(format!("{name}: {error}")))
 }
 
 fn allowed_origins(args: &SettingArgs, file: OutboundSection) -> Result<Vec<String>, Failure> {
@@ -305,6 +353,17 @@ mod tests {
         assert_eq!(proxies(""), Some(Vec::new()));
         assert_eq!(proxies("proxies = [\"10.0.0.0/8\"]"), Some(vec!["10.0.0.0/8".parse().unwrap()]));
         assert_eq!(proxies("proxies = [\"proxy.example\"]"), None);
+    }
+
+    #[test]
+    fn the_network_is_as_the_file_says() {
+        let network = |text: &str| settled(&SettingArgs::default(), parsed(text)).map(|it| it.network).ok();
+
+        assert_eq!(network("").unwrap().uncounted, Network::LOOPBACK);
+        assert_eq!(network("[network]\nuncounted = []\nhead-seconds = 7").unwrap().head_time, Duration::from_secs(7));
+        assert!(network("[network]\nuncounted = []").unwrap().uncounted.is_empty());
+        assert!(network("[network]\nuncounted = [\"everybody\"]").is_none());
+        assert!(network("[network]\ngrace-seconds = 0").is_none());
     }
 
     #[test]

@@ -107,6 +107,8 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::TokenRefused(_) => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")),
         E::ExplainOff => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text()),
+        E::UnknownHost => Refusal::new(StatusCode::MISDIRECTED_REQUEST, IssueCode::Processing, text()),
+        E::TookTooLong => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Timeout, text()).closing(),
         E::TooManyRequests { wait_s, .. } => Refusal::new(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, text())
             .with(header::RETRY_AFTER, HeaderValue::from(*wait_s)),
         E::Overloaded => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Transient, text())

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::raw::{Raw, eventually};
 use crate::support::{Database, TestServer, on_both, patient};
 
-on_both!(by crowded: requests_beyond_those_that_may_be_under_way_are_turned_away);
+on_both!(by crate::edge::crowd::crowded: requests_beyond_those_that_may_be_under_way_are_turned_away);
 
 const MOST: usize = 3;
 
@@ -26,7 +26,9 @@ async fn requests_beyond_those_that_may_be_under_way_are_turned_away(server: &Te
     for _ in 0..MOST {
         let mut raw = Raw::connect(server).await;
         let length = body.len();
-        let head = format!("POST /fhir/Patient HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "POST /fhir/Patient HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nContent-Length: {length}\r\n\r\n"
+        );
         raw.send(&(head + first)).await;
         waiting.push(raw);
     }

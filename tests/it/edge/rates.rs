@@ -9,7 +9,7 @@ use crate::auth::backend::{confidential, post, post_from, refused, register};
 use crate::support::holders::{self, Granted};
 use crate::support::{Answer, Database, TestServer, on_both, patient, tokens};
 
-on_both!(by limited:
+on_both!(by crate::edge::rates::limited:
     a_caller_that_asks_too_often_is_told_when_to_go_on,
     reads_searches_and_changes_are_counted_by_themselves,
     all_tokens_of_one_caller_are_counted_together,
@@ -17,8 +17,8 @@ on_both!(by limited:
     a_client_that_fails_too_often_is_not_listened_to_from_there,
     a_client_that_shows_who_it_is_is_not_counted,
 );
-on_both!(by unlimited: an_open_server_counts_nothing);
-on_both!(by direct: where_a_request_comes_from_is_told_by_configured_proxies_alone);
+on_both!(by crate::edge::rates::unlimited: an_open_server_counts_nothing);
+on_both!(by crate::edge::rates::direct: where_a_request_comes_from_is_told_by_configured_proxies_alone);
 
 const FEW: RateSettings = RateSettings { reads: 4, searches: 3, writes: 2, refused: 3, failures: 3 };
 
