@@ -3,7 +3,7 @@
 use awc::http::Method;
 use serde_json::json;
 
-use crate::support::raw::{Raw, eventually};
+use crate::support::raw::Raw;
 use crate::support::{Database, TestServer, on_both, patient};
 
 on_both!(by crate::edge::crowd::crowded: requests_beyond_those_that_may_be_under_way_are_turned_away);
@@ -20,6 +20,8 @@ fn crowded(database: Database, behaviour: impl AsyncFn(&TestServer)) {
 }
 
 async fn requests_beyond_those_that_may_be_under_way_are_turned_away(server: &TestServer) {
+    // The first search of a process reads definitions, which takes longer than a body may.
+    server.get("Patient").await.expect(200);
     let body = patient("slow").to_string();
     let (first, second) = body.split_at(10);
     let mut waiting = Vec::new();
@@ -27,13 +29,13 @@ async fn requests_beyond_those_that_may_be_under_way_are_turned_away(server: &Te
         let mut raw = Raw::connect(server).await;
         let length = body.len();
         let head = format!(
-            "POST /fhir/Patient HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nContent-Length: {length}\r\n\r\n"
+            "POST /fhir/Patient HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
         );
         raw.send(&(head + first)).await;
+        // It says so when the request has begun.
+        raw.until("100 Continue\r\n\r\n").await;
         waiting.push(raw);
     }
-
-    eventually("all seats are taken", async || server.get("Patient").await.status == 503).await;
 
     let turned_away = server.request(Method::POST, "Patient").json(&json!({})).send().await;
     assert_eq!(turned_away.refused(503)["code"], "transient");
