@@ -340,6 +340,9 @@ mod tests {
             (E::TokenRefused(TokenRefused::Invalid), 401, "login"),
             (E::TokenRefused(TokenRefused::Unfit(crate::access::Unfit::NoPatient)), 403, "forbidden"),
             (E::ExplainOff, 403, "forbidden"),
+            (E::TooManyRequests { what: "x", per_minute: 1, wait_s: 7 }, 429, "throttled"),
+            (E::UnknownHost, 421, "processing"),
+            (E::TookTooLong, 503, "timeout"),
             (E::Overloaded, 503, "transient"),
             (E::BrokeOff, 500, "exception"),
         ];
@@ -358,6 +361,8 @@ mod tests {
         );
         assert_eq!(header(StoreError::Busy.into()).unwrap(), "retry-after: \"2\"");
         assert_eq!(header(HttpError::MethodNotAllowed { allowed: "GET".to_owned() }).unwrap(), "allow: \"GET\"");
+        let too_many = HttpError::TooManyRequests { what: "x", per_minute: 1, wait_s: 7 };
+        assert_eq!(header(too_many).unwrap(), "retry-after: \"7\"");
         assert_eq!(header(HttpError::SignInNeeded).unwrap(), "www-authenticate: \"Bearer\"");
         assert_eq!(header(HttpError::UnknownAddress), None);
     }
