@@ -6,13 +6,12 @@ use serde_json::{Map, Value, json};
 
 use crate::access::ScopeSet;
 use crate::auth::token::registered_and_granted;
-use crate::auth::{AuthError, Endpoints, OpaqueToken};
-use crate::store::{Client, Store, TokenContext};
+use crate::auth::{AuthError, Endpoints};
+use crate::store::{Client, SecretHash, Store, TokenContext};
 
 /// What a token lets do at this moment. Of one that lets nothing be done, no more is said than that.
-pub fn introspect(store: &Store, endpoints: &Endpoints, token: &OpaqueToken, now_us: i64) -> Result<Value, AuthError> {
-    let hash = token.hash();
-    let context = store.read(|reader| reader.token_context(&hash, now_us).map_err(AuthError::from))?;
+pub fn introspect(store: &Store, endpoints: &Endpoints, token: &SecretHash, now_us: i64) -> Result<Value, AuthError> {
+    let context = store.read(|reader| reader.token_context(token, now_us).map_err(AuthError::from))?;
     Ok(context.and_then(|context| active(&context, endpoints)).unwrap_or_else(|| json!({ "active": false })))
 }
 
@@ -37,15 +36,15 @@ fn active(context: &TokenContext, endpoints: &Endpoints) -> Option<Value> {
 
 /// Ends a token, with all that came from the same authorization if it has one. A token that is unknown, or another client's,
 /// is left alone, and the answer is the same.
-pub fn revoke(store: &Store, client: &Client, token: &OpaqueToken) -> Result<(), AuthError> {
-    let (hash, client_id) = (token.hash(), client.id.clone());
+pub fn revoke(store: &Store, client: &Client, token: SecretHash) -> Result<(), AuthError> {
+    let client_id = client.id.clone();
     store.write(move |tx| {
-        let Some(token) = tx.access_token(&hash)?.filter(|token| token.client.as_ref() == Some(&client_id)) else {
+        let Some(known) = tx.access_token(&token)?.filter(|token| token.client.as_ref() == Some(&client_id)) else {
             return Ok(());
         };
-        match token.family {
+        match known.family {
             Some(family) => drop(tx.revoke_family(&family)?),
-            None => drop(tx.revoke_token(&hash)?),
+            None => drop(tx.revoke_token(&token)?),
         }
         Ok(())
     })

@@ -15,7 +15,6 @@ mod form;
 mod introspection;
 mod jwks;
 mod key_cache;
-mod opaque;
 mod origins;
 mod token;
 
@@ -31,7 +30,6 @@ pub use form::Form;
 pub use introspection::{introspect, revoke};
 pub use jwks::KeySet;
 pub use key_cache::KeyCache;
-pub use opaque::OpaqueToken;
 pub use origins::Origins;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 

@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 
 use crate::access::{Context, ScopeSet};
-use crate::auth::{AuthError, OpaqueToken};
+use crate::auth::AuthError;
+use crate::records::Secret;
 use crate::store::{AccessToken, Client, ClientKind, Grant, Reader, Store, StoreError, TokenKind};
 
 /// How long a token of a backend client lives.
@@ -14,7 +15,7 @@ pub const TOKEN_SECONDS: i64 = 300;
 /// A token that was stored and can be handed out.
 #[derive(Clone, Debug)]
 pub struct IssuedToken {
-    token: OpaqueToken,
+    token: Secret,
     scopes: ScopeSet,
 }
 
@@ -22,7 +23,7 @@ impl IssuedToken {
     /// The answer of the token endpoint.
     pub fn answer(&self) -> Value {
         json!({
-            "access_token": self.token.reveal(),
+            "access_token": self.token.as_str(),
             "token_type": "Bearer",
             "expires_in": TOKEN_SECONDS,
             "scope": self.scopes.to_string(),
@@ -48,7 +49,7 @@ pub fn client_credentials(
             "none of the scopes is one that this client has registered and was granted; they look like system/*.rs";
         return Err(AuthError::InvalidScope(text.to_owned()));
     }
-    let token = OpaqueToken::random()?;
+    let token = Secret::random().map_err(|error| StoreError::Unreachable(error.to_string()))?;
     let kept = AccessToken {
         hash: token.hash(),
         kind: TokenKind::Access,

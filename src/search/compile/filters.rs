@@ -261,6 +261,17 @@ pub(super) fn compartment(
         query.sql(" AND 1 = 0");
         return;
     }
+    // A Patient is part of its own record alone. What is searched may be known by its number only.
+    if *is_owned && row.depth > 0 && row.types == [ResourceType::PATIENT] && row.table != Table::Contained {
+        query.sql(" AND (");
+        if row.table == Table::Target {
+            query.sql(row.alias()).sql(".rid < 0 OR ");
+        }
+        query.sql(row.alias()).sql(".key");
+        one_of_patients(patients, context, query);
+        query.sql(")");
+        return;
+    }
     query.sql(" AND ");
     if is_driving {
         row.rid(query);

@@ -6,12 +6,13 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::auth::{self, OpaqueToken};
+use crate::auth;
 use crate::clock;
 use crate::http::body::FormBody;
 use crate::http::handlers::auth::client::{authenticated, blocking};
 use crate::http::oauth::{OAuthError, answer};
 use crate::http::{App, HttpError};
+use crate::store::SecretHash;
 
 /// Tells a client that has shown who it is what a token is worth.
 pub async fn introspect(
@@ -20,7 +21,7 @@ pub async fn introspect(
     app: Data<App>,
 ) -> Result<HttpResponse, OAuthError> {
     let form = body?.form()?;
-    let token = OpaqueToken::sent(form.need("token")?);
+    let token = SecretHash::of(form.need("token")?.as_bytes());
     authenticated(&request, &form, &app).await?;
     let shared = app.clone();
     let told =

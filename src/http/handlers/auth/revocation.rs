@@ -7,11 +7,12 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use crate::auth::{self, OpaqueToken};
+use crate::auth;
 use crate::http::body::FormBody;
 use crate::http::handlers::auth::client::{authenticated, blocking};
 use crate::http::oauth::{OAuthError, answer};
 use crate::http::{App, HttpError};
+use crate::store::SecretHash;
 
 /// Ends a token of the client that asks. RFC 7009 section 2.2: 200 "if the token has been revoked successfully or if the
 /// client submitted an invalid token".
@@ -21,9 +22,9 @@ pub async fn revoke(
     app: Data<App>,
 ) -> Result<HttpResponse, OAuthError> {
     let form = body?.form()?;
-    let token = OpaqueToken::sent(form.need("token")?);
+    let token = SecretHash::of(form.need("token")?.as_bytes());
     let client = authenticated(&request, &form, &app).await?;
-    blocking(&app, move |engine| auth::revoke(&engine.store, &client, &token)).await?;
+    blocking(&app, move |engine| auth::revoke(&engine.store, &client, token)).await?;
     app.callers.changed();
     Ok(answer(StatusCode::OK, &json!({})))
 }
