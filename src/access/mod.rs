@@ -56,11 +56,6 @@ impl Caller {
         Caller { act: Some(Arc::new(Act::new(agent, request, at_us))), ..self }
     }
 
-    /// Who acts, where that is known.
-    pub fn agent(&self) -> Option<&Agent> {
-        self.agent.as_deref()
-    }
-
     /// The same, in a request that says itself where what it writes comes from: a Provenance without targets.
     pub fn claiming(self, claim: Arc<Resource>) -> Caller {
         Caller { claim: Some(claim), ..self }
@@ -74,6 +69,11 @@ impl Caller {
     /// The request, where the audit trail is to tell of it.
     pub fn act(&self) -> Option<&Arc<Act>> {
         self.act.as_ref()
+    }
+
+    /// Who it is; `None` for the program itself, and on an open server.
+    pub fn agent(&self) -> Option<&Agent> {
+        self.agent.as_deref()
     }
 
     /// The same, for an entry of a Bundle that asks for `url`.

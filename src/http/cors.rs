@@ -14,6 +14,7 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
 
 use crate::clock;
+use crate::http::shield::open_to_all;
 use crate::http::{App, HttpError};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
@@ -58,6 +59,9 @@ pub async fn cors<B: MessageBody + 'static>(
 }
 
 fn mark(headers: &mut HeaderMap, readers: Readers, allowed: Option<HeaderValue>) {
+    if readers == Readers::Anybody {
+        open_to_all(headers);
+    }
     if readers == Readers::RegisteredApps {
         // Also where no origin was sent: what a cache keeps must not be given to a page.
         headers.append(header::VARY, HeaderValue::from_static("Origin"));

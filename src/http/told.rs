@@ -18,7 +18,7 @@ use crate::clock;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::http::caller::bearer;
 use crate::http::edge::RequestId;
-use crate::http::{App, HttpError};
+use crate::http::{App, HttpError, peer};
 use crate::interactions::InteractionError;
 use crate::store::SecretHash;
 
@@ -76,7 +76,7 @@ fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -
         },
         None => Story {
             agent: Arc::new(unknown(request)),
-            network: request.peer_addr().map(|address| address.ip().to_string()),
+            network: network(request),
             request: id(request),
             at_us: clock::now_us(),
             query,
@@ -94,6 +94,12 @@ fn query(path: &str, request: &HttpRequest, act: Option<&Act>) -> String {
         "" => path.to_owned(),
         asked => format!("{path}?{asked}"),
     }
+}
+
+/// The address that it comes from.
+fn network(request: &HttpRequest) -> Option<String> {
+    let app: &web::Data<App> = request.app_data()?;
+    peer::address(app, request).map(|address| address.to_string())
 }
 
 /// Whoever sent a token that is not accepted, or none.
