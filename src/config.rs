@@ -1,7 +1,11 @@
 //! Settings: one struct per concern, read once when the program starts.
 
+mod network;
+
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use network::{Network, NotANetwork};
 
 /// How the FHIR interactions behave where the specification leaves a choice.
 #[derive(Clone, Debug)]
@@ -16,6 +20,8 @@ pub struct FhirSettings {
     pub delete_multiple: bool,
     /// Minutes east of UTC for dates that name no zone.
     pub zone_minutes: i16,
+    /// A Provenance beside each version tells who wrote it, where that is known.
+    pub provenance: bool,
 }
 
 impl Default for FhirSettings {
@@ -26,6 +32,7 @@ impl Default for FhirSettings {
             version_unchanged: false,
             delete_multiple: false,
             zone_minutes: 0,
+            provenance: true,
         }
     }
 }
@@ -39,6 +46,8 @@ pub struct LimitSettings {
     pub bundle_bytes: usize,
     /// Most entries of a batch or transaction.
     pub bundle_entries: usize,
+    /// Most requests under way at once, from their head to their answer; more are turned away.
+    pub requests: usize,
     /// How long a search, or another request that reads, may keep the database busy; `None` is any time.
     pub search_time: Option<Duration>,
     pub plan: PlanSettings,
@@ -50,6 +59,7 @@ impl Default for LimitSettings {
             resource_bytes: 4 << 20,
             bundle_bytes: 32 << 20,
             bundle_entries: 5000,
+            requests: 4096,
             search_time: Some(Duration::from_secs(10)),
             plan: PlanSettings::default(),
         }
@@ -108,6 +118,10 @@ pub struct ServerSettings {
     pub explain: bool,
     /// Each request is told in the audit trail; `None` unless the server is open, where nobody is known.
     pub audit: Option<bool>,
+    /// Proxies in front of this server: what they say in `X-Forwarded-For` is believed.
+    pub proxies: Vec<Network>,
+    /// Names that this server goes by beside that of its base.
+    pub hosts: Vec<String>,
 }
 
 impl Default for ServerSettings {
@@ -121,6 +135,8 @@ impl Default for ServerSettings {
             demo: false,
             explain: false,
             audit: None,
+            proxies: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -133,11 +149,80 @@ pub struct OutboundSettings {
     pub allow: Vec<String>,
 }
 
+/// How slow clients may be, and how many connections they may have.
+#[derive(Clone, Debug)]
+pub struct NetworkSettings {
+    /// The head of a request must be there within this time from its first byte, or from the connection.
+    pub head_time: Duration,
+    /// A connection without a request is kept so long.
+    pub idle_time: Duration,
+    /// A body may come, and an answer be taken, as slowly as one likes for so long ..
+    pub grace: Duration,
+    /// .. then so many bytes must go through per second.
+    pub bytes_per_second: u32,
+    /// The whole body must be there by then; after twice this time a request is no longer worked for.
+    pub request_time: Duration,
+    /// Most connections at once.
+    pub connections: usize,
+    /// Most connections of one address at once; 0 is any number.
+    pub connections_per_address: usize,
+    /// Addresses whose connections are not counted, beside those of proxies. This machine, unless it is set otherwise: who is on
+    /// it needs no network to do harm, and a proxy may be.
+    pub uncounted: Vec<Network>,
+    /// Answers that clients have not taken yet may come to so many bytes; then requests are turned away.
+    pub waiting_bytes: usize,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> NetworkSettings {
+        NetworkSettings {
+            head_time: Duration::from_secs(5),
+            idle_time: Duration::from_secs(15),
+            grace: Duration::from_secs(10),
+            bytes_per_second: 1024,
+            request_time: Duration::from_secs(120),
+            connections: 10_000,
+            connections_per_address: 512,
+            uncounted: Network::LOOPBACK.to_vec(),
+            waiting_bytes: 256 << 20,
+        }
+    }
+}
+
+/// How many requests may come within a minute, of which all may come at once; 0 is any number. None of it holds on a server
+/// that is open.
+#[derive(Clone, Copy, Debug)]
+pub struct RateSettings {
+    /// Reads of one caller: of a client, for the person on whose behalf it acts.
+    pub reads: u32,
+    /// Searches, histories and operations of one caller.
+    pub searches: u32,
+    /// Changes of one caller; a Bundle is one.
+    pub writes: u32,
+    /// Requests from one address whose token is not accepted, or that show in vain who their client is.
+    pub refused: u32,
+    /// Failures of one client, from one address, to show who it is.
+    pub failures: u32,
+}
+
+impl RateSettings {
+    /// Any number of everything.
+    pub const OFF: RateSettings = RateSettings { reads: 0, searches: 0, writes: 0, refused: 0, failures: 0 };
+}
+
+impl Default for RateSettings {
+    fn default() -> RateSettings {
+        RateSettings { reads: 60_000, searches: 12_000, writes: 12_000, refused: 600, failures: 60 }
+    }
+}
+
 /// All settings together.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub server: ServerSettings,
     pub fhir: FhirSettings,
     pub limits: LimitSettings,
+    pub rates: RateSettings,
+    pub network: NetworkSettings,
     pub outbound: OutboundSettings,
 }

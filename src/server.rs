@@ -1,35 +1,28 @@
 //! Assembling, starting and stopping the server.
 
+mod listening;
+
 use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::{Compress, from_fn};
 use actix_web::rt::task::JoinHandle;
-use actix_web::{App as WebApp, HttpServer, web};
+use actix_web::web;
 use thiserror::Error;
 
 use crate::audit::Journal;
 use crate::auth::AuthServer;
 use crate::config::{FhirSettings, Settings};
 use crate::demo::{self, DemoError};
-use crate::http::{self, App};
+use crate::http::{App, Hosts, Lines};
 use crate::interactions::Engine;
 use crate::interactions::zone::{self, ZoneError};
 use crate::outbound::{Outbound, OutboundError};
 use crate::store::{Store, StoreError};
 
-/// The head of a request must be there by then.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection without a request is kept so long.
-const IDLE: Duration = Duration::from_secs(15);
-/// Requests that are under way when the server stops get so long to end.
-const LAST_REQUESTS_SECONDS: u64 = 30;
 /// Blocking threads of each worker. On SQLite they read files that are mostly in memory; on PostgreSQL they wait.
 const SQLITE_THREADS: usize = 4;
 const POSTGRES_THREADS: usize = 16;
-const MOST_CONNECTIONS: usize = 10_000;
 
 /// Why the server does not start.
 #[derive(Debug, Error)]
@@ -96,9 +89,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_open = settings.server.open;
     let is_audited = settings.server.audit.unwrap_or(!is_open);
     let is_demo = settings.server.demo;
-    let explains = settings.server.explain;
     let threads = blocking_threads(&settings.server.database);
     let auth = AuthServer::new(&base_url, Arc::new(Outbound::new(&settings.outbound)?));
+    let shared = settings.clone();
+    let hosts = Hosts::new(&base_url, &settings.server.hosts, address);
     // The database may be slow to open, and the runtime is not ours alone.
     let opened = web::block(move || -> Result<Engine, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
@@ -117,29 +111,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         true => Some(Arc::new(Journal::start(Arc::clone(&engine.store), Arc::clone(&engine.bases))?)),
         false => None,
     };
-    let app = web::Data::new(App::new(engine, auth, journal.clone(), is_open, explains)?);
-    let server = HttpServer::new(move || {
-        WebApp::new()
-            .app_data(app.clone())
-            .configure(http::configure)
-            .default_service(web::to(http::unknown_address))
-            .wrap(Compress::default())
-            .wrap(from_fn(http::told))
-            .wrap(from_fn(http::cors))
-            .wrap(from_fn(http::edge))
-    })
-    .workers(workers)
-    .worker_max_blocking_threads(threads)
-    .max_connections(MOST_CONNECTIONS.div_ceil(workers))
-    .client_request_timeout(HEAD_TIMEOUT)
-    .keep_alive(IDLE)
-    .shutdown_timeout(LAST_REQUESTS_SECONDS)
-    .tcp_nodelay(true)
-    // `cli` listens for signals; a test that runs several servers must not.
-    .disable_signals()
-    .listen(listener)
-    .map_err(|error| cannot_listen(&address.to_string(), &error))?
-    .run();
+    let app = web::Data::new(App::new(engine, auth, journal.clone(), &shared, hosts)?);
+    let lines = Arc::new(Lines::new(&shared.network, &shared.server.proxies));
+    let server = listening::server(listener, app, lines, workers, threads)
+        .map_err(|error| cannot_listen(&address.to_string(), &error))?;
     let handle = server.handle();
     Ok(Running { url, handle, served: actix_web::rt::spawn(server), journal })
 }

@@ -20,6 +20,11 @@ pub struct Agent {
     pub command: Option<Cow<'static, str>>,
 }
 
+/// Where the ids of clients are identifiers.
+pub const CLIENT_SYSTEM: &str = "urn:emberwell:client";
+/// Where the numbers of accounts are identifiers.
+pub const ACCOUNT_SYSTEM: &str = "urn:emberwell:account";
+
 /// What is done.
 ///
 /// Spec: http://hl7.org/fhir/restful-interaction

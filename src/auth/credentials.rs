@@ -36,6 +36,13 @@ impl fmt::Debug for SecretCredentials {
     }
 }
 
+impl SecretCredentials {
+    /// Whose secret it is said to be.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+}
+
 impl Credentials {
     /// Reads the header `Authorization` and the body, of which exactly one must tell.
     pub fn read(authorization: Option<&str>, form: &Form) -> Result<Credentials, AuthError> {

@@ -32,7 +32,8 @@ pub(super) fn measure(plan: &Plan, folder: &Path, progress: &dyn Fn(&str)) -> Re
     let database = plan.database(folder);
     let patient = town::record(RESOURCES);
     let token = token(&database, &patient)?;
-    let closed = Server::start(folder, &["serve", "--listen", "127.0.0.1:0", "--database", &database])?;
+    let closed =
+        Server::start(folder, &["serve", "--rates=false", "--listen", "127.0.0.1:0", "--database", &database])?;
     let mut lines = Vec::new();
     for request in RECORD_REQUESTS {
         progress(&format!("  {}", request.name));

@@ -7,7 +7,10 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::Failure;
-use crate::config::{FhirSettings, LimitSettings, OutboundSettings, PlanSettings, ServerSettings, Settings};
+use crate::config::{
+    FhirSettings, LimitSettings, Network, NetworkSettings, NotANetwork, OutboundSettings, PlanSettings, RateSettings,
+    ServerSettings, Settings,
+};
 use crate::fhir::{NotAZone, Zone};
 use crate::outbound::{NotAnOrigin, parse_origin};
 
@@ -44,6 +47,18 @@ pub(super) struct SettingArgs {
     /// Tell of each request in the audit trail [default: unless --open, where nobody is known]
     #[arg(long, global = true, env = "EMBERWELL_AUDIT", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     audit: Option<bool>,
+    /// Store a Provenance with each version that is written by a token [default: true]
+    #[arg(long, global = true, env = "EMBERWELL_PROVENANCE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    provenance: Option<bool>,
+    /// Limit how often callers may ask, as the file says under [rates] [default: true]
+    #[arg(long, global = true, env = "EMBERWELL_RATES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    rates: Option<bool>,
+    /// Proxies in front of this server, whose X-Forwarded-For is believed, such as 10.0.0.0/8
+    #[arg(long, global = true, env = "EMBERWELL_PROXIES", value_name = "ADDRESS", value_delimiter = ',')]
+    proxies: Option<Vec<Network>>,
+    /// Names that this server may be asked for by, beside the host of its base and localhost
+    #[arg(long, global = true, env = "EMBERWELL_HOSTS", value_name = "HOST", value_delimiter = ',')]
+    hosts: Option<Vec<String>>,
     /// Zone of dates that name none: +hh:mm, -hh:mm or Z [default: Z]
     #[arg(long, global = true, env = "EMBERWELL_ZONE", value_name = "ZONE", allow_hyphen_values = true)]
     zone: Option<Zone>,
@@ -67,9 +82,14 @@ struct File {
     open: Option<bool>,
     explain: Option<bool>,
     audit: Option<bool>,
+    provenance: Option<bool>,
+    proxies: Option<Vec<String>>,
+    hosts: Option<Vec<String>>,
     zone: Option<String>,
     fhir: FhirSection,
     limits: LimitSection,
+    rates: RateSection,
+    network: NetworkSection,
     outbound: OutboundSection,
 }
 
@@ -87,7 +107,32 @@ struct LimitSection {
     resource_bytes: Option<usize>,
     bundle_bytes: Option<usize>,
     bundle_entries: Option<usize>,
+    requests: Option<usize>,
     search_seconds: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct RateSection {
+    reads: Option<u32>,
+    searches: Option<u32>,
+    writes: Option<u32>,
+    refused: Option<u32>,
+    failures: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct NetworkSection {
+    head_seconds: Option<u32>,
+    idle_seconds: Option<u32>,
+    grace_seconds: Option<u32>,
+    bytes_per_second: Option<u32>,
+    request_seconds: Option<u32>,
+    connections: Option<usize>,
+    connections_per_address: Option<usize>,
+    uncounted: Option<Vec<String>>,
+    waiting_bytes: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -142,18 +187,22 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             demo,
             explain: args.explain.or(file.explain).unwrap_or(demo),
             audit: args.audit.or(file.audit),
+            proxies: proxies(args, file.proxies)?,
+            hosts: args.hosts.clone().or(file.hosts).unwrap_or_default(),
         },
         fhir: FhirSettings {
             update_creates: file.fhir.update_creates.unwrap_or(fhir.update_creates),
             version_unchanged: file.fhir.version_unchanged.unwrap_or(fhir.version_unchanged),
             delete_multiple: file.fhir.delete_multiple.unwrap_or(fhir.delete_multiple),
             zone_minutes: zone.map_or(fhir.zone_minutes, Zone::minutes),
+            provenance: args.provenance.or(file.provenance).unwrap_or(fhir.provenance),
             ..fhir
         },
         limits: LimitSettings {
             resource_bytes: file.limits.resource_bytes.unwrap_or(limits.resource_bytes),
             bundle_bytes: file.limits.bundle_bytes.unwrap_or(limits.bundle_bytes),
             bundle_entries: file.limits.bundle_entries.unwrap_or(limits.bundle_entries),
+            requests: file.limits.requests.unwrap_or(limits.requests),
             search_time: match file.limits.search_seconds {
                 Some(0) => None,
                 Some(seconds) => Some(Duration::from_secs(u64::from(seconds))),
@@ -161,8 +210,59 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             },
             plan: PlanSettings::default(),
         },
+        rates: rates(args, &file.rates),
+        network: network(file.network)?,
         outbound: OutboundSettings { allow: allowed_origins(args, file.outbound)? },
     })
+}
+
+fn rates(args: &SettingArgs, file: &RateSection) -> RateSettings {
+    if args.rates == Some(false) {
+        return RateSettings::OFF;
+    }
+    let default = RateSettings::default();
+    RateSettings {
+        reads: file.reads.unwrap_or(default.reads),
+        searches: file.searches.unwrap_or(default.searches),
+        writes: file.writes.unwrap_or(default.writes),
+        refused: file.refused.unwrap_or(default.refused),
+        failures: file.failures.unwrap_or(default.failures),
+    }
+}
+
+fn network(file: NetworkSection) -> Result<NetworkSettings, Failure> {
+    let default = NetworkSettings::default();
+    let time = |seconds: Option<u32>, default: Duration| match seconds {
+        Some(0) => Err(Failure::Usage("a time under [network] must be at least a second".to_owned())),
+        Some(seconds) => Ok(Duration::from_secs(u64::from(seconds))),
+        None => Ok(default),
+    };
+    Ok(NetworkSettings {
+        head_time: time(file.head_seconds, default.head_time)?,
+        idle_time: time(file.idle_seconds, default.idle_time)?,
+        grace: time(file.grace_seconds, default.grace)?,
+        bytes_per_second: file.bytes_per_second.unwrap_or(default.bytes_per_second),
+        request_time: time(file.request_seconds, default.request_time)?,
+        connections: file.connections.unwrap_or(default.connections),
+        connections_per_address: file.connections_per_address.unwrap_or(default.connections_per_address),
+        uncounted: match file.uncounted {
+            Some(texts) => networks("uncounted", &texts)?,
+            None => default.uncounted,
+        },
+        waiting_bytes: file.waiting_bytes.unwrap_or(default.waiting_bytes),
+    })
+}
+
+fn proxies(args: &SettingArgs, file: Option<Vec<String>>) -> Result<Vec<Network>, Failure> {
+    match &args.proxies {
+        Some(proxies) => Ok(proxies.clone()),
+        None => networks("proxies", &file.unwrap_or_default()),
+    }
+}
+
+fn networks(name: &str, texts: &[String]) -> Result<Vec<Network>, Failure> {
+    let networks = texts.iter().map(|text| text.parse()).collect::<Result<_, NotANetwork>>();
+    networks.map_err(|error| Failure::Usage(format!("{name}: {error}")))
 }
 
 fn allowed_origins(args: &SettingArgs, file: OutboundSection) -> Result<Vec<String>, Failure> {
@@ -238,6 +338,37 @@ mod tests {
         assert_eq!(allowed(&SettingArgs::default(), file), Some(vec!["http://127.0.0.1:8090".to_owned()]));
         assert_eq!(allowed(&flag, file), Some(vec!["http://[::1]:1".to_owned()]));
         assert_eq!(allowed(&SettingArgs::default(), "[outbound]\nallow = [\"*\"]"), None);
+    }
+
+    #[test]
+    fn rates_are_those_of_the_file_or_all_off() {
+        let rates = |args: &SettingArgs, text: &str| settled(args, parsed(text)).unwrap().rates;
+        let off = SettingArgs { rates: Some(false), ..SettingArgs::default() };
+        let file = "[rates]\nwrites = 5\nrefused = 0";
+
+        assert_eq!(rates(&SettingArgs::default(), "").writes, RateSettings::default().writes);
+        assert_eq!((rates(&SettingArgs::default(), file).writes, rates(&SettingArgs::default(), file).refused), (5, 0));
+        assert_eq!((rates(&off, file).writes, rates(&off, file).reads), (0, 0));
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_ranges() {
+        let proxies = |text: &str| settled(&SettingArgs::default(), parsed(text)).map(|it| it.server.proxies).ok();
+
+        assert_eq!(proxies(""), Some(Vec::new()));
+        assert_eq!(proxies("proxies = [\"10.0.0.0/8\"]"), Some(vec!["10.0.0.0/8".parse().unwrap()]));
+        assert_eq!(proxies("proxies = [\"proxy.example\"]"), None);
+    }
+
+    #[test]
+    fn the_network_is_as_the_file_says() {
+        let network = |text: &str| settled(&SettingArgs::default(), parsed(text)).map(|it| it.network).ok();
+
+        assert_eq!(network("").unwrap().uncounted, Network::LOOPBACK);
+        assert_eq!(network("[network]\nuncounted = []\nhead-seconds = 7").unwrap().head_time, Duration::from_secs(7));
+        assert!(network("[network]\nuncounted = []").unwrap().uncounted.is_empty());
+        assert!(network("[network]\nuncounted = [\"everybody\"]").is_none());
+        assert!(network("[network]\ngrace-seconds = 0").is_none());
     }
 
     #[test]

@@ -21,6 +21,7 @@ impl ResourceType {
     pub const BUNDLE: ResourceType = ResourceType::named("Bundle");
     pub const PARAMETERS: ResourceType = ResourceType::named("Parameters");
     pub const PATIENT: ResourceType = ResourceType::named("Patient");
+    pub const PROVENANCE: ResourceType = ResourceType::named("Provenance");
     pub const LIST: ResourceType = ResourceType::named("List");
     pub const CODE_SYSTEM: ResourceType = ResourceType::named("CodeSystem");
     pub const VALUE_SET: ResourceType = ResourceType::named("ValueSet");

@@ -3,13 +3,18 @@
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::audit::Journal;
 use crate::auth::{AuthServer, Callers};
-use crate::config::LimitSettings;
+use crate::config::{LimitSettings, Network, NetworkSettings, Settings};
 use crate::http::capabilities;
+use crate::http::hosts::Hosts;
+use crate::http::lines::Line;
+use crate::http::rates::Rates;
+use crate::http::wire::Wire;
 use crate::interactions::Engine;
 use crate::operations::Reindexer;
 use crate::store::StoreError;
@@ -27,6 +32,18 @@ pub struct App {
     pub explains: bool,
     /// Issues tokens.
     pub auth: AuthServer,
+    /// Whose word on where requests come from is believed.
+    pub(super) proxies: Vec<Network>,
+    /// Under which names it is asked.
+    pub(super) hosts: Hosts,
+    /// How slow clients may be.
+    pub(super) network: Arc<NetworkSettings>,
+    /// Bytes of answers that clients have not taken yet.
+    pub(super) waiting_bytes: Arc<AtomicUsize>,
+    /// How often callers may ask; `None` where nothing is limited.
+    pub(super) rates: Option<Rates>,
+    /// Requests from their head to their answer.
+    pub(super) requests: Arc<AtomicUsize>,
     /// Pieces of work that wait for a blocking thread or run on one.
     pub(super) under_way: Arc<AtomicUsize>,
     /// How much memory large bodies may take together, in KiB.
@@ -46,18 +63,25 @@ impl App {
         engine: Arc<Engine>,
         auth: AuthServer,
         journal: Option<Arc<Journal>>,
-        is_open: bool,
-        explains: bool,
+        settings: &Settings,
+        hosts: Hosts,
     ) -> Result<App, StoreError> {
         let memory_bytes = body_memory_bytes(&engine.limits);
         Ok(App {
             reindexer: Reindexer::new(Arc::clone(&engine))?,
             engine,
             journal,
-            is_open,
+            is_open: settings.server.open,
             callers: Arc::default(),
-            explains,
+            explains: settings.server.explain,
             auth,
+            proxies: settings.server.proxies.clone(),
+            hosts,
+            network: Arc::new(settings.network.clone()),
+            waiting_bytes: Arc::default(),
+            // On an open server nobody is known.
+            rates: Rates::new(settings.rates).filter(|_| !settings.server.open),
+            requests: Arc::default(),
             under_way: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: Mutex::default(),
@@ -67,6 +91,16 @@ impl App {
     /// The FHIR base that clients see, without a slash at the end.
     pub fn base(&self) -> &str {
         &self.engine.fhir.base_url
+    }
+
+    /// How slow clients may be.
+    pub fn network(&self) -> Arc<NetworkSettings> {
+        Arc::clone(&self.network)
+    }
+
+    /// The stream of a connection that was taken.
+    pub fn wire(&self, stream: TcpStream, line: Line) -> Wire {
+        Wire::new(stream, line, self.network(), Arc::clone(&self.waiting_bytes))
     }
 
     /// How much memory large bodies may take together, in bytes.

@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
 use crate::auth::{AuthError, Form};
+use crate::config::{LimitSettings, NetworkSettings};
 use crate::fhir::{Issue, IssueCode, Resource, json};
 use crate::http::media::BodyMedia;
 use crate::http::oauth::OAuthError;
@@ -25,12 +26,6 @@ use crate::http::{App, HttpError};
 use crate::interactions::InteractionError;
 use crate::search::{SearchError, parse_query_string};
 
-/// The whole body must be there by then.
-const WHOLE_BODY: Duration = Duration::from_secs(120);
-/// A body may be slow so long ..
-const GRACE: Duration = Duration::from_secs(10);
-/// .. then it must have come at so many bytes per second.
-const SLOWEST: usize = 1024;
 /// A body up to this takes its memory without asking.
 const FREE_BYTES: usize = 64 * 1024;
 /// The largest body at the endpoints of OAuth.
@@ -146,7 +141,7 @@ async fn collect(request: HttpRequest, payload: Payload, limit_bytes: usize) -> 
     let bytes = match packing {
         None => bytes,
         Some(packing) => {
-            intake.make_room(bytes.len(), Instant::now() + GRACE).await?;
+            intake.make_room(bytes.len(), Instant::now() + intake.app.network.grace).await?;
             if bytes.len() <= SMALL_PACKED_BYTES {
                 packing.unpack(&bytes, limit_bytes)?.into()
             } else {
@@ -156,6 +151,12 @@ async fn collect(request: HttpRequest, payload: Payload, limit_bytes: usize) -> 
         }
     };
     Ok(Body { bytes: Held { bytes, _room: intake.room }, media })
+}
+
+/// How long a body may take of which so many bytes have come.
+fn time_for(so_far_bytes: usize, network: &NetworkSettings) -> Duration {
+    let earned_ms = (so_far_bytes as u64).saturating_mul(1000).checked_div(u64::from(network.bytes_per_second));
+    (network.grace + Duration::from_millis(earned_ms.unwrap_or(0))).min(network.request_time)
 }
 
 /// A body on its way in.
@@ -170,15 +171,14 @@ struct Intake<'r> {
 impl Intake<'_> {
     /// Takes in what the client sends, unless that is too much or comes too slowly.
     async fn receive(&mut self, payload: Payload) -> Result<Bytes, HttpError> {
-        let limit_bytes = self.limit_bytes;
+        let (limit_bytes, network) = (self.limit_bytes, &self.app.network);
         let mut stream = pin!(BodyStream::new(payload));
         let started = Instant::now();
         let mut received = BytesMut::new();
         let mut whole = None;
         loop {
             let so_far = received.len() + whole.as_ref().map_or(0, Bytes::len);
-            let earned = Duration::from_secs((so_far / SLOWEST) as u64);
-            let deadline = started + (GRACE + earned).min(WHOLE_BODY);
+            let deadline = started + time_for(so_far, network);
             let chunk = timeout_at(deadline.into(), poll_fn(|context| stream.as_mut().poll_next(context)));
             let chunk = match chunk.await {
                 Err(_) => return Err(HttpError::BodyTooSlow),
@@ -260,11 +260,27 @@ impl FromRequest for FormBody {
     }
 }
 
-fn limits(request: &HttpRequest) -> &crate::config::LimitSettings {
+fn limits(request: &HttpRequest) -> &LimitSettings {
     &app(request).engine.limits
 }
 
 fn app(request: &HttpRequest) -> &App {
     let app: &web::Data<App> = request.app_data().expect("every route is configured together with the App");
     app
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_earns_its_time_by_coming() {
+        let network = NetworkSettings::default();
+        let seconds = |so_far_bytes| time_for(so_far_bytes, &network).as_secs();
+
+        assert_eq!((seconds(0), seconds(1023), seconds(1024)), (10, 10, 11));
+        assert_eq!((seconds(110 * 1024), seconds(32 << 20)), (120, 120));
+        let at_once = NetworkSettings { bytes_per_second: 0, ..network.clone() };
+        assert_eq!(time_for(1 << 20, &at_once), network.grace);
+    }
 }

@@ -12,9 +12,11 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::access::Caller;
+use crate::auth::TokenRefused;
 use crate::clock;
 use crate::http::edge::RequestId;
-use crate::http::{App, HttpError};
+use crate::http::rates::Kind;
+use crate::http::{App, HttpError, peer};
 use crate::store::Dialect;
 
 /// A caller that is known, or is being looked up.
@@ -50,7 +52,7 @@ impl FromRequest for Caller {
         }
         match bearer(request.headers()) {
             Ok(token) => of_token(app, request, token),
-            Err(error) => CallerFuture::Known(Some(Err(error))),
+            Err(error) => CallerFuture::Known(Some(Err(refused(app, request, error)))),
         }
     }
 }
@@ -69,6 +71,32 @@ fn told_of(app: &App, request: &HttpRequest, caller: Caller) -> Caller {
     caller
 }
 
+/// Lets a known caller in, unless it asks too often.
+fn admitted(app: &App, request: &HttpRequest, caller: Caller) -> Result<Caller, HttpError> {
+    if let (Some(rates), Some(agent)) = (&app.rates, caller.agent()) {
+        rates.take(Kind::of(request.method(), request.path()), (&agent.client, agent.account))?;
+    }
+    Ok(told_of(app, request, caller))
+}
+
+fn settled(app: &App, request: &HttpRequest, found: Result<Caller, HttpError>) -> Result<Caller, HttpError> {
+    match found {
+        Ok(caller) => admitted(app, request, caller),
+        Err(error) => Err(refused(app, request, error)),
+    }
+}
+
+/// Counts who has no token that is accepted. A token is looked up all the same, so that nobody is kept out by a neighbour.
+fn refused(app: &App, request: &HttpRequest, error: HttpError) -> HttpError {
+    let is_unknown = matches!(error, HttpError::SignInNeeded | HttpError::TokenRefused(TokenRefused::Invalid));
+    match &app.rates {
+        Some(rates) if is_unknown => {
+            rates.take(Kind::Refused, peer::address(app, request).map(peer::household)).err().unwrap_or(error)
+        }
+        _ => error,
+    }
+}
+
 /// The token of the header; the address and the body are no place for one.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
     let mut all = headers.get_all(header::AUTHORIZATION);
@@ -85,15 +113,14 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
 fn of_token(app: &web::Data<App>, request: &HttpRequest, token: &str) -> CallerFuture {
     let engine = &app.engine;
     match app.callers.at_hand(&engine.store, &engine.registry(), token) {
-        Ok(Some(caller)) => return CallerFuture::Known(Some(Ok(told_of(app, request, caller)))),
+        Ok(Some(caller)) => return CallerFuture::Known(Some(admitted(app, request, caller))),
         Ok(None) => {}
         Err(error) => return CallerFuture::Known(Some(Err(error.into()))),
     }
     if engine.store.dialect() == Dialect::Sqlite {
         // A few keyed reads, once per token and change.
         let caller = app.callers.look_up(&engine.store, &engine.registry(), &engine.bases, token);
-        let caller = caller.map(|caller| told_of(app, request, caller));
-        return CallerFuture::Known(Some(caller.map_err(HttpError::from)));
+        return CallerFuture::Known(Some(settled(app, request, caller.map_err(HttpError::from))));
     }
     let (app, request, token) = (app.clone(), request.clone(), token.to_owned());
     CallerFuture::LookedUp(Box::pin(async move {
@@ -101,6 +128,6 @@ fn of_token(app: &web::Data<App>, request: &HttpRequest, token: &str) -> CallerF
         let look_up = app.block(move |engine| {
             Ok::<_, HttpError>(callers.look_up(&engine.store, &engine.registry(), &engine.bases, &token)?)
         });
-        Ok(told_of(&app, &request, look_up.await?))
+        settled(&app, &request, look_up.await)
     }))
 }

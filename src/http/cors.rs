@@ -14,11 +14,12 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
 
 use crate::clock;
+use crate::http::shield::open_to_all;
 use crate::http::{App, HttpError};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const TAKEN: HeaderValue = HeaderValue::from_static(
-    "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Request-Id",
+    "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Provenance, X-Request-Id",
 );
 const SHOWN: HeaderValue = HeaderValue::from_static(
     "Content-Location, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Progress, X-Request-Id",
@@ -58,6 +59,9 @@ pub async fn cors<B: MessageBody + 'static>(
 }
 
 fn mark(headers: &mut HeaderMap, readers: Readers, allowed: Option<HeaderValue>) {
+    if readers == Readers::Anybody {
+        open_to_all(headers);
+    }
     if readers == Readers::RegisteredApps {
         // Also where no origin was sent: what a cache keeps must not be given to a page.
         headers.append(header::VARY, HeaderValue::from_static("Origin"));

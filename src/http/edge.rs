@@ -3,21 +3,25 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, web};
+use tokio::time::sleep;
 
 use crate::fhir::{Issue, IssueCode};
-use crate::http::HttpError;
 use crate::http::outcome::Refusal;
+use crate::http::seat::Seat;
+use crate::http::shield::shield;
+use crate::http::{App, HttpError, Phase};
 
 /// The longest path and query together.
 const ADDRESS_BYTES: usize = 16 * 1024;
@@ -36,27 +40,58 @@ pub async fn edge<B: MessageBody + 'static>(
     let started = Instant::now();
     let request_id = request_id(request.headers());
     let method = request.method().clone();
-    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
-    let mut response = if address.len() > ADDRESS_BYTES {
-        let error = HttpError::AddressTooLong { limit_bytes: ADDRESS_BYTES };
-        request.error_response(error).map_into_right_body()
-    } else if head_bytes(request.headers()) > HEAD_BYTES {
-        let error = HttpError::HeadTooLong { limit_bytes: HEAD_BYTES };
-        request.error_response(error).map_into_right_body()
-    } else {
-        without_last_slash(&mut request);
-        request.extensions_mut().insert(RequestId(request_id.clone()));
-        explained(caught(next.call(request)).await?)
+    let app = app(&request);
+    let _asked = request.conn_data::<Rc<Phase>>().map(Phase::begin);
+    let mut response = match admitted(&request, &app) {
+        Err(error) => request.error_response(error).map_into_right_body(),
+        Ok(seat) => {
+            without_last_slash(&mut request);
+            request.extensions_mut().insert(RequestId(request_id.clone()));
+            let response = explained(caught(next.call(request), 2 * app.network.request_time).await?);
+            drop(seat);
+            response
+        }
     };
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id.clone());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    shield(headers, app.base().starts_with("https:"));
     // The mark that kept a small body from being packed; on the wire it would say nothing.
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
         headers.remove(header::CONTENT_ENCODING);
     }
     log(&response, method.as_str(), &request_id, started);
     Ok(response)
+}
+
+fn app(request: &ServiceRequest) -> web::Data<App> {
+    request.app_data::<web::Data<App>>().expect("the layers are wrapped around routes that have the App").clone()
+}
+
+/// What a request must keep to before anything else is looked at; a seat for it, where it needs one.
+fn admitted(request: &ServiceRequest, app: &App) -> Result<Option<Seat>, HttpError> {
+    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    if address.len() > ADDRESS_BYTES {
+        return Err(HttpError::AddressTooLong { limit_bytes: ADDRESS_BYTES });
+    }
+    if head_bytes(request.headers()) > HEAD_BYTES {
+        return Err(HttpError::HeadTooLong { limit_bytes: HEAD_BYTES });
+    }
+    let authorities = [request.uri().authority().map(|it| it.as_str()), host(request.headers())];
+    // RFC 9112 section 3.2.2: of an address with a host, that is what counts; a proxy on the way may have gone by the header.
+    let is_known = |authority: &str| app.hosts.knows(authority);
+    let is_asked_by_name = authorities.iter().flatten().all(|authority| is_known(authority));
+    // Who watches the server must hear from it above all when it has much to do.
+    match request.path() {
+        "/health" | "/ready" => Ok(None),
+        _ if !is_asked_by_name => Err(HttpError::UnknownHost),
+        _ if app.waiting_bytes.load(Ordering::Relaxed) > app.network.waiting_bytes => Err(HttpError::Overloaded),
+        _ => Seat::take(&app.requests, app.engine.limits.requests).map(Some),
+    }
+}
+
+/// What the header says; empty when that is no text. HTTP/1.0 needs none.
+fn host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default())
 }
 
 fn head_bytes(headers: &HeaderMap) -> usize {
@@ -125,12 +160,21 @@ fn without_last_slash(request: &mut ServiceRequest) {
     request.head_mut().uri = uri;
 }
 
-/// Turns a panic of a handler into an answer; `hop` has caught those of the work itself already.
-async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+/// Turns a panic of a handler into an answer, and a request that takes longer than `most`. `hop` has caught the panics of the work
+/// itself already.
+async fn caught<T>(work: impl Future<Output = Result<T, Error>>, most: Duration) -> Result<T, Error> {
     let mut work = pin!(work);
+    // Most requests are answered at once, and need none.
+    let mut timer = None;
     poll_fn(|context| {
-        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
-            .unwrap_or_else(|_| Poll::Ready(Err(HttpError::BrokeOff.into())))
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        match polled.unwrap_or_else(|_| Poll::Ready(Err(HttpError::BrokeOff.into()))) {
+            Poll::Pending => {
+                let timer = timer.get_or_insert_with(|| Box::pin(sleep(most)));
+                timer.as_mut().poll(context).map(|()| Err(HttpError::TookTooLong.into()))
+            }
+            ready => ready,
+        }
     })
     .await
 }

@@ -67,7 +67,19 @@ pub enum HttpError {
     TokenRefused(TokenRefused),
     #[error("this server does not explain its searches: start it with --explain, or leave _explain out")]
     ExplainOff,
-    #[error("too many requests are under way")]
+    #[error("too many {what}: {per_minute} a minute are allowed; wait {wait_s} s, as Retry-After says")]
+    TooManyRequests { what: &'static str, per_minute: u32, wait_s: u64 },
+    /// No name of this server is told: whoever asks by another need not know it.
+    #[error(
+        "this server does not go by the name in the header Host: ask by the host of its base, or have the operator add the name to \
+         the setting hosts"
+    )]
+    UnknownHost,
+    #[error(
+        "the server has worked on this request for too long, and does so no more; whether it was done, a read will tell"
+    )]
+    TookTooLong,
+    #[error("too many requests are under way: try again in a moment")]
     Overloaded,
     #[error("there is no such job: it was cancelled, or ended long ago")]
     UnknownJob,

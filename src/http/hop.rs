@@ -7,11 +7,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::web;
 use tokio::sync::oneshot;
 
+use crate::http::seat::Seat;
 use crate::http::{App, HttpError};
 use crate::interactions::{Engine, InteractionError, PREPARATIONS, Write};
 use crate::store::{Dialect, Reader, ResourceRow, end_shared_read};
@@ -87,7 +87,7 @@ impl App {
         &self,
         work: impl FnOnce(&Engine) -> Result<T, E> + Send + 'static,
     ) -> Result<T, HttpError> {
-        let seat = Seat::take(&self.under_way)?;
+        let seat = Seat::take(&self.under_way, MOST_UNDER_WAY)?;
         let engine = Arc::clone(&self.engine);
         let done = web::block(move || {
             // Held by the work, not by the request: that may be gone before.
@@ -95,22 +95,6 @@ impl App {
             guarded(|| work(&engine))
         });
         done.await.unwrap_or(Err(HttpError::BrokeOff))
-    }
-}
-
-/// One of the `MOST_UNDER_WAY`; given back when dropped.
-struct Seat(Arc<AtomicUsize>);
-
-impl Seat {
-    fn take(under_way: &Arc<AtomicUsize>) -> Result<Seat, HttpError> {
-        let seat = Seat(Arc::clone(under_way));
-        if seat.0.fetch_add(1, Ordering::AcqRel) < MOST_UNDER_WAY { Ok(seat) } else { Err(HttpError::Overloaded) }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -131,18 +115,5 @@ mod tests {
         let outcome: Result<(), HttpError> = guarded(|| -> Result<(), HttpError> { panic!("on purpose") });
 
         assert!(matches!(outcome, Err(HttpError::BrokeOff)));
-    }
-
-    #[test]
-    fn seats_run_out_and_come_back() {
-        let under_way = Arc::new(AtomicUsize::new(MOST_UNDER_WAY - 1));
-
-        let last = Seat::take(&under_way);
-
-        assert!(last.is_ok());
-        assert!(matches!(Seat::take(&under_way), Err(HttpError::Overloaded)));
-        drop(last);
-        assert!(Seat::take(&under_way).is_ok());
-        assert_eq!(under_way.load(Ordering::Acquire), MOST_UNDER_WAY - 1);
     }
 }

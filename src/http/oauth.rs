@@ -31,6 +31,11 @@ impl OAuthError {
         self.error
     }
 
+    /// Whether the client is at fault, not the server.
+    pub fn is_refusal(&self) -> bool {
+        self.status.is_client_error()
+    }
+
     /// With the challenge that an answer of 401 to the header `Authorization` must have.
     pub fn challenging(mut self) -> OAuthError {
         if self.status == StatusCode::UNAUTHORIZED {
@@ -58,7 +63,8 @@ impl From<HttpError> for OAuthError {
     fn from(error: HttpError) -> OAuthError {
         let refusal = refusal(&error);
         let code = match refusal.status {
-            StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+            // RFC 6749 has no word for the former.
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
             status if status.is_server_error() => "server_error",
             _ => "invalid_request",
         };
@@ -113,7 +119,8 @@ mod tests {
     #[test]
     fn each_refusal_has_its_status_and_code() {
         let text = || "text".to_owned();
-        let table: [(OAuthError, u16, &str); 9] = [
+        let too_many = HttpError::TooManyRequests { what: "tests", per_minute: 1, wait_s: 60 };
+        let table: [(OAuthError, u16, &str); 10] = [
             (AuthError::InvalidRequest(text()).into(), 400, "invalid_request"),
             (AuthError::InvalidClient(text()).into(), 401, "invalid_client"),
             (AuthError::UnauthorizedClient("text").into(), 400, "unauthorized_client"),
@@ -123,6 +130,7 @@ mod tests {
             (AuthError::Store(StoreError::Damaged(text())).into(), 500, "server_error"),
             (HttpError::BodyTooLarge { limit_bytes: 1 }.into(), 413, "invalid_request"),
             (HttpError::Overloaded.into(), 503, "temporarily_unavailable"),
+            (too_many.into(), 429, "temporarily_unavailable"),
         ];
         for (error, status, code) in table {
             assert_eq!((error.status.as_u16(), error.error), (status, code));

@@ -107,6 +107,10 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::TokenRefused(_) => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")),
         E::ExplainOff => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text()),
+        E::UnknownHost => Refusal::new(StatusCode::MISDIRECTED_REQUEST, IssueCode::Processing, text()),
+        E::TookTooLong => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Timeout, text()).closing(),
+        E::TooManyRequests { wait_s, .. } => Refusal::new(StatusCode::TOO_MANY_REQUESTS, IssueCode::Throttled, text())
+            .with(header::RETRY_AFTER, HeaderValue::from(*wait_s)),
         E::Overloaded => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Transient, text())
             .with(header::RETRY_AFTER, RETRY_AFTER),
         E::UnknownJob => Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotFound, text()),
@@ -336,6 +340,9 @@ mod tests {
             (E::TokenRefused(TokenRefused::Invalid), 401, "login"),
             (E::TokenRefused(TokenRefused::Unfit(crate::access::Unfit::NoPatient)), 403, "forbidden"),
             (E::ExplainOff, 403, "forbidden"),
+            (E::TooManyRequests { what: "x", per_minute: 1, wait_s: 7 }, 429, "throttled"),
+            (E::UnknownHost, 421, "processing"),
+            (E::TookTooLong, 503, "timeout"),
             (E::Overloaded, 503, "transient"),
             (E::BrokeOff, 500, "exception"),
         ];
@@ -354,6 +361,8 @@ mod tests {
         );
         assert_eq!(header(StoreError::Busy.into()).unwrap(), "retry-after: \"2\"");
         assert_eq!(header(HttpError::MethodNotAllowed { allowed: "GET".to_owned() }).unwrap(), "allow: \"GET\"");
+        let too_many = HttpError::TooManyRequests { what: "x", per_minute: 1, wait_s: 7 };
+        assert_eq!(header(too_many).unwrap(), "retry-after: \"7\"");
         assert_eq!(header(HttpError::SignInNeeded).unwrap(), "www-authenticate: \"Bearer\"");
         assert_eq!(header(HttpError::UnknownAddress), None);
     }

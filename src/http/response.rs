@@ -22,8 +22,10 @@ use crate::store::ResourceRow;
 
 pub const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-/// Kept by the client alone, and asked for anew each time: an unchanged resource costs a 304.
+/// Kept by the client alone, and asked for anew each time: an unchanged resource costs a 304. What has no tag to ask anew by is
+/// not to be kept at all.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Below this, packing costs more than it saves.
 const SMALLEST_PACKED_BYTES: usize = 1024;
 
@@ -180,7 +182,10 @@ impl Responder for FhirResponse {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse<BoxBody> {
         let mut response = HttpResponse::build(self.status);
-        response.insert_header((header::CACHE_CONTROL, CACHE));
+        let is_kept = self.is_representation
+            && self.version.is_some()
+            && matches!(self.status, StatusCode::OK | StatusCode::NOT_MODIFIED);
+        response.insert_header((header::CACHE_CONTROL, if is_kept { CACHE } else { NO_STORE }));
         if let Some(version) = self.version {
             response.insert_header((header::ETAG, etag(version.number)));
             response.insert_header((header::LAST_MODIFIED, http_date(version.updated_us)));

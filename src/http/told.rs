@@ -19,7 +19,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::http::caller::bearer;
 use crate::http::edge::RequestId;
 use crate::http::oauth::OAuthError;
-use crate::http::{App, HttpError};
+use crate::http::{App, HttpError, peer};
 use crate::interactions::InteractionError;
 use crate::store::SecretHash;
 
@@ -82,7 +82,7 @@ fn story(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -
         },
         None => Story {
             agent: Arc::new(unknown(request)),
-            network: address(request),
+            network: network(request),
             request: id(request),
             at_us: clock::now_us(),
             error: None,
@@ -115,7 +115,7 @@ fn of_endpoint(endpoint: &str, request: &HttpRequest, status: StatusCode, error:
     let note = || Note { deed, query: None, given: Vec::new(), events: Vec::new() };
     Some(Story {
         agent: shown.map(|Shown(agent)| Arc::new(agent)).unwrap_or_default(),
-        network: address(request),
+        network: network(request),
         request: id(request),
         at_us: clock::now_us(),
         error: error.and_then(|error| error.as_error::<OAuthError>()).map(OAuthError::code),
@@ -123,10 +123,6 @@ fn of_endpoint(endpoint: &str, request: &HttpRequest, status: StatusCode, error:
         given: if is_refusal { Vec::new() } else { vec![note()] },
         refused: if is_refusal { vec![(deed, status.as_u16(), None)] } else { Vec::new() },
     })
-}
-
-fn address(request: &HttpRequest) -> Option<String> {
-    request.peer_addr().map(|address| address.ip().to_string())
 }
 
 /// What was asked for, below the base: by the address, or by a form in its stead.
@@ -137,6 +133,12 @@ fn query(path: &str, request: &HttpRequest, act: Option<&Act>) -> String {
         "" => path.to_owned(),
         asked => format!("{path}?{asked}"),
     }
+}
+
+/// The address that it comes from.
+fn network(request: &HttpRequest) -> Option<String> {
+    let app: &web::Data<App> = request.app_data()?;
+    peer::address(app, request).map(|address| address.to_string())
 }
 
 /// Whoever sent a token that is not accepted, or none.

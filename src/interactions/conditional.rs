@@ -102,6 +102,14 @@ impl Criteria {
 }
 
 impl Precondition {
+    /// The number of the version that an update under it makes, as far as one can tell before.
+    pub(super) fn next_version(&self) -> i64 {
+        match self.if_match.as_deref() {
+            Some([only]) => only.parse().map_or(2, |standing: i64| standing.saturating_add(1)),
+            _ => 2,
+        }
+    }
+
     /// Checks the precondition against what stands at `key`.
     pub(super) fn check(&self, key: &ResourceKey, standing: Option<&Locked>) -> Result<(), InteractionError> {
         let current = standing.filter(|locked| !locked.is_deleted);

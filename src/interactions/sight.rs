@@ -9,10 +9,13 @@ use std::collections::BTreeSet;
 
 use crate::access::{Caller, Denied};
 use crate::clock;
-use crate::fhir::{ResourceKey, ResourceType};
+use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
 use crate::interactions::trail;
-use crate::search::{ATTACHED, AccessFilter, CompileContext, Registry, Right, View, guard, visible, visible_keys};
+use crate::search::{
+    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard, is_recorded, kept_from,
+    visible, visible_keys,
+};
 use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
 
 /// The condition on what of a type `caller` may do `right` with; a refusal where that is nothing, whichever resource it is.
@@ -54,6 +57,23 @@ pub(super) fn seen(
     let hasher = reader.hasher();
     let query = visible(rids, view, &context(reader, filter, &hasher));
     Ok(reader.numbers(&query)?.into_iter().collect())
+}
+
+/// Whether the content of a version may be read by itself.
+pub(super) fn admits(
+    reader: &mut Reader<'_>,
+    filter: &AccessFilter,
+    resource: &Resource,
+) -> Result<bool, InteractionError> {
+    let hasher = reader.hasher();
+    match filter.admits(resource, &hasher, Right::Read) {
+        Admission::Closed => Ok(false),
+        Admission::Open => Ok(true),
+        Admission::Consented(party) => {
+            let kept = kept_from(&party, Use::Read, resource, filter.bases(), &context(reader, filter, &hasher));
+            Ok(reader.number(&kept)? == 0)
+        }
+    }
 }
 
 fn context<'h>(reader: &Reader<'_>, filter: &AccessFilter, hasher: &'h Hasher) -> CompileContext<'h> {
@@ -102,10 +122,18 @@ pub(super) fn standing_to_delete(
     caller: &Caller,
     key: &ResourceKey,
 ) -> Result<Option<Locked>, InteractionError> {
-    match standing(tx, caller, key, Right::Delete) {
-        Err(InteractionError::NotFound(_)) => Ok(None),
-        other => other,
+    let previous = match standing(tx, caller, key, Right::Delete) {
+        Err(InteractionError::NotFound(_)) => return Ok(None),
+        other => other?,
+    };
+    if key.resource_type == ResourceType::PROVENANCE
+        && !caller.filter().administers()
+        && let Some(previous) = previous.as_ref().filter(|previous| !previous.is_deleted)
+        && is_recorded(&previous.rows()?, &tx.hasher())
+    {
+        return Err(Denied::Recorded.into());
     }
+    Ok(previous)
 }
 
 /// Whether the caller may create a resource under an id of its choice: to others, an id that is taken and hidden would look
@@ -123,13 +151,14 @@ pub(super) fn permitted(caller: &Caller, resource_type: ResourceType, right: Rig
     Ok(())
 }
 
-/// Refuses a version that the caller may not make of what stands: one that changes hands, loses its labels, or gives access
-/// to others. `rows` are those of the new version.
+/// Refuses a version that the caller may not make of what stands: one that changes hands, loses its labels, gives access to
+/// others, or passes for what the server recorded itself. `rows` are those of the new version.
 pub(super) fn check_change(
     caller: &Caller,
     key: &ResourceKey,
     previous: Option<&Locked>,
     rows: &IndexRows,
+    hasher: &Hasher,
 ) -> Result<(), InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() {
@@ -141,6 +170,10 @@ pub(super) fn check_change(
     }
     let standing = previous.filter(|previous| !previous.is_deleted).map(Locked::rows).transpose()?;
     let before = standing.unwrap_or_default();
+    let is_ours = |rows: &IndexRows| of == ResourceType::PROVENANCE && is_recorded(rows, hasher);
+    if (is_ours(&before) || is_ours(rows)) && !filter.administers() {
+        return Err(Denied::Recorded.into());
+    }
     let owners = |rows: &IndexRows| -> BTreeSet<i64> {
         rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
     };

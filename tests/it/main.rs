@@ -5,6 +5,7 @@ mod support;
 mod access;
 mod audit;
 mod auth;
+mod edge;
 mod http;
 mod interactions;
 mod layers;

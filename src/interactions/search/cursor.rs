@@ -54,6 +54,7 @@ impl Cursor {
     }
 }
 
+/// That a cursor is of something else.
 pub(in crate::interactions) fn foreign() -> SearchError {
     SearchError::BadValue {
         parameter: "_cursor".to_owned(),

@@ -36,7 +36,8 @@ impl Cursor {
     /// Reads what `to_text` wrote for the same search.
     pub fn parse(text: &str, purpose: &[u8], seal: &Seal) -> Result<Cursor, SearchError> {
         let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| foreign())?;
-        let mut content = seal.open(purpose, &sealed).ok_or_else(foreign)?;
+        let opened = seal.open(purpose, &sealed).ok_or_else(foreign)?;
+        let mut content = opened.as_slice();
         let mut numbers = Vec::new();
         while !content.is_empty() {
             numbers.push(read(&mut content).ok_or_else(foreign)?);

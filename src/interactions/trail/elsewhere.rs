@@ -54,6 +54,7 @@ fn passes(condition: &Condition) -> bool {
         | Condition::Owned(_)
         | Condition::OfTypes(_)
         | Condition::Unlabelled(_)
+        | Condition::Consented(..)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
     }

@@ -78,6 +78,14 @@ pub async fn post_as(server: &TestServer, path: &str, authorization: Option<&str
     }
 }
 
+/// As `post`, as a proxy sends it for somebody at `address`.
+pub async fn post_from(server: &TestServer, address: &str, path: &str, pairs: &[(&str, &str)]) -> Answer {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(pairs);
+    let request = server.request(Method::POST, &format!("{}{path}", server.url)).header("X-Forwarded-For", address);
+    request.body("application/x-www-form-urlencoded", form.finish()).send().await
+}
+
 /// Asks for a token by this assertion.
 pub async fn ask(server: &TestServer, assertion: &str, scope: &str) -> Answer {
     ask_at(server, "/auth/token", assertion, scope).await

@@ -1,6 +1,6 @@
 //! Tokens: how a client gets one, what it is worth, how it ends; and what the documents of discovery say of that.
 
-mod backend;
+pub mod backend;
 mod by_command;
 mod cors;
 mod discovery;

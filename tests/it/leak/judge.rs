@@ -8,7 +8,7 @@ use emberwell::audit::{Outcome, trail};
 use emberwell::store::{Store, StoreError};
 
 use crate::leak::world::{Place, Worlds};
-use crate::support::{Answer, TestServer};
+use crate::support::Answer;
 
 /// So long the trail may take, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -174,7 +174,7 @@ impl<'w> Judge<'w> {
             self.complain(sent, "fails", full, bare);
             return None;
         }
-        let (here, there) = (neutral(full, &self.worlds.full.server), neutral(bare, &self.worlds.bare.server));
+        let (here, there) = (neutral(full, &self.worlds.full), neutral(bare, &self.worlds.bare));
         if here != there {
             self.complain(sent, "is not what is answered where nothing is hidden", full, bare);
             return None;
@@ -251,9 +251,9 @@ const TOKEN: &[u8] = b"urn:emberwell:token:";
 const CLIENT: &[u8] = b"\"client-";
 
 /// An answer without what differs from server to server and from moment to moment.
-fn neutral(answer: &Answer, server: &TestServer) -> String {
+fn neutral(answer: &Answer, place: &Place) -> String {
     let told = format!("{}\n{}\n{}", answer.status, headers(answer), answer.text());
-    let told = told.replace(&server.url, "[server]");
+    let told = told.replace(&place.server.url, "[server]").replace(&place.client, "[client]");
     let bytes = told.as_bytes();
     let mut neutral = String::with_capacity(told.len());
     let (mut at, mut from) = (0, 0);

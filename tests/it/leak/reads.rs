@@ -22,6 +22,11 @@ pub const RESOURCES: &[&str] = &[
     "Observation/@b-holds@",
     "Observation/@b-names-a@",
     "Observation/@a-lab@",
+    "Observation/@a-kept@",
+    "DocumentReference/@a-kept-letter@",
+    "Binary/@a-kept-text@",
+    "Consent/@a-refusal@",
+    "Provenance/@kept-proof@",
     "Observation/@b@",
     "Condition/@b-diabetes@",
     "Condition/@m-diabetes@",
@@ -69,6 +74,11 @@ pub const RESOURCES: &[&str] = &[
 
 /// Histories, searches and operations.
 pub const QUERIES: &[&str] = &[
+    "Observation?_id=@a-kept@",
+    "Observation?has-member=Observation/@a-vital@&_revinclude=Provenance:target",
+    "Observation?_has:Provenance:target:_id=@kept-proof@",
+    "Consent?patient=a",
+    "Consent?data=Observation/@a-kept@",
     // Histories.
     "_history",
     "_history?_count=3",

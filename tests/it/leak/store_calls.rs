@@ -89,6 +89,7 @@ const CALLS: &[(&str, Bound)] = &[
         Bound::Only(&["interactions/bundle/transaction.rs", "interactions/delete.rs", "interactions/recorded.rs"]),
     ),
     ("lock_text", Bound::Nothing),
+    ("pack", Bound::Nothing),
     ("attempt", Bound::Nothing),
     // How a search was done, for administrators.
     ("record", Bound::Nothing),
@@ -107,6 +108,9 @@ const CALLS: &[(&str, Bound)] = &[
     ("access_generation", Bound::Nothing),
     ("access_token", Bound::Nothing),
     ("token_context", Bound::Nothing),
+    // Whether there are any rules, and whom a role or a Person stands for.
+    ("has_consent_rules", Bound::Nothing),
+    ("referred_by", Bound::Only(&["auth/callers.rs"])),
     ("add_account", Bound::Nothing),
     ("disable_account", Bound::Nothing),
     ("add_client", Bound::Nothing),

@@ -4,6 +4,7 @@ pub mod client;
 pub mod database;
 pub mod holders;
 pub mod program;
+pub mod raw;
 pub mod samples;
 pub mod server;
 pub mod tokens;

@@ -2,7 +2,7 @@
 
 use awc::Client;
 use awc::http::Method;
-use emberwell::config::Settings;
+use emberwell::config::{RateSettings, Settings};
 use emberwell::server::{Running, start};
 use serde_json::Value;
 
@@ -71,6 +71,8 @@ impl TestServer {
         settings.server.listen = "127.0.0.1:0".to_owned();
         settings.server.database = address.clone();
         settings.server.open = true;
+        // Tests ask more often than anybody; those of the limits set their own.
+        settings.rates = RateSettings::OFF;
         // So that tests of a few resources meet criteria that have many rows, too.
         settings.limits.plan.counted = 4;
         change(&mut settings);

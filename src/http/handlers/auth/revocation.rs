@@ -26,6 +26,5 @@ pub async fn revoke(
     let client = authenticated(&request, &form, &app).await?;
     note_token(&request, &token);
     blocking(&app, move |engine| auth::revoke(&engine.store, &client, token)).await?;
-    app.callers.changed();
     Ok(answer(StatusCode::OK, &json!({})))
 }
