@@ -147,7 +147,10 @@ pub fn value(random: &mut Random, sample: &Value, other: &Value) -> Value {
             0 => scalar(random),
             1 => part(random, other).clone(),
             2 => part(random, &changed).clone(),
-            _ => buried(random, part(random, sample).clone()),
+            _ => {
+                let part = part(random, sample).clone();
+                buried(random, part)
+            }
         };
         let place = somewhere(random, &mut changed);
         match (random.below(5), place) {
@@ -202,21 +205,19 @@ fn part<'a>(random: &mut Random, value: &'a Value) -> &'a Value {
 }
 
 fn somewhere<'a>(random: &mut Random, value: &'a mut Value) -> &'a mut Value {
-    if !random.percent(80) {
+    let length = match value {
+        Value::Object(members) => members.len(),
+        Value::Array(items) => items.len(),
+        _ => 0,
+    };
+    if length == 0 || !random.percent(80) {
         return value;
     }
-    match value {
-        Value::Object(members) if !members.is_empty() => {
-            let at = random.below(members.len());
-            match members.values_mut().nth(at) {
-                Some(next) => somewhere(random, next),
-                None => unreachable!("it has as many"),
-            }
-        }
-        Value::Array(items) if !items.is_empty() => {
-            let at = random.below(items.len());
-            somewhere(random, &mut items[at])
-        }
-        other => other,
-    }
+    let at = random.below(length);
+    let next = match value {
+        Value::Object(members) => members.values_mut().nth(at),
+        Value::Array(items) => items.get_mut(at),
+        _ => None,
+    };
+    somewhere(random, next.expect("it has as many"))
 }

@@ -99,13 +99,10 @@ pub fn bundle(random: &mut Random) -> Vec<u8> {
         })
         .collect();
     let bundle = json!({ "resourceType": "Bundle", "type": random.of(&["batch", "transaction"]), "entry": entries });
-    let changed = mutate::value(random, &bundle, random_resource(random));
+    let other = random.pick(&RESOURCES);
+    let changed = mutate::value(random, &bundle, other);
     let text = changed.to_string();
     if random.percent(30) { mutate::bytes(random, text.as_bytes(), b"{}[]\"") } else { text.into_bytes() }
-}
-
-fn random_resource(random: &mut Random) -> &'static Value {
-    random.pick(&RESOURCES)
 }
 
 /// A changed one of `samples`.
