@@ -20,6 +20,8 @@ pub struct FhirSettings {
     pub delete_multiple: bool,
     /// Minutes east of UTC for dates that name no zone.
     pub zone_minutes: i16,
+    /// A Provenance beside each version tells who wrote it, where that is known.
+    pub provenance: bool,
 }
 
 impl Default for FhirSettings {
@@ -30,6 +32,7 @@ impl Default for FhirSettings {
             version_unchanged: false,
             delete_multiple: false,
             zone_minutes: 0,
+            provenance: true,
         }
     }
 }

@@ -17,6 +17,11 @@ pub struct Agent {
     pub token: Option<String>,
 }
 
+/// Where the ids of clients are identifiers.
+pub const CLIENT_SYSTEM: &str = "urn:emberwell:client";
+/// Where the numbers of accounts are identifiers.
+pub const ACCOUNT_SYSTEM: &str = "urn:emberwell:account";
+
 /// What is done.
 ///
 /// Spec: http://hl7.org/fhir/restful-interaction
@@ -42,6 +47,8 @@ pub struct Note {
     pub query: Option<String>,
     /// The numbers of the resources, with their versions.
     pub given: Vec<(i64, i64)>,
+    /// What was given out of the trail itself: whom each event is about, by the key of the Patient, and its reference.
+    pub events: Vec<(Option<i64>, String)>,
 }
 
 /// An entry of a batch that was refused.

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::access::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types};
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::{
-    AccessFilter, Bounds, Condition, Criterion, Handling, ParseContext, Permit, Reach, Registry, Right, Rights,
+    AccessFilter, Bounds, Condition, Criterion, Handling, ParseContext, Party, Permit, Reach, Registry, Right, Rights,
     Sensitivity, parse,
 };
 
@@ -67,6 +67,8 @@ pub struct TokenFacts {
     pub holdings: Vec<Holding>,
     /// Who holds the token, on whose behalf: pages of one are not those of another.
     pub holder: String,
+    /// By what names Consents may deny or permit them something; `None` while no Consent denies anything.
+    pub actors: Option<Vec<i64>>,
 }
 
 /// A token that lets nothing be done, because what it says can't be applied.
@@ -105,23 +107,31 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
     for scope in allowed.scopes() {
         for holding in &holdings {
             let Some(reach) = reach(scope, holding, facts.patient.as_ref()) else { continue };
-            let sees = Sensitivity { personal: !has_app && holding.is_custodian, ..holding.sees };
+            let is_own_session = !has_app && holding.is_custodian;
+            let sees = Sensitivity { personal: is_own_session, ..holding.sees };
             for given in holding.scopes.scopes() {
-                permits.add(scope, given, reach.clone(), sees)?;
+                permits.add(scope, given, reach.clone(), sees, !is_own_session)?;
             }
         }
     }
     let used = || holdings.iter();
     let mut stamp = DefaultHasher::new();
     (&facts.holder, format!("{:?}", permits.found)).hash(&mut stamp);
-    Ok(AccessFilter::bounded(Bounds {
-        sees_history: !holdings.is_empty() && used().all(|holding| holding.sees_history),
-        is_custodian: !has_app && !holdings.is_empty() && used().all(|holding| holding.is_custodian),
-        permits: permits.found,
-        zone_minutes: registry.zone_minutes(),
-        bases: Arc::clone(bases),
-        stamp: stamp.finish(),
-    }))
+    let filter = |party| {
+        AccessFilter::bounded(Bounds {
+            sees_history: !holdings.is_empty() && used().all(|holding| holding.sees_history),
+            is_custodian: !has_app && !holdings.is_empty() && used().all(|holding| holding.is_custodian),
+            permits: permits.found.clone(),
+            party,
+            zone_minutes: registry.zone_minutes(),
+            bases: Arc::clone(bases),
+            stamp: stamp.finish(),
+        })
+    };
+    let Some(actors) = facts.actors.clone() else { return Ok(filter(None)) };
+    let keeps_consents =
+        ResourceType::parse("Consent").is_ok_and(|consent| filter(None).reaches_all(consent, Right::Update));
+    Ok(filter(Some(Arc::new(Party { actors, keeps_consents }))))
 }
 
 /// Whose resources `scope` opens by virtue of `holding`.
@@ -148,7 +158,14 @@ struct Permits<'a> {
 
 impl Permits<'_> {
     /// What `scope` and `given` have in common.
-    fn add(&mut self, scope: &Scope, given: &Scope, reach: Reach, sees: Sensitivity) -> Result<(), Unfit> {
+    fn add(
+        &mut self,
+        scope: &Scope,
+        given: &Scope,
+        reach: Reach,
+        sees: Sensitivity,
+        heeds_consents: bool,
+    ) -> Result<(), Unfit> {
         let Some(types) = scope.types.intersection(given.types) else { return Ok(()) };
         let interactions = scope.interactions.intersection(given.interactions);
         if interactions.is_empty() {
@@ -162,7 +179,7 @@ impl Permits<'_> {
             [&scope.query, &given.query].into_iter().filter(|query| !query.is_empty()).collect();
         let (rights, is_wide) = (rights(interactions), reach == Reach::Everything);
         let demanded: Vec<&[(String, String)]> = queries.iter().map(|query| query.pairs()).collect();
-        let place = format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {sees:?}");
+        let place = format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {sees:?} {heeds_consents}");
         if let Some(known) = self.places.get(&place) {
             if let (Reach::Records(all), Reach::Records(more)) = (&mut self.found[*known].reach, reach) {
                 all.extend(more);
@@ -177,7 +194,7 @@ impl Permits<'_> {
             only.extend(criteria(of, query, self.registry, self.bases)?);
         }
         self.places.insert(place, self.found.len());
-        self.found.push(Permit { resource_type, rights, reach, only, sees });
+        self.found.push(Permit { resource_type, rights, reach, only, sees, heeds_consents });
         Ok(())
     }
 }
@@ -239,7 +256,7 @@ mod tests {
         let scopes = ScopeSet::parse(scopes);
         let policy = Some(scopes.clone());
         let patient = patient_id.map(patient);
-        TokenFacts { scopes, policy, app_grant: None, patient, holdings, holder: "app".to_owned() }
+        TokenFacts { scopes, policy, app_grant: None, patient, holdings, holder: "app".to_owned(), actors: None }
     }
 
     fn decided(facts: &TokenFacts) -> Result<AccessFilter, Unfit> {
@@ -333,6 +350,36 @@ mod tests {
             assert_eq!(refused(&scope, Some("a")), Unfit::Query(observation), "{query}");
         }
         assert_eq!(refused("patient/*.rs?_security=x", Some("a")), Unfit::QueryOfAllTypes);
+    }
+
+    #[test]
+    fn consents_are_asked_for_all_but_custodians_in_a_session_of_their_own() {
+        let asks = |has_app: bool, is_custodian: bool, actors: Option<Vec<i64>>| {
+            let held = Holding { is_custodian, ..holding(Some("a"), "user/*.cruds") };
+            let mut facts = TokenFacts { actors, ..facts("user/*.cruds", None, vec![held]) };
+            facts.policy = facts.policy.filter(|_| has_app);
+            let filter = decided(&facts).unwrap();
+            let open = |name, right| view(&filter, name, right).matches("Consented").count();
+            [open("Observation", Right::Read), open("Observation", Right::Update), open("Practitioner", Right::Read)]
+        };
+
+        assert_eq!(asks(true, false, Some(vec![7])), [1, 2, 0]);
+        assert_eq!(asks(true, true, Some(vec![7])), [1, 2, 0]);
+        assert_eq!(asks(false, false, Some(Vec::new())), [1, 2, 0]);
+        assert_eq!(asks(false, true, Some(vec![7])), [0, 0, 0]);
+        assert_eq!(asks(true, false, None), [0, 0, 0], "while no Consent denies anything");
+    }
+
+    #[test]
+    fn whoever_writes_consents_of_all_records_is_kept_from_none() {
+        let keeps = |scopes: &str| {
+            let all = vec![holding(None, "system/*.cruds")];
+            let filter = decided(&TokenFacts { actors: Some(Vec::new()), ..facts(scopes, None, all) }).unwrap();
+            filter.party().unwrap().keeps_consents
+        };
+
+        assert!(keeps("system/*.cruds") && keeps("system/Consent.u"));
+        assert!(!keeps("system/*.rs") && !keeps("system/Observation.cruds"));
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub enum Denied {
          its securityContext"
     )]
     Attached,
+    #[error(
+        "a Provenance that the server recorded itself stays as it is: only a client that administers the server may change it"
+    )]
+    Recorded,
     #[error("an AuditEvent is written by the server alone")]
     Audit,
     #[error("only a client that administers the server may do this: it needs the scope system/*.cruds on all records")]

@@ -8,13 +8,14 @@ mod decision;
 mod denied;
 pub mod scopes;
 
-pub use act::{Act, Agent, Deed, Note, Noted, Refused};
+pub use act::{ACCOUNT_SYSTEM, Act, Agent, CLIENT_SYSTEM, Deed, Note, Noted, Refused};
 pub use decision::{Holding, TokenFacts, Unfit, decide};
 pub use denied::Denied;
 pub use scopes::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types, Word};
 
 use std::sync::Arc;
 
+use crate::fhir::Resource;
 use crate::search::AccessFilter;
 
 /// The party behind a request, with what it may see. Every read and write takes one.
@@ -25,6 +26,7 @@ pub struct Caller {
     agent: Option<Arc<Agent>>,
     act: Option<Arc<Act>>,
     asks: Option<Arc<str>>,
+    claim: Option<Arc<Resource>>,
 }
 
 impl Caller {
@@ -44,7 +46,7 @@ impl Caller {
     }
 
     fn new(name: &'static str, filter: AccessFilter) -> Caller {
-        Caller { name, filter, agent: None, act: None, asks: None }
+        Caller { name, filter, agent: None, act: None, asks: None, claim: None }
     }
 
     /// The same, in a request of which the audit trail is to tell. The program's own jobs, and callers that are not known, act
@@ -52,6 +54,21 @@ impl Caller {
     pub fn acting(self, request: String, at_us: i64) -> Caller {
         let agent = self.agent.clone().unwrap_or_default();
         Caller { act: Some(Arc::new(Act::new(agent, request, at_us))), ..self }
+    }
+
+    /// Who acts, where that is known.
+    pub fn agent(&self) -> Option<&Agent> {
+        self.agent.as_deref()
+    }
+
+    /// The same, in a request that says itself where what it writes comes from: a Provenance without targets.
+    pub fn claiming(self, claim: Arc<Resource>) -> Caller {
+        Caller { claim: Some(claim), ..self }
+    }
+
+    /// What the request says itself of where what it writes comes from.
+    pub fn claim(&self) -> Option<&Resource> {
+        self.claim.as_deref()
     }
 
     /// The request, where the audit trail is to tell of it.

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::audit::event::{Event, events, patients};
+use crate::audit::id::EventId;
 use crate::fhir::ResourceKey;
-use crate::store::{AuditHead, AuditLink, Dialect, Reader, StoreError};
+use crate::store::{AuditHead, AuditLink, AuditWalk, Dialect, Reader, StoreError};
 
 /// So many blocks are read at once.
 const AT_ONCE: i64 = 200;
@@ -91,7 +92,7 @@ fn check_chain(reader: &mut Reader<'_>, head: &AuditHead, checked: &mut Checked)
             }
             let Some(events) = events(&link.events) else { return broken(link.seq, "its events can't be read") };
             let under = patients(&events);
-            if !under.is_empty() && reader.audit_patients(chain, link.seq, &under)? != under.len() as i64 {
+            if !under.is_empty() && reader.audit_patients(link, &under)? != under.len() as i64 {
                 return broken(link.seq, "it is not found under all the Patients that it is about");
             }
             checked.patients += under.len() as i64;
@@ -109,34 +110,34 @@ fn check_chain(reader: &mut Reader<'_>, head: &AuditHead, checked: &mut Checked)
     }
 }
 
-/// Calls `each` with all events, of one Patient if there is one, chain by chain; an event that can't be read is an error.
+/// The events of a block, each with its id; a block that can't be read is an error.
+pub fn told(link: &AuditLink) -> Result<Vec<(EventId, Event)>, StoreError> {
+    let damaged = || StoreError::Damaged(format!("block {} of chain {} of the audit trail", link.seq, link.chain));
+    let events = events(&link.events).ok_or_else(damaged)?;
+    let id = |place: usize| EventId { chain: link.chain, seq: link.seq, place: place as i64 };
+    Ok(events.into_iter().enumerate().map(|(place, event)| (id(place), event)).collect())
+}
+
+/// Calls `each` with all events, of one Patient if there is one, block by block from the oldest.
 pub fn trail(
     reader: &mut Reader<'_>,
     patient: Option<&ResourceKey>,
-    mut each: impl FnMut(&mut Reader<'_>, Event) -> Result<(), StoreError>,
+    mut each: impl FnMut(&mut Reader<'_>, EventId, Event) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut tell = |reader: &mut Reader<'_>, links: Vec<AuditLink>, only: Option<i64>| {
-        for link in links {
-            let damaged =
-                || StoreError::Damaged(format!("block {} of chain {} of the audit trail", link.seq, link.chain));
-            for event in events(&link.events).ok_or_else(damaged)? {
+    let only = patient.map(|patient| reader.hasher().key(patient));
+    let mut behind = (i64::MIN, 0, 0);
+    loop {
+        let patients = only.as_ref().map(std::slice::from_ref);
+        let walk = AuditWalk { patients, is_ascending: true, behind, until_us: i64::MAX, most: AT_ONCE };
+        let links = reader.audit_walk(&walk)?;
+        let Some(last) = links.last() else { return Ok(()) };
+        behind = (last.at_us, last.chain, last.seq);
+        for link in &links {
+            for (id, event) in told(link)? {
                 if only.is_none() || event.patient == only {
-                    each(reader, event)?;
+                    each(reader, id, event)?;
                 }
             }
         }
-        Ok::<_, StoreError>(())
-    };
-    if let Some(patient) = patient {
-        let key = reader.hasher().key(patient);
-        let links = reader.audit_links_of(key)?;
-        return tell(reader, links, Some(key));
-    }
-    let (mut chain, mut seq) = (0, 0);
-    loop {
-        let links = reader.audit_links(chain, seq, AT_ONCE)?;
-        let Some(last) = links.last() else { return Ok(()) };
-        (chain, seq) = (last.chain, last.seq);
-        tell(reader, links, None)?;
     }
 }

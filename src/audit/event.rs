@@ -73,8 +73,11 @@ impl Event {
     }
 }
 
-/// The events as a block that was made at `at_us`.
-pub(super) fn block(events: &[Event], at_us: i64) -> Result<AuditBlock, StoreError> {
+/// No event of a block is so much older than its block, in microseconds.
+pub const SPAN_US: i64 = 1_000_000;
+
+/// The events as a block, which is of the moment of the last of them.
+pub(super) fn block(events: &[Event]) -> Result<AuditBlock, StoreError> {
     let damaged = |error: String| StoreError::Damaged(format!("events of the audit trail: {error}"));
     let text = serde_json::to_vec(events).map_err(|error| damaged(error.to_string()))?;
     let mut bytes = vec![if text.len() < PACKED_FROM { PLAIN } else { ZSTD }];
@@ -83,6 +86,7 @@ pub(super) fn block(events: &[Event], at_us: i64) -> Result<AuditBlock, StoreErr
     } else {
         bytes.extend(zstd::bulk::compress(&text, 1).map_err(|error| damaged(error.to_string()))?);
     }
+    let at_us = events.iter().map(|event| event.at_us).max().unwrap_or_default();
     Ok(AuditBlock { at_us, events: bytes, patients: patients(events) })
 }
 
@@ -115,10 +119,10 @@ mod tests {
             all[0].patient = Some(-3);
             all[0].outcome = Outcome::Refused(404);
 
-            let block = block(&all, 9).unwrap();
+            let block = block(&all).unwrap();
 
             assert_eq!(events(&block.events), Some(all));
-            assert_eq!((block.at_us, block.patients), (9, vec![-3]));
+            assert_eq!((block.at_us, block.patients), (5, vec![-3]));
             assert!(block.events.len() < 1200, "{}", block.events.len());
         }
     }

@@ -10,10 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::access::{Agent, Deed, Note};
-use crate::audit::event::{Event, Outcome, block};
+use crate::audit::event::{Event, Outcome, SPAN_US, block};
 use crate::audit::owners::{Owned, Version, of_key, owned};
 use crate::audit::written::some_or_none;
-use crate::clock;
 use crate::fhir::ResourceKey;
 use crate::store::{AuditBlock, Reader, Store, StoreError};
 
@@ -44,7 +43,7 @@ pub struct Story {
 
 impl Story {
     fn weight(&self) -> usize {
-        1 + self.refused.len() + self.given.iter().map(|note| 1 + note.given.len()).sum::<usize>()
+        1 + self.refused.len() + self.given.iter().map(|note| 1 + note.given.len() + note.events.len()).sum::<usize>()
     }
 }
 
@@ -162,13 +161,19 @@ fn write(store: &Store, bases: &[String], stories: &[Story]) -> Result<(), Store
         return Ok(());
     }
     let events = store.read(|reader| events(reader, bases, stories))?;
-    let at_us = clock::now_us();
-    let blocks: Result<Vec<AuditBlock>, StoreError> = events.chunks(EVENTS).map(|some| block(some, at_us)).collect();
-    let blocks = blocks?;
+    let blocks: Vec<AuditBlock> = in_blocks(&events).map(block).collect::<Result<_, _>>()?;
     store.write(move |tx| blocks.iter().try_for_each(|block| tx.append_audit(block)))
 }
 
-/// The events of the stories.
+/// The events in the portions that make blocks: no more than `EVENTS`, and none much older than another.
+fn in_blocks(events: &[Event]) -> impl Iterator<Item = &[Event]> {
+    fn second(event: &Event) -> i64 {
+        event.at_us.div_euclid(SPAN_US)
+    }
+    events.chunk_by(|left, right| second(left) == second(right)).flat_map(|some| some.chunks(EVENTS))
+}
+
+/// The events of the stories, the oldest first.
 fn events(reader: &mut Reader<'_>, bases: &[String], stories: &[Story]) -> Result<Vec<Event>, StoreError> {
     let versions: BTreeSet<Version> =
         stories.iter().flat_map(|story| &story.given).flat_map(|note| &note.given).copied().collect();
@@ -196,13 +201,18 @@ fn events(reader: &mut Reader<'_>, bases: &[String], stories: &[Story]) -> Resul
             }
         }
     }
+    // A story is told when its request ends, which may have begun long before those that were told already.
+    events.sort_by_key(|event: &Event| event.at_us);
     Ok(events)
 }
 
 /// The notes, without those that say the same: a search that was tried out first, or done again.
 fn distinct(notes: &[Note]) -> impl Iterator<Item = &Note> {
     notes.iter().enumerate().filter_map(|(place, note)| {
-        let same = |other: &Note| (other.deed, &other.query, &other.given) == (note.deed, &note.query, &note.given);
+        let same = |other: &Note| {
+            (other.deed, &other.query, &other.given, &other.events)
+                == (note.deed, &note.query, &note.given, &note.events)
+        };
         (!notes.iter().take(place).any(same)).then_some(note)
     })
 }
@@ -219,6 +229,12 @@ fn by_patient(note: &Note, owned: &HashMap<Version, Owned>) -> BTreeMap<Option<i
         }
         if owned.patients.is_empty() {
             in_none.push(entity);
+        }
+    }
+    for (patient, event) in &note.events {
+        match patient {
+            Some(patient) => found.entry(Some(*patient)).or_default().push(event.clone()),
+            None => in_none.push(event.clone()),
         }
     }
     if found.is_empty() {
@@ -239,7 +255,7 @@ mod tests {
             request: "request-1".to_owned(),
             at_us: 1,
             query: "Observation".to_owned(),
-            given: vec![Note { deed: Deed::Search, query: None, given }],
+            given: vec![Note { deed: Deed::Search, query: None, given, events: Vec::new() }],
             refused: Vec::new(),
         }
     }

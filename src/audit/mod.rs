@@ -7,13 +7,15 @@
 
 mod chain;
 mod event;
+mod id;
 mod journal;
 mod owners;
 mod resource;
 mod written;
 
-pub use chain::{Break, Checked, check, trail};
-pub use event::{Event, Outcome};
+pub use chain::{Break, Checked, check, told, trail};
+pub use event::{Event, Outcome, SPAN_US};
+pub use id::EventId;
 pub use journal::{Journal, Story};
 pub use resource::audit_event;
 pub use written::{Touched, tell};

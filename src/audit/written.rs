@@ -62,5 +62,5 @@ pub fn tell(tx: &mut Tx<'_>, act: &Act, written: &[(Written, Touched)]) -> Resul
     if events.is_empty() {
         return Ok(());
     }
-    tx.append_audit(&block(&events, act.at_us)?)
+    tx.append_audit(&block(&events)?)
 }

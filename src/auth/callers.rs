@@ -15,9 +15,9 @@ use thiserror::Error;
 
 use crate::access::{Agent, Caller, Holding, ScopeSet, TokenFacts, Unfit, decide};
 use crate::clock;
-use crate::fhir::{Id, ResourceKey, ResourceType};
-use crate::search::{Registry, Sensitivity};
-use crate::store::{Dialect, Grant, GrantLevel, Grantee, Labels, SecretHash, Store, StoreError, TokenContext};
+use crate::fhir::{Id, Reference, ResourceKey, ResourceType};
+use crate::search::{Registry, Sensitivity, actor_of_client, actor_of_user};
+use crate::store::{Dialect, Grant, GrantLevel, Grantee, Labels, Reader, SecretHash, Store, StoreError, TokenContext};
 
 /// For so long a count that PostgreSQL gave is taken for the present one.
 const RECENT: Duration = Duration::from_millis(250);
@@ -47,6 +47,8 @@ pub struct Callers {
 struct Known {
     /// The count of changes by which the callers were decided.
     generation: i64,
+    /// `Store::access_changes` of then.
+    changes: i64,
     /// When the database was asked for it last.
     asked: Option<Instant>,
     callers: HashMap<SecretHash, Decided>,
@@ -81,10 +83,16 @@ impl Callers {
         token: &str,
     ) -> Result<Caller, TokenRefused> {
         let (hash, now_us) = (SecretHash::of(token.as_bytes()), clock::now_us());
-        let (generation, context) = store
-            .read(|reader| Ok::<_, StoreError>((reader.access_generation()?, reader.token_context(&hash, now_us)?)))?;
+        // Before the snapshot: what changes meanwhile is to be noticed.
+        let changes = store.access_changes();
+        let (generation, context, actors) = store.read(|reader| {
+            let (generation, context) = (reader.access_generation()?, reader.token_context(&hash, now_us)?);
+            let actors = context.as_ref().map(|context| actors(reader, context)).transpose()?.flatten();
+            Ok::<_, StoreError>((generation, context, actors))
+        })?;
         let context = context.ok_or(TokenRefused::Invalid)?;
-        let caller = Caller::bounded(decide(&facts(&context), registry, bases)?, agent(&context, &hash));
+        let facts = TokenFacts { actors, ..facts(&context) };
+        let caller = Caller::bounded(decide(&facts, registry, bases)?, agent(&context, &hash));
         let ends = context.grants.iter().filter_map(|grant| grant.until_us);
         let until_us = ends.chain([context.token.expires_us]).min().unwrap_or(now_us);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,6 +102,7 @@ impl Callers {
         // Another request may have learnt of a later change meanwhile.
         if known.generation <= generation {
             known.generation = generation;
+            known.changes = changes;
             known.asked = Some(Instant::now());
             let rules = registry.generation();
             known.callers.insert(hash, Decided { caller: caller.clone(), until_us, rules });
@@ -101,21 +110,16 @@ impl Callers {
         Ok(caller)
     }
 
-    /// Has the next request ask whether anything has changed: called after a change that this process made.
-    pub fn changed(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).asked = None;
-    }
-
     /// Whether what is known is as the database has it.
     fn is_recent(&self, store: &Store) -> Result<bool, StoreError> {
-        let (known, asked) = {
+        let (known, changes, asked) = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            (known.generation, known.asked)
+            (known.generation, known.changes, known.asked)
         };
         let is_near = store.dialect() == Dialect::Sqlite;
         match asked {
             None => Ok(false),
-            Some(asked) if !is_near => Ok(asked.elapsed() < RECENT),
+            Some(asked) if !is_near => Ok(asked.elapsed() < RECENT && store.access_changes() == changes),
             Some(_) => Ok(store.read_one(|reader| reader.access_generation())? == known),
         }
     }
@@ -142,7 +146,32 @@ fn facts(context: &TokenContext) -> TokenFacts {
         patient: token.patient.as_ref().map(patient),
         holdings: grants.iter().filter(|grant| !is_to_app(grant)).map(holding).collect(),
         holder: format!("{account_id:?} {client_id:?}"),
+        actors: None,
     }
+}
+
+/// The names by which Consents know the holder: who the person is, also as the one who has a role or is linked as a Person, and the
+/// client. `None` while no Consent denies anything.
+fn actors(reader: &mut Reader<'_>, context: &TokenContext) -> Result<Option<Vec<i64>>, StoreError> {
+    if !reader.has_consent_rules()? {
+        return Ok(None);
+    }
+    let hasher = reader.hasher();
+    let mut actors: Vec<i64> = context.client.iter().map(|client| actor_of_client(&client.id, &hasher)).collect();
+    let user = context.account.as_ref().and_then(|account| account.fhir_user.as_deref());
+    if let Some(Reference::Local { key, .. }) = user.map(|user| Reference::parse(user, &[])) {
+        let of = key.resource_type;
+        let leads = match of.name() {
+            "Person" => Registry::bundled().parameter(of, "link"),
+            "PractitionerRole" => Registry::bundled().parameter(of, "practitioner"),
+            _ => None,
+        };
+        if let Some(by) = leads {
+            actors.extend(reader.referred_by(&key, by.id())?);
+        }
+        actors.push(actor_of_user(&key, &hasher));
+    }
+    Ok(Some(actors))
 }
 
 fn holding(grant: &Grant) -> Holding {

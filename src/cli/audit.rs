@@ -6,7 +6,7 @@ use std::io::Write as _;
 use clap::Args;
 use serde_json::json;
 
-use crate::audit::{self, Event};
+use crate::audit::{self, Event, EventId};
 use crate::cli::{Failure, open, print};
 use crate::config::Settings;
 use crate::fhir::{ResourceKey, ResourceType};
@@ -51,13 +51,13 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Prints the events, chain by chain.
+/// Prints the events, from the oldest block on.
 pub(super) fn print_trail(settings: &Settings, args: &AuditArgs) -> Result<(), Failure> {
     let engine = open(settings)?;
     let mut out = std::io::stdout().lock();
     let mut patients: HashMap<i64, Option<ResourceKey>> = HashMap::new();
     let mut unwritten = None;
-    let mut each = |reader: &mut Reader<'_>, event: Event| {
+    let mut each = |reader: &mut Reader<'_>, id: EventId, event: Event| {
         let patient = match event.patient {
             None => None,
             Some(key) => match patients.get(&key) {
@@ -69,8 +69,7 @@ pub(super) fn print_trail(settings: &Settings, args: &AuditArgs) -> Result<(), F
             },
         };
         if unwritten.is_none() {
-            unwritten =
-                writeln!(out, "{}", audit::audit_event(&event, patient.as_ref(), engine.fhir.base_url.as_str())).err();
+            unwritten = writeln!(out, "{}", audit::audit_event(id, &event, patient.as_ref())).err();
         }
         Ok(())
     };

@@ -56,6 +56,9 @@ pub(super) struct SettingArgs {
     /// Names that this server may be asked for by, beside the host of its base and localhost
     #[arg(long, global = true, env = "EMBERWELL_HOSTS", value_name = "HOST", value_delimiter = ',')]
     hosts: Option<Vec<String>>,
+    /// Store a Provenance with each version that is written by a token [default: true]
+    #[arg(long, global = true, env = "EMBERWELL_PROVENANCE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    provenance: Option<bool>,
     /// Zone of dates that name none: +hh:mm, -hh:mm or Z [default: Z]
     #[arg(long, global = true, env = "EMBERWELL_ZONE", value_name = "ZONE", allow_hyphen_values = true)]
     zone: Option<Zone>,
@@ -81,6 +84,7 @@ struct File {
     audit: Option<bool>,
     proxies: Option<Vec<String>>,
     hosts: Option<Vec<String>>,
+    provenance: Option<bool>,
     zone: Option<String>,
     fhir: FhirSection,
     limits: LimitSection,
@@ -191,6 +195,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             version_unchanged: file.fhir.version_unchanged.unwrap_or(fhir.version_unchanged),
             delete_multiple: file.fhir.delete_multiple.unwrap_or(fhir.delete_multiple),
             zone_minutes: zone.map_or(fhir.zone_minutes, Zone::minutes),
+            provenance: args.provenance.or(file.provenance).unwrap_or(fhir.provenance),
             ..fhir
         },
         limits: LimitSettings {

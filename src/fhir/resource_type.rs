@@ -16,10 +16,12 @@ pub struct ResourceType(u8);
 pub struct UnknownType(pub String);
 
 impl ResourceType {
+    pub const AUDIT_EVENT: ResourceType = ResourceType::named("AuditEvent");
     pub const BINARY: ResourceType = ResourceType::named("Binary");
     pub const BUNDLE: ResourceType = ResourceType::named("Bundle");
     pub const PARAMETERS: ResourceType = ResourceType::named("Parameters");
     pub const PATIENT: ResourceType = ResourceType::named("Patient");
+    pub const PROVENANCE: ResourceType = ResourceType::named("Provenance");
     pub const LIST: ResourceType = ResourceType::named("List");
     pub const CODE_SYSTEM: ResourceType = ResourceType::named("CodeSystem");
     pub const VALUE_SET: ResourceType = ResourceType::named("ValueSet");

@@ -119,7 +119,8 @@ impl App {
             return Ok(bytes.clone());
         }
         let endpoints = (!self.is_open).then_some(&self.auth.endpoints);
-        let bytes: Bytes = capabilities::statement(&self.engine, self.explains, endpoints).into();
+        let bytes: Bytes =
+            capabilities::statement(&self.engine, self.explains, self.journal.is_some(), endpoints).into();
         *kept = Some((generation, bytes.clone()));
         Ok(bytes)
     }

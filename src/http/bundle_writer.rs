@@ -67,8 +67,7 @@ pub struct HistoryLinks {
 pub fn history(base: &str, links: &HistoryLinks, page: &HistoryPage, subset: &Subset) -> Vec<u8> {
     let mut writer = Writer::new("history", page.rows.len());
     writer.total(page.total);
-    let next = page.next.map(|place| place.to_string());
-    writer.links(base, &links.path, &links.used, links.cursor.as_deref(), None, next.as_deref());
+    writer.links(base, &links.path, &links.used, links.cursor.as_deref(), None, page.next.as_deref());
     for version in &page.rows {
         let row = &version.row;
         writer.entry();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::auth::Endpoints;
 use crate::clock;
 use crate::fhir::{self, ResourceType, format_instant};
-use crate::interactions::Engine;
+use crate::interactions::{Engine, TRAIL_PARAMETERS};
 use crate::search::{CENTERS, Handling, Parameter, ParseContext, Registry, parse};
 
 /// R4 has no element for sorting.
@@ -20,15 +20,20 @@ const SORTING: &str = "`_sort` takes every search parameter but composite and sp
 const EXPLAINING: &str =
     " A search with `_explain=true` is answered with how it was done: a Parameters of its statements and plans.";
 
-/// The statement of a server that runs `engine`, and explains its searches if `explains`, as compact JSON. Tokens come from
-/// `endpoints`; `None` when no token is needed.
-pub fn statement(engine: &Engine, explains: bool, endpoints: Option<&Endpoints>) -> Vec<u8> {
+/// The statement of a server that runs `engine`, and explains its searches if `explains`, as compact JSON. AuditEvents are those of
+/// the audit trail if `keeps_trail`. Tokens come from `endpoints`; `None` when no token is needed.
+pub fn statement(engine: &Engine, explains: bool, keeps_trail: bool, endpoints: Option<&Endpoints>) -> Vec<u8> {
     let mut now = Vec::new();
     format_instant(clock::now_us(), &mut now);
     let registry = engine.registry();
-    let referring = referring(&registry);
-    let resources: Vec<Value> =
-        ResourceType::all().map(|resource_type| resource(engine, &registry, resource_type, &referring)).collect();
+    let is_of_trail = |of: ResourceType| keeps_trail && of == ResourceType::AUDIT_EVENT;
+    let referring = referring(&registry, ResourceType::all().filter(|of| !is_of_trail(*of)));
+    let resources: Vec<Value> = ResourceType::all()
+        .map(|of| match is_of_trail(of) {
+            true => trail(&registry),
+            false => resource(engine, &registry, of, &referring),
+        })
+        .collect();
     let compartments =
         CENTERS.map(|name| format!("http://hl7.org/fhir/CompartmentDefinition/{}", name.to_ascii_lowercase()));
     let mut documentation = SORTING.to_owned();
@@ -109,13 +114,50 @@ fn resource(engine: &Engine, registry: &Arc<Registry>, resource_type: ResourceTy
         "searchRevInclude": referring.get(&resource_type).map_or(&[][..], Vec::as_slice),
         "searchParam": search_parameters(engine, registry, Some(resource_type)),
         "operation": [
-            {
-                "name": "validate",
-                "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
-            },
+            validate(),
             reindex(),
         ],
     })
+}
+
+/// AuditEvents, where they are answered from the audit trail.
+fn trail(registry: &Registry) -> Value {
+    let listed = registry.parameters(ResourceType::AUDIT_EVENT).into_iter();
+    let taken = listed.filter(|parameter| TRAIL_PARAMETERS.contains(&parameter.code()));
+    let told = taken.map(|parameter| {
+        let mut told = json!({
+            "name": parameter.code(),
+            "definition": parameter.definition.url,
+            "type": parameter.kind.name(),
+        });
+        let documentation = match parameter.code() {
+            "patient" => "The person whose record was touched; whoever acted is found by agent.",
+            "agent" => "Takes :identifier, too: urn:emberwell:client|ID or urn:emberwell:account|NUMBER.",
+            "entity" => "Takes :identifier, too: the X-Request-Id of the request.",
+            _ => return told,
+        };
+        told["documentation"] = documentation.into();
+        told
+    });
+    json!({
+        "type": "AuditEvent",
+        "documentation": "Written by the server alone: the audit trail. Newest first unless _sort is date; _count and the links of \
+                          the pages work, totals, includes and other parameters do not.",
+        "interaction": codes(&["read", "vread", "search-type"]),
+        "versioning": "versioned",
+        "readHistory": false,
+        "updateCreate": false,
+        "conditionalCreate": false,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": false,
+        "conditionalDelete": "not-supported",
+        "searchParam": told.collect::<Vec<_>>(),
+        "operation": [validate()],
+    })
+}
+
+fn validate() -> Value {
+    json!({ "name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate" })
 }
 
 /// This server's own operation; what it does is told here, for no address has the definition.
@@ -131,9 +173,9 @@ fn reindex() -> Value {
 /// By type: what refers to it, as `_revinclude` says it.
 type Referring = HashMap<ResourceType, Vec<String>>;
 
-fn referring(registry: &Registry) -> Referring {
+fn referring(registry: &Registry, sources: impl Iterator<Item = ResourceType>) -> Referring {
     let mut referring: Referring = HashMap::new();
-    for (text, parameter) in ResourceType::all().flat_map(|source| includes(registry, source)) {
+    for (text, parameter) in sources.flat_map(|source| includes(registry, source)) {
         for target in ResourceType::all().filter(|target| parameter.points_to(*target)) {
             referring.entry(target).or_default().push(text.clone());
         }

@@ -123,6 +123,7 @@ fn form(condition: &Condition) -> String {
         Condition::Owned(patients) => format!("of records ({})", patients.len()),
         Condition::OfTypes(types) => format!("of types ({})", types.len()),
         Condition::Unlabelled(labels) => format!("without labels ({})", labels.len()),
+        Condition::Consented(_, put_to) => format!("not denied by a Consent ({put_to:?})").to_lowercase(),
         Condition::Targets(inner) => format!("about ({})", form(inner)),
         Condition::AttachedTo(inner) => format!("attached to ({})", form(inner)),
     }

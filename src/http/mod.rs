@@ -26,6 +26,7 @@ mod outcome;
 mod paths;
 mod peer;
 mod prefer;
+mod provenance;
 mod rates;
 mod response;
 mod routes;

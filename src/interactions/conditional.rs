@@ -7,6 +7,7 @@ use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
 use crate::interactions::codes::resolved;
 use crate::interactions::search::check_rules;
 use crate::interactions::search_cost::{SearchPart, ended};
+use crate::interactions::trail;
 use crate::interactions::{Engine, InteractionError, Precondition};
 use crate::search::{CompileContext, Handling, ParseContext, SearchRequest, matches, parse, parse_query_string};
 use crate::store::{Locked, Reader, ResourceRow, Tx};
@@ -36,6 +37,7 @@ impl Criteria {
             let context = ParseContext { handling: Handling::Strict, bases: &engine.bases, registry };
             parse(Some(resource_type), &pairs, &context)
         })?;
+        trail::is_elsewhere(caller, &request)?;
         if !request.includes.is_empty() {
             return Err(InteractionError::Invalid(vec![Issue::request(
                 IssueCode::NotSupported,
@@ -100,6 +102,14 @@ impl Criteria {
 }
 
 impl Precondition {
+    /// The number of the version that an update under it makes, as far as one can tell before.
+    pub(super) fn next_version(&self) -> i64 {
+        match self.if_match.as_deref() {
+            Some([only]) => only.parse().map_or(2, |standing: i64| standing.saturating_add(1)),
+            _ => 2,
+        }
+    }
+
     /// Checks the precondition against what stands at `key`.
     pub(super) fn check(&self, key: &ResourceKey, standing: Option<&Locked>) -> Result<(), InteractionError> {
         let current = standing.filter(|locked| !locked.is_deleted);

@@ -35,8 +35,9 @@ impl Create {
         }
         let id = Id::random();
         resource.set_id(id.clone());
-        let prepared = Prepared::new(engine, caller, &resource)?;
-        Ok(Create { key: ResourceKey { resource_type, id }, prepared, unless })
+        let key = ResourceKey { resource_type, id };
+        let prepared = Prepared::new(engine, caller, &key, 1, &resource)?;
+        Ok(Create { key, prepared, unless })
     }
 }
 

@@ -41,7 +41,7 @@ impl Write for Delete {
         let previous = standing_to_delete(tx, &self.caller, &self.key)?;
         self.precondition.check(&self.key, previous.as_ref())?;
         match deletion(&self.key, previous) {
-            Some(put) => Ok(deleted(recorded::put(tx, &self.caller, put)?)),
+            Some(put) => Ok(deleted(recorded::put(tx, &self.caller, put, None)?.0)),
             None => Ok(Answer { effect: Effect::Absent, row: None, issues: Vec::new() }),
         }
     }
@@ -126,6 +126,7 @@ impl Write for ConditionalDelete {
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Vec<Answer>, InteractionError> {
         let puts = self.puts(tx)?;
-        Ok(recorded::put_all(tx, &self.caller, puts)?.into_iter().map(deleted).collect())
+        let recorded = recorded::put_all(tx, &self.caller, puts, Vec::new())?;
+        Ok(recorded.written.into_iter().map(deleted).collect())
     }
 }

@@ -16,12 +16,14 @@ mod include;
 pub mod patch;
 mod patch_resource;
 mod prepared;
+mod provenance;
 mod read;
 mod recorded;
 pub mod reindex;
 mod search;
 mod search_cost;
 mod sight;
+mod trail;
 mod update;
 pub mod verify;
 mod whole;
@@ -43,9 +45,11 @@ pub use create::Create;
 pub use delete::{ConditionalDelete, Delete};
 pub use history::{HistoryPage, history};
 pub use patch_resource::{Patch, PatchDocument};
+pub use provenance::claimed;
 pub use read::{read, vread};
 pub use search::{SearchPage, SearchSettings, search};
 pub use search_cost::{CostlySearch, TracedSearch, search_in_time, search_traced};
+pub use trail::TRAIL_PARAMETERS;
 pub use update::{ConditionalUpdate, Precondition, Update};
 
 /// What every interaction works with.

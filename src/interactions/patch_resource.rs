@@ -75,7 +75,7 @@ impl Patch {
         criteria: Option<Criteria>,
     ) -> Result<Patch, InteractionError> {
         let resource = patched(engine, &row, document)?;
-        let prepared = prepare_patched(engine, caller, &resource)?;
+        let prepared = prepare_patched(engine, caller, &row, &resource)?;
         Ok(Patch { caller: caller.clone(), key: row.key, base: row.version, prepared, precondition, criteria })
     }
 }
@@ -122,13 +122,14 @@ pub(super) fn patched(
     Ok(resource)
 }
 
-/// Checks a patched resource. The request was well-formed; if what came out of it is not, it is unprocessable.
+/// Checks what the version `row` was patched to. The request was well-formed; if what came out of it is not, it is unprocessable.
 pub(super) fn prepare_patched(
     engine: &Engine,
     caller: &Caller,
+    row: &ResourceRow,
     resource: &Resource,
 ) -> Result<Prepared, InteractionError> {
-    Prepared::new(engine, caller, resource).map_err(|error| match error {
+    Prepared::new(engine, caller, &row.key, row.version + 1, resource).map_err(|error| match error {
         InteractionError::Invalid(issues) => InteractionError::Unprocessable(issues),
         other => other,
     })

@@ -2,11 +2,12 @@
 
 use crate::access::{Caller, Deed};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::provenance::Origin;
 use crate::interactions::recorded;
 use crate::interactions::sight::{check_change, check_written, unseen_attachments};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
-use crate::search::{ExtractContext, OwnParameter, Right, extract, problem_of_parameter, read_own_parameter};
-use crate::store::{Bond, Guard, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx, Written};
+use crate::search::{ExtractContext, OwnParameter, Registry, Right, extract, problem_of_parameter, read_own_parameter};
+use crate::store::{Bond, Guard, Hasher, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx, Written};
 use crate::validation;
 
 /// A resource that is valid and ready to be stored.
@@ -24,13 +25,20 @@ pub(super) struct Prepared {
     definition: Option<OwnParameter>,
     /// `FhirSettings::version_unchanged`
     version_unchanged: bool,
+    /// What tells where it comes from, if anything.
+    origin: Option<Box<Origin>>,
 }
 
 impl Prepared {
-    /// Validates `resource` and extracts its index rows.
-    pub(super) fn new(engine: &Engine, caller: &Caller, resource: &Resource) -> Result<Prepared, InteractionError> {
+    /// Validates `resource`, which is to become `key`, most likely as its version `version`, and extracts its index rows.
+    pub(super) fn new(
+        engine: &Engine,
+        caller: &Caller,
+        key: &ResourceKey,
+        version: i64,
+        resource: &Resource,
+    ) -> Result<Prepared, InteractionError> {
         let issues = checked(validation::validate(resource, &engine.bases))?;
-        let hasher = engine.store.hasher();
         let registry = engine.registry();
         let definition = match resource.resource_type.name() {
             "SearchParameter" => {
@@ -38,18 +46,13 @@ impl Prepared {
             }
             _ => None,
         };
-        let zone_minutes = registry.zone_minutes();
-        let context =
-            ExtractContext { hasher: &hasher, bases: &engine.bases, zone_minutes, registry: &registry, places: None };
-        let rows = extract(resource, &context).map_err(|error| {
-            let place = resource.resource_type.name();
-            InteractionError::Unprocessable(vec![Issue::error(IssueCode::Processing, place, error.to_string())])
-        })?;
+        let rows = indexed(resource, &engine.store.hasher(), &engine.bases, &registry)?;
+        let origin = Origin::of(engine, &registry, caller, key, version, resource)?.map(Box::new);
         let tail = resource.tail();
         let packed = engine.store.pack(resource.resource_type, &tail);
         let (rules, version_unchanged) = (registry.generation(), engine.fhir.version_unchanged);
         let caller = caller.clone();
-        Ok(Prepared { caller, tail, packed, rows, issues, rules, definition, version_unchanged })
+        Ok(Prepared { caller, tail, packed, rows, issues, rules, definition, version_unchanged, origin })
     }
 
     /// Writes it as the next version of `key`; an equal current version stays as it is.
@@ -65,8 +68,10 @@ impl Prepared {
         }
         let put = self.put(tx, key, previous, method)?;
         let (effect, unseen) = (effect(&put), unseen_attachments(tx, &self.caller, &put)?);
-        let written = recorded::put(tx, &self.caller, put)?;
+        let origin = self.origin(tx, &put)?;
+        let (written, recorded) = recorded::put(tx, &self.caller, put, origin)?;
         self.check_written(tx, effect, &written, &unseen)?;
+        recorded.check_claims(tx, &self.caller)?;
         Ok(self.answer(effect, written))
     }
 
@@ -125,9 +130,14 @@ impl Prepared {
             rows.patients.push(PatientRow { patient: tx.hasher().key(&key), bond: Bond::Both });
         }
         rows.normalize();
-        check_change(&self.caller, &key, previous.as_ref(), &rows)?;
+        check_change(&self.caller, &key, previous.as_ref(), &rows, &tx.hasher())?;
         let (tail, definition) = (Some(self.packed.clone()), self.definition.as_ref().map(OwnParameter::definition));
         Ok(Put { key, previous, method, tail, rows, rules: Some(self.rules), definition })
+    }
+
+    /// The Provenance to write beside `put`, if any.
+    pub(super) fn origin(&self, tx: &Tx<'_>, put: &Put) -> Result<Option<Put>, InteractionError> {
+        self.origin.as_ref().map(|origin| origin.put(tx, put)).transpose()
     }
 
     /// What is put in force, of a SearchParameter.
@@ -155,6 +165,21 @@ pub(super) fn effect(put: &Put) -> Effect {
         Some(previous) if !previous.is_deleted => Effect::Updated,
         _ => Effect::Created,
     }
+}
+
+/// The rows of `resource` in the index, by the rules of `registry`.
+pub(super) fn indexed(
+    resource: &Resource,
+    hasher: &Hasher,
+    bases: &[String],
+    registry: &Registry,
+) -> Result<IndexRows, InteractionError> {
+    let zone_minutes = registry.zone_minutes();
+    let context = ExtractContext { hasher, bases, zone_minutes, registry, places: None };
+    extract(resource, &context).map_err(|error| {
+        let place = resource.resource_type.name();
+        InteractionError::Unprocessable(vec![Issue::error(IssueCode::Processing, place, error.to_string())])
+    })
 }
 
 /// Lets warnings through and turns errors into a refusal.

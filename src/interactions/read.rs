@@ -8,6 +8,7 @@ use crate::interactions::InteractionError;
 use crate::interactions::history::may_see_version;
 use crate::interactions::recorded::give;
 use crate::interactions::sight::sight;
+use crate::interactions::trail;
 use crate::search::Right;
 use crate::store::{Method, Reader, ResourceRow};
 
@@ -16,6 +17,9 @@ use crate::store::{Method, Reader, ResourceRow};
 /// A resource the caller may not see answers as `NotFound`, so that its existence does not leak. One statement: fit for
 /// `Store::read_one`.
 pub fn read(reader: &mut Reader<'_>, caller: &Caller, key: &ResourceKey) -> Result<ResourceRow, InteractionError> {
+    if trail::keeps(caller, key.resource_type) {
+        return trail::read(reader, caller, key, Deed::Read);
+    }
     let guard = sight(reader, caller, key.resource_type, Right::Read)?;
     let row = reader.current(key, &guard)?.ok_or_else(|| InteractionError::NotFound(key.clone()))?;
     if row.method == Method::Delete {
@@ -35,6 +39,10 @@ pub fn vread(
     let unknown = || InteractionError::NoSuchVersion(key.clone(), version.chars().take(64).collect());
     // Canonical digits only: "01" names no version.
     let number = version.parse::<i64>().ok().filter(|number| number.to_string() == version).ok_or_else(unknown)?;
+    if trail::keeps(caller, key.resource_type) {
+        let row = trail::read(reader, caller, key, Deed::Vread)?;
+        return if row.version == number { Ok(row) } else { Err(unknown()) };
+    }
     let guard = sight(reader, caller, key.resource_type, Right::Read)?;
     let row = reader.version(key, number, &guard)?.ok_or_else(unknown)?;
     if !may_see_version(reader, caller, &guard, &row)? {

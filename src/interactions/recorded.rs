@@ -3,22 +3,64 @@
 use crate::access::{Caller, Deed, Note, Refused};
 use crate::audit::{Touched, tell};
 use crate::interactions::InteractionError;
+use crate::interactions::sight::check_written;
+use crate::search::Right;
 use crate::store::{Put, ResourceRow, StoreError, Tx, Written, container_of};
 
-/// Writes all of `puts` for `caller`, and tells of them in the same transaction.
-pub(super) fn put_all(tx: &mut Tx<'_>, caller: &Caller, puts: Vec<Put>) -> Result<Vec<Written>, StoreError> {
-    let Some(act) = caller.act() else { return tx.put_all(puts) };
-    let touched = puts.iter().map(Touched::by).collect::<Result<Vec<_>, _>>()?;
-    let written = tx.put_all(puts)?;
-    let told: Vec<(Written, Touched)> = written.iter().cloned().zip(touched).collect();
-    tell(tx, act, &told)?;
-    Ok(written)
+/// What was written for a caller.
+pub(super) struct Recorded {
+    /// In the order in which it was asked for.
+    pub(super) written: Vec<Written>,
+    /// The Provenances beside it.
+    origins: Vec<Written>,
 }
 
-/// Writes one version for `caller`, and tells of it.
-pub(super) fn put(tx: &mut Tx<'_>, caller: &Caller, put: Put) -> Result<Written, StoreError> {
-    let written = put_all(tx, caller, vec![put])?;
-    written.into_iter().next().ok_or_else(|| StoreError::Damaged("a write without an answer".to_owned()))
+/// Writes all of `puts` for `caller`, with the Provenances that tell where they come from, and tells the trail of them in the same
+/// transaction.
+pub(super) fn put_all(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    mut puts: Vec<Put>,
+    origins: Vec<Put>,
+) -> Result<Recorded, StoreError> {
+    let count = puts.len();
+    puts.extend(origins);
+    // What the server says itself of their origin is the same as what the trail tells.
+    let told_of = if caller.claim().is_some() { puts.len() } else { count };
+    let touched = match caller.act() {
+        Some(_) => puts[..told_of].iter().map(Touched::by).collect::<Result<Vec<_>, _>>()?,
+        None => Vec::new(),
+    };
+    let mut written = tx.put_all(puts)?;
+    if let Some(act) = caller.act() {
+        let told: Vec<(Written, Touched)> = written.iter().cloned().zip(touched).collect();
+        tell(tx, act, &told)?;
+    }
+    let origins = written.split_off(count);
+    Ok(Recorded { written, origins })
+}
+
+/// Writes one version for `caller`, with the Provenance that tells where it comes from, and tells of it.
+pub(super) fn put(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    put: Put,
+    origin: Option<Put>,
+) -> Result<(Written, Recorded), StoreError> {
+    let mut recorded = put_all(tx, caller, vec![put], origin.into_iter().collect())?;
+    let written = recorded.written.pop().ok_or_else(|| StoreError::Damaged("a write without an answer".to_owned()))?;
+    Ok((written, recorded))
+}
+
+impl Recorded {
+    /// Refuses what the client says of the origin of its writes, where it may not say so: as if it had sent the Provenances by
+    /// themselves. What the server says needs no right of the client.
+    pub(super) fn check_claims(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<(), InteractionError> {
+        if caller.claim().is_none() {
+            return Ok(());
+        }
+        self.origins.iter().try_for_each(|origin| check_written(tx, caller, origin, Right::Create, &[]))
+    }
 }
 
 /// Notes what `caller` is given.
@@ -27,7 +69,14 @@ pub(super) fn give<'r>(caller: &Caller, deed: Deed, rows: impl Iterator<Item = &
         // What is contained in a resource is of its container.
         let number = |row: &ResourceRow| container_of(row.rid).map_or(row.rid, |(container, _)| container);
         let given = rows.map(|row| (number(row), row.version)).collect();
-        act.give(Note { deed, query: caller.asks().map(str::to_owned), given });
+        act.give(Note { deed, query: caller.asks().map(str::to_owned), given, events: Vec::new() });
+    }
+}
+
+/// Notes which events of the trail `caller` is given.
+pub(super) fn give_events(caller: &Caller, deed: Deed, events: Vec<(Option<i64>, String)>) {
+    if let Some(act) = caller.act() {
+        act.give(Note { deed, query: caller.asks().map(str::to_owned), given: Vec::new(), events });
     }
 }
 

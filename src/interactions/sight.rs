@@ -9,9 +9,13 @@ use std::collections::BTreeSet;
 
 use crate::access::{Caller, Denied};
 use crate::clock;
-use crate::fhir::{ResourceKey, ResourceType};
+use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
-use crate::search::{ATTACHED, AccessFilter, CompileContext, Registry, Right, View, guard, visible, visible_keys};
+use crate::interactions::trail;
+use crate::search::{
+    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard, is_recorded, kept_from,
+    visible, visible_keys,
+};
 use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
 
 /// The condition on what of a type `caller` may do `right` with; a refusal where that is nothing, whichever resource it is.
@@ -53,6 +57,23 @@ pub(super) fn seen(
     let hasher = reader.hasher();
     let query = visible(rids, view, &context(reader, filter, &hasher));
     Ok(reader.numbers(&query)?.into_iter().collect())
+}
+
+/// Whether the content of a version may be read by itself.
+pub(super) fn admits(
+    reader: &mut Reader<'_>,
+    filter: &AccessFilter,
+    resource: &Resource,
+) -> Result<bool, InteractionError> {
+    let hasher = reader.hasher();
+    match filter.admits(resource, &hasher, Right::Read) {
+        Admission::Closed => Ok(false),
+        Admission::Open => Ok(true),
+        Admission::Consented(party) => {
+            let kept = kept_from(&party, Use::Read, resource, filter.bases(), &context(reader, filter, &hasher));
+            Ok(reader.number(&kept)? == 0)
+        }
+    }
 }
 
 fn context<'h>(reader: &Reader<'_>, filter: &AccessFilter, hasher: &'h Hasher) -> CompileContext<'h> {
@@ -101,10 +122,18 @@ pub(super) fn standing_to_delete(
     caller: &Caller,
     key: &ResourceKey,
 ) -> Result<Option<Locked>, InteractionError> {
-    match standing(tx, caller, key, Right::Delete) {
-        Err(InteractionError::NotFound(_)) => Ok(None),
-        other => other,
+    let previous = match standing(tx, caller, key, Right::Delete) {
+        Err(InteractionError::NotFound(_)) => return Ok(None),
+        other => other?,
+    };
+    if key.resource_type == ResourceType::PROVENANCE
+        && !caller.filter().administers()
+        && let Some(previous) = previous.as_ref().filter(|previous| !previous.is_deleted)
+        && is_recorded(&previous.rows()?, &tx.hasher())
+    {
+        return Err(Denied::Recorded.into());
     }
+    Ok(previous)
 }
 
 /// Whether the caller may create a resource under an id of its choice: to others, an id that is taken and hidden would look
@@ -115,17 +144,21 @@ pub(super) fn may_choose_ids(caller: &Caller) -> bool {
 
 /// Refuses a caller who may not do `right` with any resource of the type.
 pub(super) fn permitted(caller: &Caller, resource_type: ResourceType, right: Right) -> Result<(), InteractionError> {
+    if matches!(right, Right::Create | Right::Update | Right::Delete) && trail::keeps(caller, resource_type) {
+        return Err(Denied::Audit.into());
+    }
     caller.filter().permitted(resource_type, right).map_err(Denied::from)?;
     Ok(())
 }
 
-/// Refuses a version that the caller may not make of what stands: one that changes hands, loses its labels, or gives access
-/// to others. `rows` are those of the new version.
+/// Refuses a version that the caller may not make of what stands: one that changes hands, loses its labels, gives access to
+/// others, or passes for what the server recorded itself. `rows` are those of the new version.
 pub(super) fn check_change(
     caller: &Caller,
     key: &ResourceKey,
     previous: Option<&Locked>,
     rows: &IndexRows,
+    hasher: &Hasher,
 ) -> Result<(), InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() {
@@ -137,6 +170,10 @@ pub(super) fn check_change(
     }
     let standing = previous.filter(|previous| !previous.is_deleted).map(Locked::rows).transpose()?;
     let before = standing.unwrap_or_default();
+    let is_ours = |rows: &IndexRows| of == ResourceType::PROVENANCE && is_recorded(rows, hasher);
+    if (is_ours(&before) || is_ours(rows)) && !filter.administers() {
+        return Err(Denied::Recorded.into());
+    }
     let owners = |rows: &IndexRows| -> BTreeSet<i64> {
         rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
     };
@@ -173,24 +210,25 @@ pub(super) fn unseen_attachments(tx: &mut Tx<'_>, caller: &Caller, put: &Put) ->
         gained.retain(|key| !before.contains(key));
     }
     let gained: Vec<i64> = gained.into_iter().collect();
-    let seen = seen_binaries(tx, filter, &gained, |of| filter.view(&[of], Right::Read))?;
+    let view = filter.view(&[ResourceType::BINARY], Right::Read);
+    let seen = seen_keys(tx, filter, &gained, ResourceType::BINARY, &view)?;
     Ok(gained.into_iter().filter(|key| !seen.contains(key)).collect())
 }
 
-/// Which of the Binaries with these keys are in the view.
-fn seen_binaries(
-    tx: &mut Tx<'_>,
+/// Which of the resources of a type with these keys are in the view; those that are deleted are in none.
+pub(super) fn seen_keys(
+    reader: &mut Reader<'_>,
     filter: &AccessFilter,
     keys: &[i64],
-    view: impl Fn(ResourceType) -> View,
+    of: ResourceType,
+    view: &View,
 ) -> Result<BTreeSet<i64>, InteractionError> {
-    let Ok(binary) = ResourceType::parse("Binary") else { return Ok(BTreeSet::new()) };
     if keys.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let hasher = tx.hasher();
-    let query = visible_keys(keys, binary, &view(binary), &context(tx, filter, &hasher));
-    Ok(tx.numbers(&query)?.into_iter().collect())
+    let hasher = reader.hasher();
+    let query = visible_keys(keys, of, view, &context(reader, filter, &hasher));
+    Ok(reader.numbers(&query)?.into_iter().collect())
 }
 
 /// Whether a version may give access to others, or lead to another person.
@@ -221,7 +259,8 @@ pub(super) fn check_written(
     if filter.is_everything() {
         return Ok(());
     }
-    let own = seen_binaries(tx, filter, unseen, |of| filter.view_of_written(of, Right::Create))?;
+    let view = filter.view_of_written(ResourceType::BINARY, Right::Create);
+    let own = seen_keys(tx, filter, unseen, ResourceType::BINARY, &view)?;
     if own.len() < unseen.len() {
         return Err(Denied::Attached.into());
     }

@@ -60,7 +60,7 @@ impl Update {
         if let Some(problem) = problem {
             return Err(InteractionError::Invalid(vec![problem]));
         }
-        let prepared = Prepared::new(engine, caller, &resource)?;
+        let prepared = Prepared::new(engine, caller, key, precondition.next_version(), &resource)?;
         let (caller, may_create) = (caller.clone(), engine.fhir.update_creates);
         Ok(Update { key: key.clone(), caller, prepared, precondition, may_create })
     }
@@ -95,6 +95,9 @@ pub(super) fn standing(
 pub struct ConditionalUpdate {
     caller: Caller,
     criteria: Criteria,
+    /// What it was prepared for: what matched then, or the resource that would be new.
+    key: ResourceKey,
+    is_new: bool,
     /// The id in the body, if there is one.
     id: Option<Id>,
     prepared: Prepared,
@@ -115,11 +118,13 @@ impl ConditionalUpdate {
         permitted(caller, resource_type, Right::Update)?;
         same_type(resource_type, &resource)?;
         let criteria = Criteria::parse(engine, caller, resource_type, criteria)?;
-        criteria.look_up(engine, 2)?;
-        let prepared = Prepared::new(engine, caller, &resource)?;
-        let may_create = engine.fhir.update_creates;
-        let caller = caller.clone();
-        Ok(ConditionalUpdate { caller, criteria, id: resource.id, prepared, precondition, may_create })
+        let found = criteria.look_up(engine, 2)?.into_iter().next();
+        let (is_new, version) = (found.is_none(), found.as_ref().map_or(1, |row| row.version + 1));
+        let fresh = || ResourceKey { resource_type, id: resource.id.clone().unwrap_or_else(Id::random) };
+        let key = found.map_or_else(fresh, |row| row.key);
+        let prepared = Prepared::new(engine, caller, &key, version, &resource)?;
+        let (caller, id, may_create) = (caller.clone(), resource.id, engine.fhir.update_creates);
+        Ok(ConditionalUpdate { caller, criteria, key, is_new, id, prepared, precondition, may_create })
     }
 }
 
@@ -130,13 +135,15 @@ impl Write for ConditionalUpdate {
         let resource_type = self.criteria.resource_type;
         let found = self.criteria.find_locked(tx, 2)?;
         let Some(row) = self.criteria.single(found)? else {
-            let Some(id) = &self.id else {
-                let key = ResourceKey { resource_type, id: Id::random() };
+            if !self.is_new {
+                return Err(InteractionError::Stale);
+            }
+            let key = self.key.clone();
+            if self.id.is_none() {
                 self.precondition.check(&key, None)?;
                 return self.prepared.write(tx, key, None, Method::Update);
-            };
+            }
             // R4: no match and an id in the body is an update as create, so nothing may stand there yet.
-            let key = ResourceKey { resource_type, id: id.clone() };
             let previous = standing(tx, &self.caller, &key, &self.precondition, self.may_create)?;
             if previous.as_ref().is_some_and(|previous| !previous.is_deleted) {
                 return Err(InteractionError::Exists(key));
@@ -149,6 +156,9 @@ impl Write for ConditionalUpdate {
                 format!("{resource_type}.id"),
                 "the id in the body is not that of the resource that the criteria match: leave it out, or send the right one",
             )]));
+        }
+        if row.key != self.key {
+            return Err(InteractionError::Stale);
         }
         let previous = standing(tx, &self.caller, &row.key, &self.precondition, self.may_create)?;
         self.prepared.write(tx, row.key, previous, Method::Update)

@@ -371,6 +371,7 @@ fn differing(left: &IndexRows, right: &IndexRows) -> String {
         ("positions", left.positions != right.positions),
         ("patients", left.patients != right.patients),
         ("words", left.words != right.words),
+        ("rules of Consents", left.consents != right.consents),
         ("contained resources", left.contained != right.contained),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::compile::reach;
 use crate::search::compile::sizes::{self, Wanted};
+use crate::search::compile::{labels, reach};
 use crate::search::{
     AccessFilter, Condition, Criterion, Modifier, NarrowedSearch, Parameter, SearchRequest, Size, Sort, SortKey,
     TokenValue, Values,
@@ -103,6 +103,22 @@ impl ResolvedSearch<'_> {
         Ok(self)
     }
 
+    /// Has `is_any` say whether anything bears one of the security labels, for the searches that are the faster for it where
+    /// nothing does.
+    pub fn unlabelled<E>(mut self, is_any: impl FnOnce(&[TokenValue]) -> Result<bool, E>) -> Result<Self, E> {
+        let passes_through_others =
+            self.request.demands.iter().any(|demand| !matches!(demand.condition, Condition::Criterion(_)));
+        if self.filter.is_everything() || !passes_through_others {
+            return Ok(self);
+        }
+        let request = self.request.to_mut();
+        let asked = labels::asked_often(request);
+        if !asked.is_empty() && !is_any(&asked)? {
+            labels::forget(request);
+        }
+        Ok(self)
+    }
+
     /// The same search in an order that the client does not ask for.
     pub fn in_order_of(mut self, key: SortKey) -> Self {
         self.request.to_mut().control.sort = Sort { keys: vec![key], is_implied: true };
@@ -144,7 +160,11 @@ fn asks(condition: &Condition) -> bool {
         Condition::Criterion(criterion) => matches!(criterion.values, Values::CodeQueries(_)),
         Condition::Chain(chain) => chain.targets.iter().any(|(_, condition)| asks(condition)),
         Condition::Has(has) => asks(&has.condition),
-        Condition::Listed(_) | Condition::Owned(_) | Condition::OfTypes(_) | Condition::Unlabelled(_) => false,
+        Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
+        | Condition::Consented(..) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(asks),
         Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => asks(inner),
         Condition::Contains(contains) => asks(&contains.condition),
@@ -157,7 +177,11 @@ fn resolve<E>(condition: &mut Condition, answer: &mut dyn FnMut(&[CodeQuery]) ->
         Condition::Criterion(criterion) => resolve_criterion(criterion, answer),
         Condition::Chain(chain) => chain.targets.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
         Condition::Has(has) => resolve(&mut has.condition, answer),
-        Condition::Listed(_) | Condition::Owned(_) | Condition::OfTypes(_) | Condition::Unlabelled(_) => Ok(()),
+        Condition::Listed(_)
+        | Condition::Owned(_)
+        | Condition::OfTypes(_)
+        | Condition::Unlabelled(_)
+        | Condition::Consented(..) => Ok(()),
         Condition::And(all) | Condition::Or(all) => all.iter_mut().try_for_each(|condition| resolve(condition, answer)),
         Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => resolve(inner, answer),
         Condition::Contains(contains) => resolve(&mut contains.condition, answer),

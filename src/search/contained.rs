@@ -45,6 +45,7 @@ fn asks_for_words(condition: &Condition) -> bool {
         | Condition::Owned(_)
         | Condition::OfTypes(_)
         | Condition::Unlabelled(_)
+        | Condition::Consented(..)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(asks_for_words),

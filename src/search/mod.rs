@@ -20,6 +20,7 @@ mod include;
 mod near;
 mod own;
 mod parse;
+mod party;
 mod path;
 mod query_text;
 mod registry;
@@ -31,10 +32,10 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, aside, bounds, called,
+    CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, any_labelled, aside, bounds, called,
     contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard, holder_of,
-    is_narrow, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring, rows_of,
-    screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
+    is_narrow, kept_from, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring,
+    rows_of, screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
 };
 
 pub use dialect::keeps_statistics;
@@ -46,6 +47,7 @@ pub use include::{Direction, Include};
 pub use near::Circle;
 pub use own::{OwnParameter, problem as problem_of_parameter, read as read_own_parameter};
 pub use parse::{MAX_COUNT, ParseContext, parse};
+pub use party::{Party, Use, actor_of_client, actor_of_user};
 pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
@@ -54,8 +56,8 @@ pub use request::{
     TokenValue, Total, TypedIdentifier, Values,
 };
 pub use rights::{
-    AccessFilter, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, Reach, Right, Rights,
-    SHARED_TYPES, Sensitivity, View,
+    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, RECORDED,
+    RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

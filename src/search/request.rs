@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
 use crate::search::compile::lead::leading_range;
-use crate::search::{Bound, Circle, CodeQuery, Codes, Compartment, Include, Parameter, Registry, Sort, Words};
+use crate::search::{
+    Bound, Circle, CodeQuery, Codes, Compartment, Include, Parameter, Party, Registry, Sort, Use, Words,
+};
 
 /// What becomes of parameters that the server does not know.
 ///
@@ -146,8 +148,10 @@ pub enum Condition {
     Owned(Vec<ResourceKey>),
     /// It is of one of these types; none means that nothing meets it.
     OfTypes(Vec<ResourceType>),
-    /// It bears none of these security labels.
+    /// It bears none of these security labels, nor, if it is a Provenance, does what it is about.
     Unlabelled(Vec<TokenValue>),
+    /// No Consent keeps it from this party for this use. Where it is of several records, all must agree.
+    Consented(Arc<Party>, Use),
     /// Of a Provenance: something that it is about meets the condition, and so does all that it is about, but for shared types
     /// and what is not here.
     Targets(Box<Condition>),

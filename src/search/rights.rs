@@ -13,11 +13,12 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 
 use crate::fhir::{Resource, ResourceKey, ResourceType};
+use crate::search::fold::fold_code;
 use crate::search::{
-    Chain, Condition, Contains, Criterion, Has, Modifier, ReferenceValue, Registry, SearchRequest, Subject, TokenValue,
-    Values, makes_owner, owners,
+    Chain, Condition, Contains, Criterion, Has, Modifier, Party, ReferenceValue, Registry, SearchRequest, Subject,
+    TokenValue, Use, Values, makes_owner, owners,
 };
-use crate::store::Hasher;
+use crate::store::{Hasher, IndexRows};
 
 /// What may be done with a resource: the letters of a SMART scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,11 @@ impl Sensitivity {
 pub const LABEL_SYSTEM: &str = "https://emberwell.example/CodeSystem/security-label";
 /// The label of an item that no app sees, and no person but the custodians.
 pub const PERSONAL: &str = "personal";
-const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+/// The system of the tags by which the server tells what it recorded itself.
+pub const RECORDED_SYSTEM: &str = "https://emberwell.example/CodeSystem/provenance";
+/// The tag of a Provenance that the server recorded with what was written: those agents are true that it names by ids of its own.
+pub const RECORDED: &str = "recorded";
+pub(super) const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 
 /// One thing that is allowed. All that a caller may do is the union of the permits.
 #[derive(Clone, Debug)]
@@ -97,6 +102,8 @@ pub struct Permit {
     /// What the resources must meet besides; criteria of `resource_type`.
     pub only: Vec<Criterion>,
     pub sees: Sensitivity,
+    /// Whether what Consents deny is kept from it: all but custodians in a session of their own.
+    pub heeds_consents: bool,
 }
 
 /// All that a caller may see and do.
@@ -111,6 +118,8 @@ pub struct Bounds {
     pub sees_history: bool,
     /// Whatever gives access to others may be written.
     pub is_custodian: bool,
+    /// Who asks, for what Consents deny; `None` where no Consent denies anything.
+    pub party: Option<Arc<Party>>,
     /// Minutes east of UTC, for dates in scopes that name no zone.
     pub zone_minutes: i16,
     /// The server's own base URLs, without a slash at the end.
@@ -232,6 +241,30 @@ impl AccessFilter {
         self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
     }
 
+    /// The permits with `right` for AuditEvents, as the audit trail applies them: whose trail, and what an event must meet.
+    pub fn trail_permits(&self, right: Right) -> Vec<(&Reach, &[Criterion])> {
+        let permits = self.0.iter().flat_map(|bounds| &bounds.permits);
+        let is_for = |permit: &&Permit| {
+            permit.rights.has(right) && permit.resource_type.is_none_or(|only| Some(only) == *AUDIT_EVENT)
+        };
+        permits.filter(is_for).map(|permit| (&permit.reach, permit.only.as_slice())).collect()
+    }
+
+    /// Whether the caller may read whatever is part of the record of `patient`, as its custodians do.
+    pub fn sees_whole(&self, patient: &ResourceKey) -> bool {
+        let is_whole = |permit: &Permit| {
+            permit.resource_type.is_none()
+                && permit.only.is_empty()
+                && permit.rights.has(Right::Read)
+                && permit.sees == Sensitivity::ALL
+                && match &permit.reach {
+                    Reach::Everything => true,
+                    Reach::Records(patients) => patients.contains(patient),
+                }
+        };
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
+    }
+
     /// Minutes east of UTC, for dates in scopes that name no zone.
     pub fn zone_minutes(&self) -> i16 {
         self.0.as_ref().map_or(0, |bounds| bounds.zone_minutes)
@@ -247,6 +280,17 @@ impl AccessFilter {
         self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_wide))
     }
 
+    /// Who asks, if Consents may keep anything from them.
+    pub fn party(&self) -> Option<&Arc<Party>> {
+        let bounds = self.0.as_ref()?;
+        bounds.party.as_ref().filter(|_| bounds.permits.iter().any(|permit| permit.heeds_consents))
+    }
+
+    /// The server's own base URLs, without a slash at the end.
+    pub fn bases(&self) -> &[String] {
+        self.0.as_ref().map_or(&[], |bounds| &bounds.bases)
+    }
+
     /// What the caller may see of `types` (of all, when there are none) with `right`.
     pub fn view(&self, types: &[ResourceType], right: Right) -> View {
         self.view_of(types, right, true)
@@ -258,14 +302,22 @@ impl AccessFilter {
         self.opened(
             |permit, terms| {
                 let permit = Permit { sees: Sensitivity::ALL, ..permit.clone() };
-                self.terms(&permit, &[resource_type], right, true, terms);
+                // What it is made of need not have been seen.
+                let uses = [use_of(right)];
+                self.terms(&permit, &[resource_type], right, &uses, true, terms);
             },
             right,
         )
     }
 
     fn view_of(&self, types: &[ResourceType], right: Right, with_provenance: bool) -> View {
-        self.opened(|permit, terms| self.terms(permit, types, right, with_provenance, terms), right)
+        // Whoever changes what stands sees it.
+        let uses: &[Use] = match use_of(right) {
+            Use::Write if right != Right::Create => &[Use::Write, Use::Read],
+            Use::Write => &[Use::Write],
+            Use::Read => &[Use::Read],
+        };
+        self.opened(|permit, terms| self.terms(permit, types, right, uses, with_provenance, terms), right)
     }
 
     /// What the permits with `right` open together, each by the terms that `add` gives.
@@ -290,6 +342,7 @@ impl AccessFilter {
         permit: &Permit,
         types: &[ResourceType],
         right: Right,
+        uses: &[Use],
         with_provenance: bool,
         terms: &mut Vec<Vec<Condition>>,
     ) {
@@ -301,15 +354,19 @@ impl AccessFilter {
         if wanted.is_empty() && permit.resource_type.is_some() {
             return;
         }
-        let mut add = |of: Vec<ResourceType>, conditions: Vec<Condition>| {
+        let party = self.0.as_ref().and_then(|bounds| bounds.party.as_ref()).filter(|_| permit.heeds_consents);
+        let denials =
+            |party: &Arc<Party>| uses.iter().map(|put_to| Condition::Consented(Arc::clone(party), *put_to)).collect();
+        let consented: Vec<Condition> = party.map(denials).unwrap_or_default();
+        let mut add = |of: Vec<ResourceType>, conditions: Vec<Condition>, consented: &[Condition]| {
             let is_told = of.is_empty() || of == types;
             let of_types = (!is_told).then_some(Condition::OfTypes(of));
             let only = permit.only.iter().cloned().map(Condition::Criterion);
             let all = of_types.into_iter().chain(conditions).chain(only).chain(hidden_labels(permit.sees));
-            terms.push(all.collect());
+            terms.push(all.chain(consented.iter().cloned()).collect());
         };
         let Reach::Records(patients) = &permit.reach else {
-            add(wanted, Vec::new());
+            add(wanted, Vec::new(), &consented);
             return;
         };
         let reads = matches!(right, Right::Read | Right::Search);
@@ -317,7 +374,8 @@ impl AccessFilter {
         let is_wanted = |of: &ResourceType| wanted.is_empty() || wanted.contains(of);
         let shared: Vec<ResourceType> = SHARED_TYPES.iter().copied().filter(is_wanted).collect();
         if reads && !shared.is_empty() {
-            add(shared, Vec::new());
+            // They are part of no record, about which a Consent could say anything.
+            add(shared, Vec::new(), &[]);
         }
         if let Some(provenance) = PROVENANCE.filter(|of| with_provenance && is_wanted(of)) {
             // What is told of a Provenance is not told: it would have no end.
@@ -327,34 +385,34 @@ impl AccessFilter {
                 View::Where(condition) => Some(condition),
             };
             if let Some(targets) = targets {
-                add(vec![provenance], vec![Condition::Targets(Box::new(targets))]);
+                add(vec![provenance], vec![Condition::Targets(Box::new(targets))], &[]);
             }
         }
         if let Some(binary) = BINARY.filter(is_wanted)
             && reads
             && let View::Where(holder) = self.view(&HOLDERS, Right::Read)
         {
-            add(vec![binary], vec![Condition::AttachedTo(Box::new(holder))]);
+            add(vec![binary], vec![Condition::AttachedTo(Box::new(holder))], &consented);
         }
         let is_by_owner = |of: &ResourceType| {
             !SHARED_TYPES.contains(of) && Some(*of) != *PROVENANCE && (reads || Some(*of) != *AUDIT_EVENT)
         };
         match wanted.is_empty() {
             // Nothing of the other kinds is part of a record.
-            true if reads => add(Vec::new(), vec![owned()]),
-            true => add(ResourceType::all().filter(is_by_owner).collect(), vec![owned()]),
+            true if reads => add(Vec::new(), vec![owned()], &consented),
+            true => add(ResourceType::all().filter(is_by_owner).collect(), vec![owned()], &consented),
             false => {
                 let by_owner: Vec<ResourceType> = wanted.iter().copied().filter(is_by_owner).collect();
                 if !by_owner.is_empty() {
-                    add(by_owner, vec![owned()]);
+                    add(by_owner, vec![owned()], &consented);
                 }
             }
         }
     }
 
     /// Whether the content of a version by itself is open to `right`: for versions that are no longer in the index.
-    pub fn admits(&self, resource: &Resource, hasher: &Hasher, right: Right) -> bool {
-        let Some(bounds) = &self.0 else { return true };
+    pub fn admits(&self, resource: &Resource, hasher: &Hasher, right: Right) -> Admission {
+        let Some(bounds) = &self.0 else { return Admission::Open };
         let of = resource.resource_type;
         let owners = owners(resource, hasher, &bounds.bases);
         let is_open = |permit: &&Permit| {
@@ -377,12 +435,42 @@ impl AccessFilter {
             };
             labels_beyond(sees).iter().any(has)
         };
-        bounds.permits.iter().filter(is_open).any(|permit| !is_hidden(permit.sees))
+        let mut open = bounds.permits.iter().filter(is_open).filter(|permit| !is_hidden(permit.sees)).peekable();
+        match (open.peek().is_some(), &bounds.party) {
+            (false, _) => Admission::Closed,
+            (true, Some(party)) if open.all(|permit| permit.heeds_consents) => Admission::Consented(Arc::clone(party)),
+            (true, _) => Admission::Open,
+        }
     }
 
-    fn stamp(&self) -> u64 {
+    /// Tells the pages of one caller from those of another.
+    pub fn stamp(&self) -> u64 {
         self.0.as_ref().map_or(0, |bounds| bounds.stamp)
     }
+}
+
+/// Whether the content of a version is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    Closed,
+    /// Unless a Consent keeps it from whoever asks.
+    Consented(Arc<Party>),
+    Open,
+}
+
+/// What a right is, to a Consent.
+fn use_of(right: Right) -> Use {
+    match right {
+        Right::Read | Right::Search => Use::Read,
+        Right::Create | Right::Update | Right::Delete => Use::Write,
+    }
+}
+
+/// Whether the index says of a Provenance that the server recorded it.
+pub fn is_recorded(rows: &IndexRows, hasher: &Hasher) -> bool {
+    let tag = Registry::bundled().parameter(ResourceType::PROVENANCE, "_tag").map(|tag| tag.id());
+    let (code, system) = (hasher.text(&fold_code(RECORDED)), hasher.text(RECORDED_SYSTEM));
+    rows.tokens.iter().any(|row| Some(row.param) == tag && row.code == code && row.system == system)
 }
 
 /// One of the terms is met.
@@ -566,6 +654,7 @@ fn narrow(condition: &mut Condition, filter: &AccessFilter) -> Result<(), NotPer
         Condition::Owned(_)
         | Condition::OfTypes(_)
         | Condition::Unlabelled(_)
+        | Condition::Consented(..)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => {}
     }
@@ -581,7 +670,9 @@ fn check_hierarchy(criterion: &Criterion, filter: &AccessFilter) -> Result<(), N
     };
     for by in parameter.hierarchies() {
         let Ok(of) = ResourceType::parse(&by.base) else { continue };
-        let is_whole = filter.reaches_all(of, Right::Search) || SHARED_TYPES.contains(&of);
+        // What Consents keep back lies between, too.
+        let reaches_all = filter.reaches_all(of, Right::Search) && filter.party().is_none();
+        let is_whole = reaches_all || SHARED_TYPES.contains(&of);
         if !is_whole || matches!(filter.view(&[of], Right::Search), View::Nothing) {
             return Err(NotPermitted { resource_type: Some(of), right: Right::Search });
         }

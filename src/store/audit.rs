@@ -12,6 +12,7 @@ use crate::store::query::Query;
 use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{IndexRows, Method, key_from};
 use crate::store::statement::{Built, Value, fixed};
+use crate::store::trace::StepAnswer;
 use crate::store::{StoreError, Tx};
 
 /// Events to add to the trail.
@@ -40,6 +41,39 @@ pub struct AuditHead {
     /// Of the last block; 0 when there is none.
     pub seq: i64,
     pub hash: Vec<u8>,
+}
+
+/// Blocks in the order of their moments, those of one moment by chain and number.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditWalk<'w> {
+    /// Those with something about one of these Patients; `None` for all.
+    pub patients: Option<&'w [i64]>,
+    pub is_ascending: bool,
+    /// Moment, chain and number: those behind it.
+    pub behind: (i64, i64, i64),
+    /// The last moment, which is included.
+    pub until_us: i64,
+    pub most: i64,
+}
+
+impl AuditWalk<'_> {
+    fn bounds(&self, query: &mut Query) {
+        let (is_behind, is_within) = match self.is_ascending {
+            true => (" > (", "b.at_us <= "),
+            false => (" < (", "b.at_us >= "),
+        };
+        let (at_us, chain, seq) = self.behind;
+        query.sql("(b.at_us, b.chain, b.seq)").sql(is_behind);
+        query.integer(at_us).sql(", ").integer(chain).sql(", ").integer(seq).sql(") AND ");
+        query.sql(is_within).integer(self.until_us);
+    }
+
+    fn order(&self, query: &mut Query) {
+        query.sql(match self.is_ascending {
+            true => " ORDER BY b.at_us, b.chain, b.seq",
+            false => " ORDER BY b.at_us DESC, b.chain DESC, b.seq DESC",
+        });
+    }
 }
 
 /// Whose a resource is.
@@ -95,24 +129,46 @@ impl Reader<'_> {
         Ok(rows.into_iter().map(link).collect())
     }
 
-    /// The blocks with something about the Patient of this key, by chain and number.
-    pub fn audit_links_of(&mut self, patient: i64) -> Result<Vec<AuditLink>, StoreError> {
-        let values = [Value::Integer(patient)];
-        let select = fixed!(
-            LinkSql,
-            "SELECT b.chain, b.seq, b.at_us, b.events, b.hash FROM audit_patient p \
-             JOIN audit_block b ON b.chain = p.chain AND b.seq = p.seq WHERE p.patient = ? ORDER BY b.chain, b.seq",
-            &values,
-        );
-        let rows: Vec<LinkTuple> = on!(self.link, connection => select.load(*connection))?;
+    /// The blocks of a walk, in its order.
+    pub fn audit_walk(&mut self, walk: &AuditWalk<'_>) -> Result<Vec<AuditLink>, StoreError> {
+        let mut query = Query::new();
+        query.sql("SELECT b.chain, b.seq, b.at_us, b.events, b.hash FROM ");
+        match walk.patients {
+            None => {
+                query.sql("audit_block b WHERE ");
+                walk.bounds(&mut query);
+            }
+            Some(patients) => {
+                // Of one Patient the index gives them in order, and each once.
+                query.sql(if patients.len() > 1 { "(SELECT DISTINCT " } else { "(SELECT " });
+                query.sql("b.chain, b.seq, b.at_us FROM audit_patient b WHERE b.patient");
+                match patients {
+                    [only] => query.sql(" = ").integer(*only),
+                    several => query.among(self.dialect(), several),
+                };
+                query.sql(" AND ");
+                walk.bounds(&mut query);
+                walk.order(&mut query);
+                query.sql(" LIMIT ").integer(walk.most);
+                query.sql(") AS p CROSS JOIN audit_block b WHERE b.chain = p.chain AND b.seq = p.seq");
+            }
+        }
+        walk.order(&mut query);
+        query.sql(" LIMIT ").integer(walk.most);
+        let run = |reader: &mut Self| {
+            let built = Built::<LinkSql>::new(&query);
+            Ok(on!(reader.link, connection => built.load(*connection))?)
+        };
+        let rows: Vec<LinkTuple> = self.traced(&query, run, |rows: &Vec<_>| StepAnswer::Rows(rows.len()))?;
         let link = |(chain, seq, at_us, events, hash)| AuditLink { chain, seq, at_us, events, hash };
         Ok(rows.into_iter().map(link).collect())
     }
 
     /// Under how many of these Patients the block can be found.
-    pub fn audit_patients(&mut self, chain: i64, seq: i64, patients: &[i64]) -> Result<i64, StoreError> {
+    pub fn audit_patients(&mut self, link: &AuditLink, patients: &[i64]) -> Result<i64, StoreError> {
         let mut query = Query::new();
-        query.sql("SELECT COUNT(*) FROM audit_patient WHERE chain = ").integer(chain).sql(" AND seq = ").integer(seq);
+        query.sql("SELECT COUNT(*) FROM audit_patient WHERE at_us = ").integer(link.at_us);
+        query.sql(" AND chain = ").integer(link.chain).sql(" AND seq = ").integer(link.seq);
         query.sql(" AND patient").among(self.dialect(), patients);
         self.number(&query)
     }
@@ -169,8 +225,9 @@ impl Tx<'_> {
         fixed!((), "INSERT INTO audit_block (chain, seq, at_us, events, hash) VALUES (?, ?, ?, ?, ?)", &values)
             .execute(*connection)?;
         for patient in &block.patients {
-            let values = [Value::Integer(*patient), Value::Integer(chain), Value::Integer(seq)];
-            fixed!((), "INSERT INTO audit_patient (patient, chain, seq) VALUES (?, ?, ?)", &values)
+            let values =
+                [Value::Integer(*patient), Value::Integer(block.at_us), Value::Integer(chain), Value::Integer(seq)];
+            fixed!((), "INSERT INTO audit_patient (patient, at_us, chain, seq) VALUES (?, ?, ?, ?)", &values)
                 .execute(*connection)?;
         }
         let values = [Value::Integer(seq), Value::Bytes(Some(&hash)), Value::Integer(chain)];
@@ -201,8 +258,8 @@ impl Tx<'_> {
                         "), added AS (INSERT INTO audit_block (chain, seq, at_us, events, hash) ",
                         "SELECT chain, seq + 1, ?, ?, ",
                         "sha256(hash || int8send(chain) || int8send(seq + 1) || int8send(?) || ?) FROM head ",
-                        "RETURNING chain, seq, hash), owners AS (INSERT INTO audit_patient (patient, chain, seq) ",
-                        "SELECT p.patient, a.chain, a.seq FROM added a, ",
+                        "RETURNING chain, seq, at_us, hash), owners AS (INSERT INTO audit_patient (patient, at_us, chain, seq) ",
+                        "SELECT p.patient, a.at_us, a.chain, a.seq FROM added a, ",
                         "unnest(CAST(string_to_array(?, ',') AS BIGINT[])) AS p(patient)) ",
                         "UPDATE audit_chain c SET seq = a.seq, hash = a.hash FROM added a WHERE c.chain = a.chain"
                     ),

@@ -74,17 +74,23 @@ impl Dictionaries {
 
     /// Packs the tail of a resource of this type.
     pub(super) fn pack(self: &Arc<Self>, resource_type: ResourceType, tail: &[u8]) -> Packed {
-        let Some(of_type) = self.of_type(resource_type.code()) else {
-            return Packed::new(tail, None);
-        };
-        let newest = of_type.newest.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let packed = Packed::new(tail, newest.as_deref());
+        let packed = self.packed(resource_type, tail);
+        let Some(of_type) = self.of_type(resource_type.code()) else { return packed };
         let count = of_type.packed.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         if count == of_type.next_training.load(Ordering::Relaxed) {
             of_type.next_training.store(count.saturating_mul(GROWTH), Ordering::Relaxed);
             self.train_later(resource_type);
         }
         packed
+    }
+
+    /// The same, of a tail that does not count towards the next training.
+    pub(super) fn packed(&self, resource_type: ResourceType, tail: &[u8]) -> Packed {
+        let newest = self.of_type(resource_type.code()).and_then(|of_type| {
+            let newest = of_type.newest.read().unwrap_or_else(PoisonError::into_inner);
+            newest.clone()
+        });
+        Packed::new(tail, newest.as_deref())
     }
 
     /// The dictionary with this number, if it was met before.

@@ -7,6 +7,7 @@ mod access;
 mod audit;
 pub mod ceiling;
 mod codec;
+mod consent_rules;
 mod contained;
 mod deadline;
 mod dictionaries;
@@ -44,8 +45,9 @@ pub use access::{
     AccessToken, Account, Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant,
     PasswordHash, Role, SecretHash, TokenContext, TokenKind,
 };
-pub use audit::{AuditBlock, AuditHead, AuditLink, Ownership};
+pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use codec::Packed;
+pub use consent_rules::ConsentRow;
 pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};
 pub use error::StoreError;
 pub use guard::Guard;

@@ -45,6 +45,8 @@ pub struct Store {
     seal: Seal,
     dictionaries: Arc<Dictionaries>,
     read_limit: Option<Duration>,
+    /// How often this process has changed what anybody may do, on PostgreSQL.
+    access_changes: AtomicI64,
     pub(super) database: Database,
 }
 
@@ -88,7 +90,8 @@ impl Store {
         let dictionaries = Arc::new(Dictionaries::load(&address, Link::Sqlite(&mut connection))?);
         let readers = pool(SqliteFile { path: path.to_owned() }, connections)?;
         let writer = Writer::start(connection, hasher, seal, Arc::clone(&dictionaries))?;
-        Ok(Store { hasher, seal, dictionaries, read_limit, database: Database::Sqlite { readers, writer } })
+        let database = Database::Sqlite { readers, writer };
+        Ok(Store { hasher, seal, dictionaries, read_limit, access_changes: AtomicI64::new(0), database })
     }
 
     fn open_postgres(address: &str, connections: u32, read_limit: Option<Duration>) -> Result<Store, StoreError> {
@@ -99,12 +102,18 @@ impl Store {
         let numbers = Mutex::new(Numbers { next: 0, end: 0 });
         let last_us = AtomicI64::new(postgres::last_us(&mut connection)?);
         let database = Database::Postgres { pool, numbers, last_us, known_texts: KnownTexts::default() };
-        Ok(Store { hasher, seal, dictionaries, read_limit, database })
+        Ok(Store { hasher, seal, dictionaries, read_limit, access_changes: AtomicI64::new(0), database })
     }
 
     /// The hash under which the index keeps texts.
     pub fn hasher(&self) -> Hasher {
         self.hasher
+    }
+
+    /// Grows with each change to what anybody may do that this process has made. On SQLite it stays: there the database itself is asked
+    /// (`Reader::access_generation`), which costs next to nothing.
+    pub fn access_changes(&self) -> i64 {
+        self.access_changes.load(Ordering::Acquire)
     }
 
     /// Packs the tail of a resource of this type for the disk. Needs no lock: done before a write transaction opens.
@@ -297,12 +306,13 @@ impl Store {
             // After the beginning: whoever waits for all writers must not find an older instant later.
             let clock_us = clock::now_us();
             let now_us = last_us.fetch_max(clock_us, Ordering::AcqRel).max(clock_us);
-            let mut told = Vec::new();
+            let (mut told, mut has_changed_access) = (Vec::new(), false);
             let done = guarded(|| {
                 let reader = self.reader(Link::Postgres(&mut held.connection));
                 let numbers = &mut own;
-                let mut tx = Tx { reader, now_us, numbers, has_written: false, known_texts, told_texts: Vec::new() };
+                let mut tx = Tx::begun(reader, now_us, numbers, known_texts);
                 let done = work(&mut tx);
+                has_changed_access = tx.has_changed_access;
                 last_us.fetch_max(tx.now_us, Ordering::AcqRel);
                 told = std::mem::take(&mut tx.told_texts);
                 done
@@ -320,6 +330,9 @@ impl Store {
                 (Ok(()), _) => {
                     if done.is_ok() {
                         known_texts.learn(told);
+                        if has_changed_access {
+                            self.access_changes.fetch_add(1, Ordering::AcqRel);
+                        }
                     }
                     return done;
                 }

@@ -9,6 +9,7 @@ use crate::fhir::ResourceType;
 use crate::store::reader::{Link, Reader, RowSql, RowTuple, on};
 use crate::store::rows::{IndexRows, ResourceRow};
 use crate::store::statement::{Value, fixed};
+use crate::store::tx::changes_consents;
 use crate::store::{StoreError, Tx, postgres, sqlite};
 
 /// The index rows that a version is to have.
@@ -100,9 +101,13 @@ impl Tx<'_> {
         }
         self.has_written = true;
         match &mut self.reader.link {
-            Link::Sqlite(connection) => sqlite::renew(connection, &renewed),
-            Link::Postgres(connection) => postgres::renew(connection, &renewed),
+            Link::Sqlite(connection) => sqlite::renew(connection, &renewed)?,
+            Link::Postgres(connection) => postgres::renew(connection, &renewed)?,
         }
+        if renewed.iter().any(|renewed| changes_consents(&renewed.added, &renewed.gone)) {
+            self.bump()?;
+        }
+        Ok(())
     }
 
     /// Version and index rows of the resources from `first` to `last`, held until the end.

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use crate::store::LAST_OWN_NUMBER;
+use crate::store::consent_rules::ConsentRow;
 use crate::store::contained::{self, ContainedHead, ContainedRows};
 use crate::store::rows::{
     Bond, CompositeRow, DateRow, Edge, IndexRows, PatientRow, PositionRow, QuantityRow, ReferenceRow, StringRow,
@@ -40,6 +41,8 @@ impl IndexRows {
             }
             is_same
         });
+        self.consents.sort_unstable();
+        self.consents.dedup();
         self.contained.iter_mut().for_each(|inner| inner.rows.normalize());
     }
 
@@ -116,11 +119,18 @@ impl IndexRows {
         if self.words.count > 0 {
             number(self.words.sum as i64, &mut out);
         }
-        // The end, for all but Locations and what contains others.
+        // The end, for all but Locations, Consents and what contains others.
         for row in &self.positions {
             for part in [row.x, row.y, row.z] {
                 number(bits(part), &mut out);
             }
+        }
+        if !self.consents.is_empty() {
+            out.push(CONSENTS);
+            count(self.consents.len(), &mut out);
+        }
+        for row in &self.consents {
+            row.numbers().into_iter().for_each(|part| number(part, &mut out));
         }
         if !self.contained.is_empty() {
             out.push(CONTAINED);
@@ -179,14 +189,19 @@ impl IndexRows {
             positions: Vec::new(),
             words: WordSum::default(),
             word_texts: WordTexts::default(),
+            consents: Vec::new(),
             contained: Vec::new(),
         };
         rows.words.count = u32::try_from(input.count()?).ok()?;
         if rows.words.count > 0 {
             rows.words.sum = input.number()? as u64;
         }
-        while input.0.first().is_some_and(|first| *first != CONTAINED) {
+        while input.0.first().is_some_and(|first| ![CONSENTS, CONTAINED].contains(first)) {
             rows.positions.push(PositionRow { x: input.real()?, y: input.real()?, z: input.real()? });
+        }
+        if input.0.first() == Some(&CONSENTS) {
+            input.byte()?;
+            rows.consents = input.list(Input::consent)?;
         }
         if !input.0.is_empty() {
             input.byte()?;
@@ -212,6 +227,7 @@ impl IndexRows {
             positions: self.positions.iter().filter(|row| !other.positions.contains(row)).copied().collect(),
             words: if has_other_words { self.words } else { WordSum::default() },
             word_texts: if has_other_words { self.word_texts.clone() } else { WordTexts::default() },
+            consents: difference(&self.consents, &other.consents),
             contained: contained::difference(&self.contained, &other.contained),
         }
     }
@@ -298,6 +314,8 @@ fn text(value: &str, out: &mut Vec<u8>) {
 
 /// Stands before what is contained; no number begins so.
 const CONTAINED: u8 = 2;
+/// Stands before the rules of a Consent; no number begins so.
+const CONSENTS: u8 = 3;
 
 struct Input<'a>(&'a [u8]);
 
@@ -350,6 +368,14 @@ impl Input<'_> {
         String::from_utf8(bytes.to_vec()).ok()
     }
 
+    fn consent(&mut self) -> Option<ConsentRow> {
+        let mut numbers = [0; 12];
+        for number in &mut numbers {
+            *number = self.number()?;
+        }
+        ConsentRow::of_numbers(numbers)
+    }
+
     fn contained(&mut self) -> Option<ContainedRows> {
         let place = i64::try_from(self.count()?).ok()?;
         let head = ContainedHead { rtype: self.small()?, id: self.text()? };
@@ -400,10 +426,28 @@ mod tests {
             positions: Vec::new(),
             words: WordSum { count: 300, sum: u64::MAX - 6 },
             word_texts: WordTexts::default(),
+            consents: Vec::new(),
             contained: Vec::new(),
         };
         rows.normalize();
         rows
+    }
+
+    fn consent(patient: i64, is_exception: bool) -> ConsentRow {
+        ConsentRow {
+            patient,
+            is_exception,
+            branch: 1,
+            actor: -2,
+            rtype: 96,
+            item: 0,
+            code: 5,
+            system: 6,
+            ceiling: 2,
+            rights: 3,
+            from_us: i64::MIN,
+            until_us: i64::MAX,
+        }
     }
 
     fn containing() -> IndexRows {
@@ -422,6 +466,10 @@ mod tests {
         let located = IndexRows { positions: vec![PositionRow { x: 0.6, y: 0.0, z: -0.8 }], ..sample() };
         assert_eq!(IndexRows::decode(&located.encode()), Some(located.clone()));
         assert_eq!(IndexRows::decode(&containing().encode()), Some(containing()));
+        let consenting = IndexRows { consents: vec![consent(1, false), consent(2, true)], ..sample() };
+        assert_eq!(IndexRows::decode(&consenting.encode()), Some(consenting.clone()));
+        let all = IndexRows { consents: consenting.consents, ..containing() };
+        assert_eq!(IndexRows::decode(&all.encode()), Some(all));
         let both = IndexRows { contained: containing().contained, ..located };
         assert_eq!(IndexRows::decode(&both.encode()), Some(both));
     }

@@ -1,7 +1,7 @@
 //! The rows that the database holds: resources, and what the index knows of them.
 
 use crate::fhir::{Id, ResourceKey, ResourceType};
-use crate::store::{ContainedRows, Hasher};
+use crate::store::{ConsentRow, ContainedRows, Hasher};
 
 /// Which interaction made a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct IndexRows {
     pub words: WordSum,
     /// The words. Not part of the rows that are kept and compared: `words` tells whether they changed.
     pub word_texts: WordTexts,
+    /// Of a Consent in force: what it lets nobody see or do.
+    pub consents: Vec<ConsentRow>,
     /// The resources within it that have rows, in the order of their places.
     pub contained: Vec<ContainedRows>,
 }

@@ -181,6 +181,10 @@ row_statements! {
         "DELETE FROM index_words WHERE rowid = ?";
     Compartment: "INSERT INTO compartment (patient, rtype, rid, bond) VALUES (?, ?, ?, ?)",
         "DELETE FROM compartment WHERE patient = ? AND rtype = ? AND rid = ? AND bond = ?";
+    Consent: "INSERT INTO consent_rule (rid, patient, is_exception, branch, actor, rtype, item, code, system, ceiling, rights, \
+        from_us, until_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "DELETE FROM consent_rule WHERE rid = ? AND patient = ? AND is_exception = ? AND branch = ? AND actor = ? AND rtype = ? \
+        AND item = ? AND code = ? AND system = ? AND ceiling = ? AND rights = ? AND from_us = ? AND until_us = ?";
     Contained: "INSERT INTO contained (rid, rtype, id) VALUES (?, ?, ?)",
         "DELETE FROM contained WHERE rid = ?";
 }
@@ -258,6 +262,10 @@ fn each_row<const ADD: bool>(
         let values =
             [Value::Integer(patient.patient), Value::Integer(rtype), rid(), Value::Integer(patient.bond as i64)];
         Fixed::<Compartment<ADD>>::new(&values).execute(connection)?;
+    }
+    for row in &rows.consents {
+        let values: Vec<Value<'_>> = [number].into_iter().chain(row.numbers()).map(Value::Integer).collect();
+        Fixed::<Consent<ADD>>::new(&values).execute(connection)?;
     }
     for inner in &rows.contained {
         let place = contained_rid(number, inner.place);

@@ -6,7 +6,7 @@ use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Binary, SmallInt};
 
-use crate::fhir::ResourceKey;
+use crate::fhir::{ResourceKey, ResourceType};
 use crate::store::codec::Packed;
 use crate::store::known_texts::KnownTexts;
 use crate::store::reader::{Link, Reader, on};
@@ -25,6 +25,8 @@ pub struct Tx<'c> {
     pub(super) known_texts: &'c KnownTexts,
     /// Texts of tokens that this transaction told the database.
     pub(super) told_texts: Vec<(i16, i64)>,
+    /// Whether what anybody may do has changed.
+    pub(super) has_changed_access: bool,
 }
 
 /// Hands out numbers for new resources.
@@ -83,6 +85,11 @@ pub struct Written {
     pub method: Method,
 }
 
+/// Whether rows that come and go have rules of Consents among them.
+pub(super) fn changes_consents(added: &IndexRows, gone: &IndexRows) -> bool {
+    !added.consents.is_empty() || !gone.consents.is_empty()
+}
+
 /// A `Put` with the numbers that it gets.
 pub(super) struct Numbered {
     pub(super) put: Put,
@@ -119,7 +126,25 @@ impl<'c> DerefMut for Tx<'c> {
     }
 }
 
+impl<'c> Tx<'c> {
+    /// A transaction that has begun.
+    pub(super) fn begun(
+        reader: Reader<'c>,
+        now_us: i64,
+        numbers: &'c mut Numbers,
+        known_texts: &'c KnownTexts,
+    ) -> Tx<'c> {
+        let told_texts = Vec::new();
+        Tx { reader, now_us, numbers, has_written: false, known_texts, told_texts, has_changed_access: false }
+    }
+}
+
 impl Tx<'_> {
+    /// Packs a tail of which a part is known in the transaction alone.
+    pub fn pack(&self, resource_type: ResourceType, tail: &[u8]) -> Packed {
+        self.reader.dictionaries.packed(resource_type, tail)
+    }
+
     /// The current version of `key`, held until the end; `None` when it never existed.
     pub fn lock(&mut self, key: &ResourceKey) -> Result<Option<Locked>, StoreError> {
         let values = [Value::Integer(self.hasher.key(key)), Value::Text(key.id.as_str())];
@@ -191,6 +216,9 @@ impl Tx<'_> {
             Link::Postgres(connection) => postgres::apply(connection, &numbered)?,
         }
         self.follow_definitions(&numbered)?;
+        if numbered.iter().any(|write| changes_consents(&write.added, &write.gone)) {
+            self.bump()?;
+        }
         let written = |write: Numbered| Written {
             rid: write.rid,
             key: write.put.key,

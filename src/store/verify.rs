@@ -11,6 +11,7 @@ use std::hash::Hasher as _;
 use crate::fhir::ResourceKey;
 use crate::store::StoreError;
 use crate::store::codec;
+use crate::store::consent_rules::ConsentRow;
 use crate::store::contained::{contained_rid, stored_target};
 use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{CompositeRow, IndexRows, ResourceRow, WordSum, WordTexts, key_from, word_hash};
@@ -54,10 +55,11 @@ pub enum Table {
     /// A row of it is a word at its place.
     Words,
     Contained,
+    Consent,
 }
 
 /// All tables of the index.
-pub const TABLES: [Table; 11] = [
+pub const TABLES: [Table; 12] = [
     Table::Token,
     Table::String,
     Table::Date,
@@ -69,6 +71,7 @@ pub const TABLES: [Table; 11] = [
     Table::Position,
     Table::Words,
     Table::Contained,
+    Table::Consent,
 ];
 
 impl Table {
@@ -86,6 +89,7 @@ impl Table {
             Table::Position => "index_position",
             Table::Words => "index_words",
             Table::Contained => "contained",
+            Table::Consent => "consent_rule",
         }
     }
 }
@@ -130,6 +134,8 @@ macro_rules! stream {
 }
 
 type SpanSql = (BigInt, BigInt, BigInt, BigInt);
+/// The number of a Consent, and those of a rule of it.
+type ConsentTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64);
 
 impl Reader<'_> {
     /// The next `limit` resources after number `rid`, deleted ones too, in the order of their numbers.
@@ -305,6 +311,21 @@ impl Reader<'_> {
                 &[],
                 |(rid, rtype, id): (i64, i16, String)| each(rid, text(&id, &[i64::from(rtype), rid]))
             ),
+            Table::Consent => stream!(
+                self,
+                (
+                    BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt,
+                    BigInt
+                ),
+                ConsentTuple,
+                "SELECT rid, patient, CAST(is_exception AS BIGINT), CAST(branch AS BIGINT), actor, CAST(rtype AS BIGINT), item, code, \
+                 system, CAST(ceiling AS BIGINT), CAST(rights AS BIGINT), from_us, until_us FROM consent_rule",
+                &[],
+                |row: ConsentTuple| {
+                    let (rid, a, b, c, d, e, f, g, h, i, j, k, l) = row;
+                    each(rid, numbers(&[a, b, c, d, e, f, g, h, i, j, k, l, rid]));
+                }
+            ),
             Table::Words => each_word(&mut self.link, |rid, column, place, word| {
                 each(rid, of_resource(word_hash(hasher.text(word), column, place), rid));
             })?,
@@ -390,6 +411,9 @@ impl IndexRows {
         for row in &self.positions {
             each(Table::Position, numbers(&[bits(row.z), bits(row.x), bits(row.y), rid]));
         }
+        for row in &self.consents {
+            each(Table::Consent, consent(row, rid));
+        }
         for inner in &self.contained {
             let place = contained_rid(rid, inner.place);
             if let Some(head) = &inner.head {
@@ -418,6 +442,10 @@ fn quantity(param: i16, value: f64, code: i64, system: i64, rid: i64, edge: i16)
 fn composite(row: &CompositeRow, rid: i64) -> u64 {
     let CompositeRow { param, code, system, text: written, value, upper, low, high } = row;
     text(written, &[i64::from(*param), *code, *system, bits(*value), bits(*upper), *low, *high, rid])
+}
+
+fn consent(row: &ConsentRow, rid: i64) -> u64 {
+    numbers(&[&row.numbers()[..], &[rid]].concat())
 }
 
 /// The databases hold minus zero and zero as one.

@@ -237,7 +237,7 @@ impl Attempt<'_> {
         let reader =
             Reader { link, hasher: self.hasher, seal: self.seal, dictionaries: self.dictionaries, trace: None };
         let (now_us, known_texts) = (self.now_us, self.known_texts);
-        let mut tx = Tx { reader, now_us, numbers, has_written: false, known_texts, told_texts: Vec::new() };
+        let mut tx = Tx::begun(reader, now_us, numbers, known_texts);
         let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))).unwrap_or_else(|panic| {
             tracing::error!(panic = panic_text(&panic), "A write panicked");
             job.spoil(StoreError::Panicked);

@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use crate::access::Caller;
 use crate::http::body::{BundleBody, parse_resource};
 use crate::http::bundle_writer;
+use crate::http::provenance::Claim;
 use crate::http::response::FhirResponse;
 use crate::http::wanted::Wanted;
 use crate::http::{App, HttpError};
@@ -14,12 +15,13 @@ use crate::interactions;
 
 /// Does the entries of a Bundle, each for itself or all or none.
 pub async fn process(
-    wanted: Wanted,
+    (wanted, claim): (Wanted, Claim),
     BundleBody(body): BundleBody,
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
     let bytes = body.fhir_json()?;
+    let caller = claim.by(caller, None, &app.engine)?;
     let returned = wanted.prefer.returned;
     let work = app.block(move |engine| {
         let bundle = parse_resource(&bytes, "Bundle")?;

@@ -8,6 +8,7 @@ use crate::access::Caller;
 use crate::http::body::{ResourceBody, parse_resource};
 use crate::http::conditions::Conditions;
 use crate::http::paths::TypePath;
+use crate::http::provenance::Claim;
 use crate::http::response::FhirResponse;
 use crate::http::wanted::Wanted;
 use crate::http::{App, HttpError};
@@ -16,12 +17,13 @@ use crate::interactions::{Create, Engine};
 /// Creates a resource, unless `If-None-Exist` finds one.
 pub async fn create(
     TypePath(resource_type): TypePath,
-    (wanted, conditions): (Wanted, Conditions),
+    (wanted, conditions, claim): (Wanted, Conditions, Claim),
     ResourceBody(body): ResourceBody,
     caller: Caller,
     app: Data<App>,
 ) -> Result<FhirResponse, HttpError> {
     let bytes = body.fhir_json()?;
+    let caller = claim.by(caller, Some(resource_type), &app.engine)?;
     let if_none_exist = conditions.if_none_exist;
     let (size_bytes, is_conditional) = (bytes.len(), if_none_exist.is_some());
     let prepare = move |engine: &Engine| {

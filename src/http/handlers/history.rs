@@ -56,7 +56,8 @@ async fn history(
     let subset = Subset::of_query(&wanted.query)?;
     let (request, links) = understood(scope, path, &wanted, app.engine.registry().zone_minutes())?;
     let work = app.block(move |engine| {
-        let history = |reader: &mut Reader<'_>| interactions::history(reader, &caller, &request);
+        let cursor = links.cursor.as_deref();
+        let history = |reader: &mut Reader<'_>| interactions::history(reader, &caller, &request, cursor);
         // Who polls with `_since` must not miss what is still being written.
         let page = match request.since_us {
             Some(_) => engine.store.read_settled(history),
@@ -98,9 +99,6 @@ fn understood(
             "_since" => request.since_us = Some(interval("_since")?.lo_us),
             "_at" => request.at = Some(interval("_at")?),
             CURSOR => {
-                let place =
-                    value.parse().map_err(|_| refused(CURSOR, "follow the links of the pages as they stand"))?;
-                request.before = Some(place);
                 links.cursor = Some(value.clone());
                 continue;
             }

@@ -50,8 +50,10 @@ pub(super) fn body(
         return Err(InteractionError::Invalid(dangling));
     }
     let prepared = match resolved {
-        Resolved::Patch(_) => prepare_patched(engine, caller, &resource)?,
-        _ => Prepared::new(engine, caller, &resource)?,
+        Resolved::Patch(row) => prepare_patched(engine, caller, row, &resource)?,
+        Resolved::Create(key) => Prepared::new(engine, caller, key, 1, &resource)?,
+        Resolved::Update(key) => Prepared::new(engine, caller, key, entry.precondition.next_version(), &resource)?,
+        _ => return Ok(None),
     };
     Ok(Some(Box::new(prepared)))
 }

@@ -86,7 +86,7 @@ impl Get {
                 EntryAnswer::Searched { request: request.clone(), page }
             }
             What::History(request, url) => {
-                EntryAnswer::History { url: url.clone(), page: history(reader, caller, request)? }
+                EntryAnswer::History { url: url.clone(), page: history(reader, caller, request, None)? }
             }
         })
     }

@@ -15,7 +15,7 @@ mod transaction;
 use std::sync::Arc;
 
 use crate::access::Caller;
-use crate::fhir::Resource;
+use crate::fhir::{Issue, IssueCode, Resource};
 use crate::interactions::{Answer, Engine, HistoryPage, InteractionError, SearchPage};
 use crate::search::SearchRequest;
 use crate::store::{ResourceRow, StoreError, Tx};
@@ -76,11 +76,23 @@ pub fn process_with(
     rider: &Rider,
 ) -> Result<BundleAnswer, InteractionError> {
     let plan = plan::plan(engine, bundle)?;
+    check_claim(engine, caller, plan.entries.len())?;
     let entries = match plan.kind {
         BundleKind::Batch => batch::run(engine, caller, plan.entries, rider)?,
         BundleKind::Transaction => transaction::run(engine, caller, plan.entries, rider)?,
     };
     Ok(BundleAnswer { kind: plan.kind, entries })
+}
+
+/// Refuses what the client says of the origin of its writes where all copies of it, one beside each entry, would be larger than a
+/// Bundle may be.
+fn check_claim(engine: &Engine, caller: &Caller, entries: usize) -> Result<(), InteractionError> {
+    let bytes = caller.claim().map_or(0, |claim| claim.tail().len());
+    if bytes.saturating_mul(entries) <= engine.limits.bundle_bytes {
+        return Ok(());
+    }
+    let text = "the Provenance of the header X-Provenance is too long to stand beside each entry: shorten it, or send fewer entries";
+    Err(InteractionError::Invalid(vec![Issue::request(IssueCode::TooLong, text)]))
 }
 
 /// `error` as that of the entry at `index`; what the entry is not to blame for stays what it is.

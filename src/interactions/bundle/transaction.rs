@@ -148,7 +148,7 @@ impl Transaction {
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Vec<EntryAnswer>, InteractionError> {
         self.check_conditions(tx)?;
         let mut standing = self.lock_all(tx)?;
-        let mut puts = Vec::new();
+        let (mut puts, mut origins) = (Vec::new(), Vec::new());
         // The entry that each put belongs to, with what it does.
         let mut owners = Vec::new();
         let mut answers: Vec<Option<EntryAnswer>> = self.steps.iter().map(|_| None).collect();
@@ -161,6 +161,7 @@ impl Transaction {
             match &step.kind {
                 Kind::Create { key, prepared } => {
                     let put = prepared.put(tx, key.clone(), None, Method::Create).map_err(|error| at(index, error))?;
+                    origins.extend(prepared.origin(tx, &put)?);
                     puts.push(put);
                     owners.push((index, Effect::Created));
                 }
@@ -179,6 +180,7 @@ impl Transaction {
                     } else {
                         let put = prepared.put(tx, key.clone(), previous, Method::Update);
                         let put = put.map_err(|error| at(index, error))?;
+                        origins.extend(prepared.origin(tx, &put)?);
                         owners.push((index, effect(&put)));
                         puts.push(put);
                     }
@@ -211,9 +213,9 @@ impl Transaction {
             }
         }
         let unseen = puts.iter().map(|put| unseen_attachments(tx, &self.caller, put)).collect::<Result<Vec<_>, _>>()?;
-        for (((index, effect), unseen), written) in
-            owners.into_iter().zip(unseen).zip(recorded::put_all(tx, &self.caller, puts)?)
-        {
+        let recorded = recorded::put_all(tx, &self.caller, puts, origins)?;
+        let written = recorded.written.iter().cloned();
+        for (((index, effect), unseen), written) in owners.into_iter().zip(unseen).zip(written) {
             let answer = match &self.steps[index].kind {
                 Kind::Create { prepared, .. } | Kind::Update { prepared, .. } | Kind::Patch { prepared, .. } => {
                     prepared.check_written(tx, effect, &written, &unseen).map_err(|error| at(index, error))?;
@@ -226,6 +228,7 @@ impl Transaction {
                 slot => *slot = Some(EntryAnswer::Written(answer)),
             }
         }
+        recorded.check_claims(tx, &self.caller)?;
         self.finish(tx, answers)
     }
 

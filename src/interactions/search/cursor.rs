@@ -54,7 +54,8 @@ impl Cursor {
     }
 }
 
-pub(super) fn foreign() -> SearchError {
+/// That a cursor is of something else.
+pub(in crate::interactions) fn foreign() -> SearchError {
     SearchError::BadValue {
         parameter: "_cursor".to_owned(),
         problem: "it is not of a page of this search: follow the links of the pages as they stand, or search again"

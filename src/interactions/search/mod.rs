@@ -17,12 +17,14 @@ use crate::clock;
 use crate::config::PlanSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
-use crate::interactions::codes::{reaching, resolved, sized};
+use crate::interactions::codes::{reaching, resolved, sized, unlabelled};
 use crate::interactions::include::{Included, included};
 use crate::interactions::recorded::give;
 use crate::interactions::search::allowance::Allowance;
-use crate::interactions::search::cursor::{Cursor, foreign};
+use crate::interactions::search::cursor::Cursor;
+pub(super) use crate::interactions::search::cursor::foreign;
 use crate::interactions::search_cost::{SearchPart, ended};
+use crate::interactions::trail;
 use crate::search::{
     CompileContext, Position, ResolvedSearch, Returned, SearchRequest, SortKey, Total, count, leads_to_many,
     order_of_lead, page,
@@ -64,6 +66,12 @@ pub fn search(
     settings: &SearchSettings,
 ) -> Result<SearchPage, InteractionError> {
     check_rules(reader, request)?;
+    if request.resource_type.is_some_and(|of| trail::keeps(caller, of)) {
+        reader.about("trail");
+        return trail::search(reader, caller, request).map_err(ended(request, SearchPart::Matches));
+    }
+    trail::is_elsewhere(caller, request)?;
+    let request = &*trail::stored_left_out(reader, caller, request)?;
     reader.about("codes");
     let narrowed = request.narrowed(caller.filter()).map_err(Denied::from)?;
     let asked = resolved(reader, narrowed).map_err(ended(request, SearchPart::Matches))?;
@@ -74,6 +82,7 @@ pub fn search(
     reader.about("sizes");
     let request = sized(reader, known, &context, settings.plan.counted)
         .and_then(|sized| reaching(reader, sized))
+        .and_then(|reaching| unlabelled(reader, reaching, &context))
         .map_err(ended(request, SearchPart::Matches))?;
     if request.is_count_only() {
         reader.about("count");
@@ -149,7 +158,8 @@ pub fn search(
     };
     reader.about("include");
     let brought = included(reader, request, &rows);
-    let Included { rows: included, remark } = brought.map_err(ended(&asked, SearchPart::Includes))?;
+    let Included { rows: mut included, remark } = brought.map_err(ended(&asked, SearchPart::Includes))?;
+    included.retain(|row| !trail::keeps(caller, row.key.resource_type));
     let contained = contained::resources(&rows)?;
     give(caller, Deed::Search, rows.iter().chain(&included));
     Ok(SearchPage { rows, contained, included, remarks: remark.into_iter().collect(), next, previous, total })

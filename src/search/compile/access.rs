@@ -5,10 +5,9 @@
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::compile::CompileContext;
 use crate::search::compile::filters::{self, Row};
-use crate::search::compile::write::{one_of, separated};
+use crate::search::compile::write::one_of;
 use crate::search::extract::ATTACHED;
-use crate::search::fold::fold_code;
-use crate::search::{Condition, Registry, SHARED_TYPES, TokenValue, View};
+use crate::search::{Condition, Registry, SHARED_TYPES, View};
 use crate::store::Query;
 
 /// ` AND ..`: what must hold of `resource r`, of one of `types` (of any, when there are none), to be in `view`.
@@ -51,30 +50,6 @@ pub(super) fn owned(types: &[ResourceType], patients: &[ResourceKey], context: &
         });
     }
     query.sql(filters::bond(true));
-}
-
-/// ` AND ..`: `row` bears none of the labels. Where nothing bears one, which is told once, no row is asked for its own.
-pub(super) fn unlabelled(row: Row<'_>, labels: &[TokenValue], context: &CompileContext<'_>, query: &mut Query) {
-    // One number serves all types.
-    let Some(security) = Registry::bundled().parameter(ResourceType::PATIENT, "_security") else { return };
-    let any = |query: &mut Query, of_row: bool| {
-        separated(query, labels, " OR ", |query, label| {
-            let hash = |text: &Option<String>| context.hasher.text(text.as_deref().unwrap_or_default());
-            let code = label.code.as_deref().map(fold_code).map_or(0, |code| context.hasher.text(&code));
-            query.sql("(i.param = ").integer(i64::from(security.id())).sql(" AND i.code = ").integer(code);
-            query.sql(" AND i.system = ").integer(hash(&label.system));
-            if of_row {
-                query.sql(" AND i.rid = ");
-                row.rid(query);
-            }
-            query.sql(")");
-        });
-    };
-    query.sql(" AND NOT (EXISTS (SELECT 1 FROM index_token i WHERE ");
-    any(query, false);
-    query.sql(") AND EXISTS (SELECT 1 FROM index_token i WHERE ");
-    any(query, true);
-    query.sql(row.end(context)).sql(")");
 }
 
 /// ` AND ..`: something that the Provenance `row` is about meets the condition, and all that it is about does, but for shared

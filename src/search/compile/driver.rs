@@ -113,7 +113,7 @@ pub fn is_narrow(request: &SearchRequest, walk: Walk<'_>) -> bool {
 fn asks_number(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Index(_)),
-        Condition::Chain(_) | Condition::Owned(_) | Condition::Unlabelled(_) => true,
+        Condition::Chain(_) | Condition::Owned(_) | Condition::Unlabelled(_) | Condition::Consented(..) => true,
         Condition::Has(_)
         | Condition::Listed(_)
         | Condition::ByType(_)
@@ -155,6 +155,7 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
         | Condition::Owned(_)
         | Condition::OfTypes(_)
         | Condition::Unlabelled(_)
+        | Condition::Consented(..)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
         Condition::Contains(contains) => leaves_few(&contains.condition),

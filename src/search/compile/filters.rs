@@ -4,7 +4,7 @@ use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::rows::{self, MAX_OR, boxes_of};
 use crate::search::compile::write::{Or, list, one_of, separated};
-use crate::search::compile::{CompileContext, access, contained, linked, words};
+use crate::search::compile::{CompileContext, access, consents, contained, labels, linked, words};
 use crate::search::{
     Bound, Compartment, Condition, Criterion, Modifier, SearchRequest, Subject, Values, Words, dialect, near,
 };
@@ -64,6 +64,21 @@ impl<'a> Row<'a> {
             true => query.sql("d.rid"),
             false => query.sql(self.alias()).sql(".rid"),
         };
+    }
+
+    /// The number of the resource that it is, or that contains it.
+    pub(super) fn container(self, query: &mut Query) {
+        match self.table {
+            Table::Contained => {
+                query.sql("-").sql(self.alias()).sql(".rid / 262144");
+            }
+            _ => self.rid(query),
+        }
+    }
+
+    /// Whether it may be contained in what a reference to it stands in.
+    pub(super) fn is_target(self) -> bool {
+        self.table == Table::Target
     }
 
     /// Its number, for asking whether it is in a set.
@@ -193,7 +208,8 @@ pub(super) fn condition(
             query.sql(" AND 1 = 0");
         }
         Condition::OfTypes(of) => types(row.of(of), true, query),
-        Condition::Unlabelled(labels) => access::unlabelled(row, labels, context, query),
+        Condition::Unlabelled(labels) => labels::unlabelled(row, labels, context, query),
+        Condition::Consented(party, put_to) => consents::consented(row, party, *put_to, context, query),
         Condition::Targets(inner) => access::targets(row, inner, context, query),
         Condition::AttachedTo(inner) => access::attached_to(row, inner, context, query),
     }

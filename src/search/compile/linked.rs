@@ -239,6 +239,7 @@ pub(super) fn can_gather(condition: &Condition) -> bool {
         | Condition::ByType(_)
         | Condition::OfTypes(_)
         | Condition::Unlabelled(_)
+        | Condition::Consented(..)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
     }

@@ -41,7 +41,8 @@ fn has_asking_chain(condition: &Condition) -> bool {
         | Condition::Listed(_)
         | Condition::Owned(_)
         | Condition::OfTypes(_)
-        | Condition::Unlabelled(_) => false,
+        | Condition::Unlabelled(_)
+        | Condition::Consented(..) => false,
     }
 }
 
@@ -85,6 +86,7 @@ fn ask<E>(condition: &mut Condition, is_any: &mut impl FnMut(Vec<ResourceType>) 
         | Condition::Listed(_)
         | Condition::Owned(_)
         | Condition::OfTypes(_)
-        | Condition::Unlabelled(_) => Ok(()),
+        | Condition::Unlabelled(_)
+        | Condition::Consented(..) => Ok(()),
     }
 }

@@ -64,6 +64,7 @@ fn is_linked(condition: &Condition) -> bool {
         | Condition::Owned(_)
         | Condition::OfTypes(_)
         | Condition::Unlabelled(_)
+        | Condition::Consented(..)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(is_linked),
@@ -88,6 +89,7 @@ fn has_many(condition: &Condition) -> bool {
         | Condition::Owned(_)
         | Condition::OfTypes(_)
         | Condition::Unlabelled(_)
+        | Condition::Consented(..)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => false,
         Condition::And(all) | Condition::Or(all) => all.iter().any(has_many),
@@ -132,6 +134,7 @@ fn collect<'c>(condition: &'c mut Condition, found: &mut Vec<(&'c mut Criterion,
         | Condition::Owned(_)
         | Condition::OfTypes(_)
         | Condition::Unlabelled(_)
+        | Condition::Consented(..)
         | Condition::Targets(_)
         | Condition::AttachedTo(_) => {}
     }

@@ -36,6 +36,25 @@ pub struct DateBounds {
 }
 
 impl DateBounds {
+    /// What the criteria of `request` ask of this parameter.
+    pub fn of(request: &SearchRequest, parameter: &Parameter, context: &CompileContext<'_>) -> DateBounds {
+        let (mut places, mut all) = (Vec::new(), Vec::new());
+        for (place, demand) in request.demands.iter().enumerate() {
+            if let Condition::Criterion(Criterion { subject: Subject::Index(of), modifier, values, .. }) =
+                &demand.condition
+                && of.id() == parameter.id()
+                && *modifier != Some(Modifier::Missing)
+                && let Values::Dates(dates) = values
+            {
+                places.push(place);
+                all.push(boxes_of(dates, *modifier, context));
+            }
+        }
+        let mut bounds = DateBounds { span: Span { from: i64::MIN, to: i64::MAX }, places, boxes: all };
+        bounds.span = bounds.beginnings(LONGEST_US);
+        bounds
+    }
+
     /// Writes ` AND ..`: what [`admit`](Self::admit) tells, of a row `d`. `None` when that would be too long for a statement.
     pub(super) fn write(&self, query: &mut Query) -> Option<()> {
         for boxes in &self.boxes {
@@ -46,6 +65,16 @@ impl DateBounds {
             in_boxes(query, boxes, "d.lo_us", "d.hi_us");
         }
         Some(())
+    }
+
+    /// Where rows begin that meet the criteria and are no longer than this.
+    pub fn beginnings(&self, longest_us: i64) -> Span {
+        let mut span = Span { from: i64::MIN, to: i64::MAX };
+        for boxes in &self.boxes {
+            span.from = span.from.max(boxes.iter().map(|bounds| first(bounds, longest_us)).min().unwrap_or(i64::MIN));
+            span.to = span.to.min(boxes.iter().map(end).max().unwrap_or(i64::MAX));
+        }
+        span
     }
 
     /// Whether a resource that has this row alone meets the criteria.
@@ -60,28 +89,15 @@ pub fn bounds(request: &SearchRequest, walk: Walk<'_>, context: &CompileContext<
     if parameter.kind != ParameterKind::Date {
         return None;
     }
-    let mut span = Span { from: i64::MIN, to: i64::MAX };
-    let (mut places, mut all) = (Vec::new(), Vec::new());
-    for (place, demand) in request.demands.iter().enumerate() {
-        if let Condition::Criterion(Criterion { subject: Subject::Index(of), modifier, values, .. }) = &demand.condition
-            && of.id() == parameter.id()
-            && *modifier != Some(Modifier::Missing)
-            && let Values::Dates(dates) = values
-        {
-            let boxes = boxes_of(dates, *modifier, context);
-            span.from = span.from.max(boxes.iter().map(first).min().unwrap_or(i64::MIN));
-            span.to = span.to.min(boxes.iter().map(end).max().unwrap_or(i64::MAX));
-            places.push(place);
-            all.push(boxes);
-        }
-    }
+    let bounds = DateBounds::of(request, parameter, context);
+    let span = bounds.span;
     let is_bounded = span.from != i64::MIN || span.to != i64::MAX;
-    is_bounded.then_some(DateBounds { span, places, boxes: all })
+    is_bounded.then_some(bounds)
 }
 
-/// The earliest beginning of a row that lies in the box and is no longer than [`LONGEST_US`].
-fn first(bounds: &DateBox) -> i64 {
-    bounds.lo_from.max(bounds.hi_from.saturating_sub(LONGEST_US))
+/// The earliest beginning of a row that lies in the box and is no longer than `longest_us`.
+fn first(bounds: &DateBox, longest_us: i64) -> i64 {
+    bounds.lo_from.max(bounds.hi_from.saturating_sub(longest_us))
 }
 
 /// The first moment at which no row of the box begins: none is empty.
@@ -111,9 +127,9 @@ mod tests {
     fn a_row_that_may_have_begun_before_is_within() {
         let all = DateBox { lo_from: i64::MIN, lo_to: i64::MAX, hi_from: i64::MIN, hi_to: i64::MAX };
 
-        assert_eq!(first(&DateBox { hi_from: 0, ..all }), -LONGEST_US);
-        assert_eq!(first(&DateBox { lo_from: 5, hi_from: 0, ..all }), 5);
+        assert_eq!(first(&DateBox { hi_from: 0, ..all }, LONGEST_US), -LONGEST_US);
+        assert_eq!(first(&DateBox { lo_from: 5, hi_from: 0, ..all }, LONGEST_US), 5);
         assert_eq!(end(&DateBox { lo_to: 9, hi_to: 7, ..all }), 7);
-        assert_eq!((first(&all), end(&all)), (i64::MIN, i64::MAX));
+        assert_eq!((first(&all, LONGEST_US), end(&all)), (i64::MIN, i64::MAX));
     }
 }

@@ -7,6 +7,7 @@
 
 mod composites;
 pub(super) mod computed;
+mod consents;
 mod contained;
 mod dates;
 mod edges;
@@ -56,11 +57,19 @@ pub struct ExtractContext<'a> {
 /// The most rows that one resource may have; they are written while every other writer waits.
 const MAX_ROWS: usize = 200_000;
 
+/// The most rules that one Consent may come to: each is looked at for each resource of the record that is asked for.
+const MAX_CONSENT_RULES: usize = 1_000;
+
 /// The resource can't be made searchable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ExtractError {
     #[error("the resource holds more than {limit} values that can be searched for; divide it into several")]
     TooManyRows { limit: usize },
+    #[error(
+        "the provisions come to more than {limit} rules, one for each combination of an actor, a class, an item and a label: name fewer \
+         together"
+    )]
+    TooManyConsentRules { limit: usize },
 }
 
 /// The rows of all parameters of the resource's type, without duplicates and sorted, and those of what it contains.
@@ -75,6 +84,9 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
         references::index_names(param, resource, context, &mut rows);
         rows.normalize();
     }
+    rows.consents = consents::rules(resource, context)?;
+    rows.consents.sort_unstable();
+    rows.consents.dedup();
     contained::index(resource, context, &mut rows)?;
     // No two rows differ by their marks alone, so that they stay in order.
     edges::mark(&mut rows);

@@ -63,7 +63,8 @@ fn of_condition(condition: &Condition, used: &mut Vec<&'static Parameter>) {
         | Condition::Listed(_)
         | Condition::Owned(_)
         | Condition::OfTypes(_)
-        | Condition::Unlabelled(_) => {}
+        | Condition::Unlabelled(_)
+        | Condition::Consented(..) => {}
         Condition::Chain(chain) => {
             used.push(chain.by);
             chain.targets.iter().for_each(|(_, condition)| of_condition(condition, used));

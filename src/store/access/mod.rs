@@ -43,6 +43,7 @@ impl Tx<'_> {
     /// Counts the generation on, so that nothing that was concluded before is relied on any more.
     pub fn bump(&mut self) -> Result<(), StoreError> {
         self.has_written = true;
+        self.has_changed_access = true;
         let update = fixed!((), "UPDATE access_state SET generation = generation + 1", &[]);
         on!(self.reader.link, connection => update.execute(*connection))?;
         Ok(())

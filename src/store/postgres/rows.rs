@@ -46,6 +46,13 @@ struct CompositeColumns {
     rid: Vec<i64>,
 }
 
+/// The rules of Consents: rid, and their numbers column by column.
+#[derive(Default)]
+struct ConsentColumns {
+    rid: Vec<i64>,
+    numbers: [Vec<i64>; 12],
+}
+
 #[derive(Default)]
 pub(super) struct RowColumns {
     token: PairColumns,
@@ -61,6 +68,7 @@ pub(super) struct RowColumns {
     position: (Vec<f64>, Vec<f64>, Vec<f64>, Vec<i64>),
     /// rid, narrative, rest
     words: (Vec<i64>, Vec<String>, Vec<String>),
+    consent: ConsentColumns,
     /// rid, rtype, id
     contained: (Vec<i64>, Vec<i16>, Vec<String>),
 }
@@ -134,6 +142,12 @@ impl RowColumns {
             self.words.0.push(rid);
             self.words.1.push(rows.word_texts.narrative.clone());
             self.words.2.push(rows.word_texts.rest.clone());
+        }
+        for row in &rows.consents {
+            self.consent.rid.push(rid);
+            for (column, number) in self.consent.numbers.iter_mut().zip(row.numbers()) {
+                column.push(number);
+            }
         }
         for inner in &rows.contained {
             let place = contained_rid(rid, inner.place);
@@ -219,6 +233,14 @@ pub(super) fn index_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColu
         position(out, rows)?;
         out.push_sql(")), ");
     }
+    if !rows.consent.rid.is_empty() {
+        out.push_sql(
+            "a12 AS (INSERT INTO consent_rule (rid, patient, is_exception, branch, actor, rtype, item, code, system, ceiling, \
+             rights, from_us, until_us) SELECT * FROM unnest(",
+        );
+        consent(out, &rows.consent)?;
+        out.push_sql(")), ");
+    }
     Ok(())
 }
 
@@ -288,6 +310,16 @@ pub(super) fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColu
         out.push_sql("d9 AS (DELETE FROM index_position i USING unnest(");
         position(out, rows)?;
         out.push_sql(") AS g (z, x, y, rid) WHERE i.z = g.z AND i.x = g.x AND i.y = g.y AND i.rid = g.rid), ");
+    }
+    if !rows.consent.rid.is_empty() {
+        out.push_sql("d12 AS (DELETE FROM consent_rule i USING unnest(");
+        consent(out, &rows.consent)?;
+        out.push_sql(
+            ") AS g (rid, patient, is_exception, branch, actor, rtype, item, code, system, ceiling, rights, from_us, until_us) \
+             WHERE i.rid = g.rid AND i.patient = g.patient AND i.is_exception = g.is_exception AND i.branch = g.branch \
+             AND i.actor = g.actor AND i.rtype = g.rtype AND i.item = g.item AND i.code = g.code AND i.system = g.system \
+             AND i.ceiling = g.ceiling AND i.rights = g.rights AND i.from_us = g.from_us AND i.until_us = g.until_us), ",
+        );
     }
     Ok(())
 }
@@ -421,6 +453,11 @@ fn compartment<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Query
     array::<SmallInt, _>(out, &rows.compartment.1)?;
     array::<BigInt, _>(out, &rows.compartment.2)?;
     array::<SmallInt, _>(out, &rows.compartment.3)
+}
+
+fn consent<'b>(out: &mut AstPass<'_, 'b, Pg>, columns: &'b ConsentColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<BigInt>, _>(&columns.rid)?;
+    columns.numbers.iter().try_for_each(|column| array::<BigInt, _>(out, column))
 }
 
 fn position<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {

@@ -1,6 +1,10 @@
 //! Who may see and do what, seen through HTTP.
 
+mod consent_oracle;
+mod consents;
 pub mod family;
+mod provenance;
+mod provenance_claims;
 mod reads;
 mod tokens;
 mod writes;

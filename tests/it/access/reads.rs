@@ -2,7 +2,7 @@
 
 use awc::http::Method;
 use emberwell::store::{GrantLevel, Labels};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::access::family::fill;
 use crate::support::holders::{self, Granted};
@@ -25,10 +25,17 @@ on_both!(closed:
 async fn visible(server: &TestServer, token: &str, search: &str) -> Vec<String> {
     let answer = server.get_as(token, search).await;
     assert_eq!(answer.status, 200, "{search}: {}", answer.text());
-    let mut found: Vec<String> =
-        answer.resources().iter().map(|resource| resource["id"].as_str().unwrap().to_owned()).collect();
+    let mut found: Vec<String> = answer.resources().iter().map(name).collect();
     found.sort();
     found
+}
+
+/// Its id; what the server recorded itself has one of chance, and is named by what it is about.
+fn name(resource: &Value) -> String {
+    match resource["meta"]["tag"][0]["code"] == "recorded" {
+        true => format!("of {}", resource["target"][0]["reference"].as_str().unwrap().replace("/_history/1", "")),
+        false => resource["id"].as_str().unwrap().to_owned(),
+    }
 }
 
 async fn check(server: &TestServer, token: &str, cases: &[(&str, &[&str])]) {
@@ -102,7 +109,19 @@ async fn searches_find_what_is_part_of_the_record(server: &TestServer) {
             ("Patient", &["a"]),
             ("Condition", &["a-diabetes"]),
             ("Binary", &["a-text"]),
-            ("Provenance", &["a-proof"]),
+            (
+                "Provenance",
+                &[
+                    "a-proof",
+                    "of Binary/a-text",
+                    "of Condition/a-diabetes",
+                    "of DocumentReference/a-letter",
+                    "of Observation/a-lab",
+                    "of Observation/a-weight",
+                    "of Patient/a",
+                    "of Practitioner/doc",
+                ],
+            ),
             ("Practitioner", &["doc"]),
             ("Group", &[]),
             ("Coverage", &[]),
@@ -198,7 +217,7 @@ async fn includes_bring_only_what_may_be_seen(server: &TestServer) {
             ),
             ("Patient?_revinclude=Observation:*&_revinclude=Condition:*&_revinclude=DocumentReference:*&_revinclude=Coverage:*", &["a", "a-diabetes", "a-lab", "a-letter", "a-weight"]),
             ("Patient?_revinclude=Group:member", &["a"]),
-            ("Observation?_id=a-weight&_revinclude=Provenance:target", &["a-proof", "a-weight"]),
+            ("Observation?_id=a-weight&_revinclude=Provenance:target", &["a-proof", "a-weight", "of Observation/a-weight"]),
             ("Observation?_id=a-weight&_revinclude=List:item", &["a-weight"]),
             ("Observation?_id=a-weight&_include=*", &["a", "a-weight", "doc"]),
         ],
@@ -299,7 +318,32 @@ async fn an_operators_client_sees_all_but_what_is_personal(server: &TestServer) 
         &operator,
         &[
             ("Observation", &["a-lab", "a-weight", "b-lab", "b-weight", "m-lab"]),
-            ("Provenance", &["a-proof", "b-proof", "mixed-proof"]),
+            ("Provenance?_tag:not=recorded", &["a-proof", "b-proof", "mixed-proof"]),
+            (
+                "Provenance?_tag=recorded&_count=100",
+                &[
+                    "of Basic/nobodys",
+                    "of Binary/a-text",
+                    "of Binary/b-text",
+                    "of Binary/nobodys-text",
+                    "of Condition/a-diabetes",
+                    "of Condition/b-diabetes",
+                    "of Coverage/b-cover",
+                    "of DocumentReference/a-letter",
+                    "of DocumentReference/b-letter",
+                    "of Group/cohort",
+                    "of List/b-list",
+                    "of Observation/a-lab",
+                    "of Observation/a-weight",
+                    "of Observation/b-lab",
+                    "of Observation/b-weight",
+                    "of Observation/m-lab",
+                    "of Patient/a",
+                    "of Patient/b",
+                    "of Patient/m",
+                    "of Practitioner/doc",
+                ],
+            ),
             ("Basic", &["nobodys"]),
         ],
     )
@@ -360,5 +404,13 @@ async fn a_page_belongs_to_whoever_asked_for_the_first(server: &TestServer) {
         assert_eq!(server.get_as(&app, &next).await.expect(200).matches().len(), 1);
         server.get_as(&other, &next).await.refused(400);
         server.get_as(&same, &next).await.refused(400);
+    }
+    for history in ["_history?_count=1", "Observation/_history?_count=1"] {
+        let next = server.get_as(&app, history).await.expect(200).link("next").unwrap();
+        assert_eq!(server.get_as(&app, &next).await.expect(200).entries().len(), 1);
+        server.get_as(&other, &next).await.refused(400);
+        let cursor = next.split_once("_cursor=").unwrap().1;
+        let of_another = format!("Condition/_history?_count=1&_cursor={cursor}");
+        server.get_as(&app, &of_another).await.refused(400);
     }
 }

@@ -40,10 +40,11 @@ async fn verify_audit_finds_what_was_changed_left_out_or_swapped(server: &TestSe
     change("DELETE FROM audit_patient WHERE chain = 1 AND seq = 3");
     check(1, "chain 1, block 3: it is not found under all the Patients");
     change(
-        "INSERT INTO audit_patient (patient, chain, seq) SELECT patient, chain, 3 FROM audit_patient WHERE chain = 1 AND seq = 2",
+        "INSERT INTO audit_patient (patient, at_us, chain, seq) SELECT p.patient, b.at_us, b.chain, b.seq FROM audit_patient p, audit_block b \
+         WHERE p.chain = 1 AND p.seq = 2 AND b.chain = 1 AND b.seq = 3",
     );
     check(0, "events in 4 blocks");
-    change("INSERT INTO audit_patient (patient, chain, seq) VALUES (5, 1, 3)");
+    change("INSERT INTO audit_patient (patient, at_us, chain, seq) VALUES (5, 1, 1, 3)");
     check(1, "whom no block is about");
     change("DELETE FROM audit_patient WHERE patient = 5");
 

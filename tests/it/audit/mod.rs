@@ -2,6 +2,7 @@
 
 mod chain;
 mod events;
+mod readable;
 mod stops;
 
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ pub fn all(server: &TestServer) -> Vec<(Event, Option<String>)> {
     let store = Store::open(server.database(), 1, None).unwrap();
     let mut events = Vec::new();
     let told = store.read(|reader| {
-        trail(reader, None, |reader, event| {
+        trail(reader, None, |reader, _, event| {
             let patient = event.patient.map(|key| reader.targets(&[key])).transpose()?;
             let patient =
                 patient.map(|found| found.first().map_or("unknown".to_owned(), |found| found.key.id.to_string()));

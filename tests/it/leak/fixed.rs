@@ -60,6 +60,7 @@ async fn check(database: Database, kind: Kind) {
     for sent in cases() {
         judge.ask(&sent).await;
     }
+    judge.check_told().await;
     finish(judge);
     assert_eq!(worlds.hidden_rows(), before, "what is hidden was changed");
     worlds.stop().await;

@@ -59,6 +59,7 @@ async fn check(database: Database, kind: Kind) {
         }
         asked += judge.asked;
         answered += judge.answered;
+        judge.check_told().await;
         finish(judge);
         assert_eq!(worlds.hidden_rows(), before, "EMBERWELL_TEST_SEED={seed}: what is hidden was changed");
         worlds.stop().await;

@@ -55,6 +55,7 @@ const LINKS: &[(&str, &str, &[&str])] = &[
     ("Device", "patient", &["Patient"]),
     ("Basic", "author", &["Patient"]),
     ("AuditEvent", "agent", &["Patient"]),
+    ("AuditEvent", "patient", &["Patient"]),
     ("PractitionerRole", "practitioner", &["Practitioner"]),
     ("PractitionerRole", "organization", &["Organization"]),
 ];
@@ -106,7 +107,9 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("Medication", "status", &["active"]),
     ("Questionnaire", "url", &["http://x.example/q"]),
     ("ServiceRequest", "status", &["active"]),
-    ("AuditEvent", "type", &["rest"]),
+    ("AuditEvent", "subtype", &["read", "update,create"]),
+    ("AuditEvent", "outcome", &["0", "4"]),
+    ("AuditEvent", "entity", &["Observation/@b-lab@", "Observation/@a-lab@", "Patient/@b@"]),
     ("Provenance", "recorded", &["2026-01-01", "gt2020"]),
 ];
 

@@ -1,10 +1,17 @@
 //! Whether an answer tells of what is hidden.
 
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
 use awc::http::Method;
+use emberwell::audit::{Outcome, trail};
+use emberwell::store::{Store, StoreError};
 
 use crate::leak::world::{Place, Worlds};
-use crate::support::{Answer, TestServer};
+use crate::support::Answer;
 
+/// So long the trail may take, on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// So many pages of a search are looked at.
 const MOST_PAGES: usize = 4;
 
@@ -47,9 +54,9 @@ impl Sent {
         worlds.names.told(&format!("{}\n{headers}{body}", self.path))
     }
 
-    pub async fn send(&self, worlds: &Worlds, place: &Place) -> Answer {
+    pub async fn send(&self, worlds: &Worlds, place: &Place, id: &str) -> Answer {
         let path = worlds.names.told(&self.path);
-        let mut request = place.server.request_as(&place.token, self.method.clone(), &path);
+        let mut request = place.server.request_as(&place.token, self.method.clone(), &path).header("X-Request-Id", id);
         for (name, value) in &self.headers {
             request = request.header(name, &worlds.names.told(value));
         }
@@ -60,12 +67,20 @@ impl Sent {
     }
 }
 
+/// A request that was refused to the holder of the token.
+struct Denial {
+    id: String,
+    status: u16,
+    said: String,
+}
+
 /// What was asked and answered so far, and what was wrong with it.
 pub struct Judge<'w> {
     worlds: &'w Worlds,
     /// All that was written, which may come back.
     written: String,
     pub asked: usize,
+    denied: Vec<Denial>,
     /// How many answers told something: that they are all refusals would prove nothing.
     pub answered: usize,
     pub wrong: Vec<String>,
@@ -73,7 +88,7 @@ pub struct Judge<'w> {
 
 impl<'w> Judge<'w> {
     pub fn new(worlds: &'w Worlds) -> Judge<'w> {
-        Judge { worlds, written: String::new(), asked: 0, answered: 0, wrong: Vec::new() }
+        Judge { worlds, written: String::new(), denied: Vec::new(), asked: 0, answered: 0, wrong: Vec::new() }
     }
 
     pub fn seed(&self) -> u64 {
@@ -86,14 +101,58 @@ impl<'w> Judge<'w> {
         if sent.method != Method::GET && sent.method != Method::HEAD {
             self.written.push_str(&said);
         }
-        let full = sent.send(self.worlds, &self.worlds.full).await;
-        let bare = sent.send(self.worlds, &self.worlds.bare).await;
+        if sent.path.contains("AuditEvent") {
+            self.wait_for_trail().await;
+        }
+        let id = format!("leak-{}", self.asked);
+        let full = sent.send(self.worlds, &self.worlds.full, &id).await;
+        let bare = sent.send(self.worlds, &self.worlds.bare, &id).await;
+        if is_denial(&full, sent) {
+            let said = format!("{} {}", sent.method, sent.path);
+            self.denied.push(Denial { id, status: full.status, said });
+        }
         let mut next = self.compare(sent, &said, &full, &bare);
         for _ in 0..MOST_PAGES {
             let Some((full_link, bare_link)) = next else { return };
             let full = self.worlds.full.server.get_as(&self.worlds.full.token, &full_link).await;
             let bare = self.worlds.bare.server.get_as(&self.worlds.bare.token, &bare_link).await;
             next = self.compare(sent, &said, &full, &bare);
+        }
+    }
+
+    /// Waits until both worlds have told what was asked before, so that they can be compared by it.
+    async fn wait_for_trail(&self) {
+        for place in [&self.worlds.full, &self.worlds.bare] {
+            let id = format!("waits-{}", self.asked);
+            let marker = Sent::get("Patient/a").send(self.worlds, place, &id).await;
+            assert!(matches!(marker.status, 200 | 403 | 404), "{}", marker.text());
+            let begun = Instant::now();
+            while !told(&place.server).iter().any(|(told, _)| *told == id) {
+                assert!(begun.elapsed() < PATIENCE, "{id} is not told");
+                actix_web::rt::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// Complains of each denial that the audit trail does not tell, with its request and status.
+    ///
+    /// "each denial has an AuditEvent"
+    pub async fn check_told(&mut self) {
+        let begun = Instant::now();
+        loop {
+            let told = told(&self.worlds.full.server);
+            let is_untold = |denial: &&Denial| !told.contains(&(denial.id.clone(), Some(denial.status)));
+            let untold: Vec<&Denial> = self.denied.iter().filter(is_untold).collect();
+            if untold.is_empty() {
+                return;
+            }
+            if begun.elapsed() > PATIENCE {
+                self.wrong.extend(
+                    untold.iter().map(|Denial { id, status, said }| format!("{status} of {id} is not told: {said}")),
+                );
+                return;
+            }
+            actix_web::rt::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
@@ -115,7 +174,7 @@ impl<'w> Judge<'w> {
             self.complain(sent, "fails", full, bare);
             return None;
         }
-        let (here, there) = (neutral(full, &self.worlds.full.server), neutral(bare, &self.worlds.bare.server));
+        let (here, there) = (neutral(full, &self.worlds.full), neutral(bare, &self.worlds.bare));
         if here != there {
             self.complain(sent, "is not what is answered where nothing is hidden", full, bare);
             return None;
@@ -141,6 +200,42 @@ impl<'w> Judge<'w> {
     }
 }
 
+/// Whether the holder of the token was refused something, which is what the trail is to tell. That there is no such type, address,
+/// operation or form of an id is no matter of who asks.
+fn is_denial(answer: &Answer, sent: &Sent) -> bool {
+    match answer.status {
+        401 | 403 | 410 => true,
+        // Without a body only the address tells.
+        404 if sent.method == Method::HEAD => {
+            sent.path.starts_with(|first: char| first.is_ascii_uppercase()) && !sent.path.contains("//")
+        }
+        404 => {
+            let issue = answer.json()["issue"][0].clone();
+            let is_no_id = issue.to_string().contains("nothing is known under this id");
+            issue["code"] != "not-supported" && !is_no_id
+        }
+        _ => false,
+    }
+}
+
+/// The requests that the trail tells of, with the status with which each was refused.
+fn told(server: &TestServer) -> HashSet<(String, Option<u16>)> {
+    let store = Store::open(server.database(), 1, None).unwrap();
+    let mut told = HashSet::new();
+    let read = store.read(|reader| {
+        trail(reader, None, |_, _, event| {
+            let status = match event.outcome {
+                Outcome::Done => None,
+                Outcome::Refused(status) => Some(status),
+            };
+            told.insert((event.request, status));
+            Ok(())
+        })
+    });
+    read.map_err(|error: StoreError| error.to_string()).unwrap();
+    told
+}
+
 /// The headers that tell something, one a line, in alphabetical order.
 fn headers(answer: &Answer) -> String {
     const OF_THE_MOMENT: [&str; 4] = ["date", "content-length", "last-modified", "x-request-id"];
@@ -151,10 +246,14 @@ fn headers(answer: &Answer) -> String {
     lines.join("\n")
 }
 
+/// How the agents of an AuditEvent are told, whose tokens and clients are others in each world.
+const TOKEN: &[u8] = b"urn:emberwell:token:";
+const CLIENT: &[u8] = b"\"client-";
+
 /// An answer without what differs from server to server and from moment to moment.
-fn neutral(answer: &Answer, server: &TestServer) -> String {
+fn neutral(answer: &Answer, place: &Place) -> String {
     let told = format!("{}\n{}\n{}", answer.status, headers(answer), answer.text());
-    let told = told.replace(&server.url, "[server]");
+    let told = told.replace(&place.server.url, "[server]").replace(&place.client, "[client]");
     let bytes = told.as_bytes();
     let mut neutral = String::with_capacity(told.len());
     let (mut at, mut from) = (0, 0);
@@ -165,6 +264,13 @@ fn neutral(answer: &Answer, server: &TestServer) -> String {
         } else if is_instant(rest) {
             let is_part = |byte: &&u8| byte.is_ascii_digit() || b"-+:.TZ".contains(byte);
             (rest.iter().take_while(is_part).count(), "[instant]")
+        } else if let Some(length) = event_id(bytes, at) {
+            (length, "[event]")
+        } else if rest.starts_with(TOKEN) {
+            (TOKEN.len() + 32, "[token]")
+        } else if rest.starts_with(CLIENT) {
+            let is_part = |byte: &&u8| byte.is_ascii_digit() || **byte == b'-';
+            (CLIENT.len() + rest[CLIENT.len()..].iter().take_while(is_part).count(), "[client]")
         } else if rest.starts_with(b"_cursor=") {
             (rest.iter().take_while(|byte| !b"\"&<".contains(byte)).count(), "[cursor]")
         } else {
@@ -186,6 +292,15 @@ fn is_uuid(bytes: &[u8]) -> bool {
             8 | 13 | 18 | 23 => *byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
+}
+
+/// The length of the id of an event of the trail, which stands behind a quote or a slash.
+fn event_id(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes[at..].strip_prefix(b"a-")?;
+    let is_begun = at > 0 && matches!(bytes[at - 1], b'"' | b'/');
+    let length = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'-').count();
+    let dashes = rest[..length].iter().filter(|byte| **byte == b'-').count();
+    (is_begun && dashes == 2).then_some(2 + length)
 }
 
 fn is_instant(bytes: &[u8]) -> bool {

@@ -431,7 +431,57 @@ fn strange() -> Vec<Item> {
         ),
     ];
     all.extend(parts_of_a());
+    all.extend(kept_by_a_consent());
     all
+}
+
+/// What is A's own, but kept from all by a Consent, and with it this Consent and what is about it.
+fn kept_by_a_consent() -> Vec<Item> {
+    let instance = |target: &str| json!({ "meaning": "instance", "reference": to(target) });
+    vec![
+        item(
+            "a-kept",
+            "",
+            with(
+                observation("Patient/a", "laboratory", "a-kept"),
+                json!({ "performer": [to("Practitioner/doc")], "hasMember": [to("Observation/a-vital")] }),
+            ),
+        )
+        .before(observation("Patient/a", "laboratory", "a-kept.1")),
+        item(
+            "a-kept-text",
+            "",
+            json!({ "resourceType": "Binary", "contentType": "text/plain", "data": "enFzZWNyZXQ=" }),
+        ),
+        item(
+            "a-kept-letter",
+            "",
+            about(
+                "DocumentReference",
+                "subject",
+                "Patient/a",
+                "a-kept-letter",
+                json!({ "status": "current", "description": "@!a-kept-letter@",
+                "content": [{ "attachment": { "url": "Binary/@a-kept-text@" } }] }),
+            ),
+        ),
+        item(
+            "a-refusal",
+            "",
+            about(
+                "Consent",
+                "patient",
+                "Patient/a",
+                "a-refusal",
+                json!({ "status": "active", "scope": { "coding": [{ "code": "patient-privacy" }] },
+                "category": [{ "text": "@!a-refusal@" }], "policyRule": { "text": "x" },
+                "provision": { "type": "permit", "provision": [{ "type": "deny", "data": [
+                    instance("Observation/a-kept"), instance("DocumentReference/a-kept-letter"),
+                    instance("Consent/a-refusal")] }] } }),
+            ),
+        ),
+        item("kept-proof", "", proof(&["Observation/a-kept"], "kept-proof")),
+    ]
 }
 
 /// What is B's or nobody's, where A has a part that gives nothing.

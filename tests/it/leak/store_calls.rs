@@ -32,12 +32,28 @@ const CALLS: &[(&str, Bound)] = &[
     // Of the rows that a bounded page is made of.
     ("token_texts", Bound::Only(&["interactions/search/sorted/keys.rs"])),
     // And whose record the trail is to name, for the trail alone.
-    ("targets", Bound::Only(&["interactions/search/sorted/keys.rs", "audit/owners.rs", "cli/audit.rs"])),
+    (
+        "targets",
+        Bound::Only(&[
+            "interactions/search/sorted/keys.rs",
+            "interactions/trail/mod.rs",
+            "audit/owners.rs",
+            "cli/audit.rs",
+        ]),
+    ),
     ("standing", Bound::Only(&["interactions/search/sorted/keys.rs"])),
     ("mark", Bound::Nothing),
     ("stood", Bound::Only(&["interactions/search/mod.rs", "interactions/search/contained.rs"])),
     // Counts of all, for whoever is not bound.
-    ("type_counts", Bound::Only(&["demo/mod.rs", "interactions/history.rs", "interactions/verify.rs"])),
+    (
+        "type_counts",
+        Bound::Only(&[
+            "demo/mod.rs",
+            "interactions/history.rs",
+            "interactions/trail/elsewhere.rs",
+            "interactions/verify.rs",
+        ]),
+    ),
     // Jobs of an operator.
     ("current_after", Bound::Only(&["interactions/reindex.rs"])),
     ("stored_after", Bound::Only(&["interactions/verify.rs"])),
@@ -73,6 +89,7 @@ const CALLS: &[(&str, Bound)] = &[
         Bound::Only(&["interactions/bundle/transaction.rs", "interactions/delete.rs", "interactions/recorded.rs"]),
     ),
     ("lock_text", Bound::Nothing),
+    ("pack", Bound::Nothing),
     ("attempt", Bound::Nothing),
     // How a search was done, for administrators.
     ("record", Bound::Nothing),
@@ -91,6 +108,9 @@ const CALLS: &[(&str, Bound)] = &[
     ("access_generation", Bound::Nothing),
     ("access_token", Bound::Nothing),
     ("token_context", Bound::Nothing),
+    // Whether there are any rules, and whom a role or a Person stands for.
+    ("has_consent_rules", Bound::Nothing),
+    ("referred_by", Bound::Only(&["auth/callers.rs"])),
     ("add_account", Bound::Nothing),
     ("disable_account", Bound::Nothing),
     ("add_client", Bound::Nothing),
@@ -103,10 +123,11 @@ const CALLS: &[(&str, Bound)] = &[
     ("revoke_token", Bound::Nothing),
     ("revoke_family", Bound::Nothing),
     ("use_jwt", Bound::Nothing),
-    // The trail, which the operator's commands and the server itself read.
-    ("audit_heads", Bound::Only(&["audit/chain.rs"])),
-    ("audit_links", Bound::Only(&["audit/chain.rs"])),
-    ("audit_links_of", Bound::Only(&["audit/chain.rs"])),
+    // The trail, which the operator's commands and the server itself read; `interactions::trail` judges each event before it is
+    // given out.
+    ("audit_heads", Bound::Only(&["audit/chain.rs", "interactions/trail/mod.rs"])),
+    ("audit_links", Bound::Only(&["audit/chain.rs", "interactions/trail/mod.rs", "interactions/trail/walk.rs"])),
+    ("audit_walk", Bound::Only(&["audit/chain.rs", "interactions/trail/walk.rs"])),
     ("audit_patients", Bound::Only(&["audit/chain.rs"])),
     ("audit_patient_count", Bound::Only(&["audit/chain.rs"])),
     ("ownership", Bound::Only(&["audit/owners.rs"])),

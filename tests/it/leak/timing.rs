@@ -50,7 +50,7 @@ async fn measure(database: Database) {
             for (id, times) in [("b-lab", &mut hidden), ("free", &mut absent)] {
                 let sent = put(&sent, id);
                 let begin = Instant::now();
-                sent.send(&worlds, &worlds.full).await;
+                sent.send(&worlds, &worlds.full, "timing").await;
                 times.push(begin.elapsed());
             }
         }

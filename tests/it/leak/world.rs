@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::leak::people::{Item, items};
 use crate::support::database::select;
-use crate::support::holders::{self, Granted};
+use crate::support::holders::{self, Granted, Held};
 use crate::support::{Database, TestServer};
 
 /// Whose eyes it is seen with.
@@ -29,10 +29,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// A token of this kind.
-    pub fn token(self, server: &TestServer) -> String {
+    /// A holder of a token of this kind.
+    pub fn holder(self, server: &TestServer) -> Held {
         let on_a = [Granted::on("a")];
-        let held = match self {
+        match self {
             Kind::Whole => holders::app(server, "patient/*.cruds", Some("a"), &on_a),
             Kind::Observations => holders::app(server, "patient/Observation.rs", Some("a"), &on_a),
             Kind::Laboratory => holders::app(server, "patient/Observation.rs?category=laboratory", Some("a"), &on_a),
@@ -44,8 +44,7 @@ impl Kind {
                 let all = Granted { record: None, scopes: "system/*.cruds", ..Granted::on("") };
                 holders::system(server, "system/Patient.rs", &[all])
             }
-        };
-        held.token
+        }
     }
 }
 
@@ -94,6 +93,8 @@ impl Names {
 pub struct Place {
     pub server: TestServer,
     pub token: String,
+    /// The id of the client, which differs from world to world.
+    pub client: String,
 }
 
 /// The two worlds, and what may never come to light.
@@ -162,7 +163,8 @@ impl Worlds {
 /// The same server, as one that needs a token.
 async fn closed(server: TestServer, kind: Kind) -> Place {
     let server = server.again(|settings: &mut Settings| settings.server.open = false).await;
-    Place { token: kind.token(&server), server }
+    let held = kind.holder(&server);
+    Place { token: held.token, client: held.client.expect("an app holds it"), server }
 }
 
 /// Writes the cast in its order, each version by a request of its own. Where `is_blank`, old versions say nothing.

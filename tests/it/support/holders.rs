@@ -21,6 +21,8 @@ pub struct Granted {
     pub scopes: &'static str,
     pub labels: Labels,
     pub sees_history: bool,
+    /// Who the account is as a resource.
+    pub fhir_user: Option<&'static str>,
 }
 
 impl Granted {
@@ -32,6 +34,7 @@ impl Granted {
             scopes: "user/*.cruds",
             labels: Labels::Normal,
             sees_history: false,
+            fhir_user: None,
         }
     }
 }
@@ -64,17 +67,22 @@ fn fresh() -> u64 {
 
 /// A token of an app that acts for a person with `granted`, launched for `patient`.
 pub fn app(server: &TestServer, scopes: &'static str, patient: Option<&'static str>, granted: &[Granted]) -> Held {
-    mint(server, scopes, patient, granted, true, true)
+    mint(server, scopes, patient, granted, Some(None), true)
+}
+
+/// A token of an app that acts for a person who is known as a resource, such as `Practitioner/doc`.
+pub fn app_of(server: &TestServer, scopes: &'static str, granted: &[Granted], fhir_user: &'static str) -> Held {
+    mint(server, scopes, None, granted, Some(Some(fhir_user)), true)
 }
 
 /// A token of a person without an app in between, as a page of the server's own holds one.
 pub fn person(server: &TestServer, scopes: &'static str, granted: &[Granted]) -> Held {
-    mint(server, scopes, None, granted, true, false)
+    mint(server, scopes, None, granted, Some(None), false)
 }
 
 /// A token of a backend client.
 pub fn system(server: &TestServer, scopes: &'static str, granted: &[Granted]) -> Held {
-    mint(server, scopes, None, granted, false, true)
+    mint(server, scopes, None, granted, None, true)
 }
 
 /// A token of an operator's client that may do whatever there is.
@@ -97,25 +105,27 @@ pub fn expired(server: &TestServer) -> String {
     })
 }
 
+/// `person` is who signs in, if anybody does, with the resource that the person is known as.
 fn mint(
     server: &TestServer,
     scopes: &'static str,
     patient: Option<&'static str>,
     granted: &[Granted],
-    has_account: bool,
+    person: Option<Option<&'static str>>,
     has_client: bool,
 ) -> Held {
     let (granted, number) = (granted.to_vec(), fresh());
+    let user = granted.iter().find_map(|granted| granted.fhir_user);
     let token = format!("token-{number}-{}", std::process::id());
     let hash = SecretHash::of(token.as_bytes());
     let (account, client, grants) = store(server)
         .write(move |tx| {
-            let account = match has_account {
-                true => Some(tx.add_account(&new_account(number))?.id),
-                false => None,
+            let account = match person {
+                Some(fhir_user) => Some(tx.add_account(&new_account(number, fhir_user.or(user)))?.id),
+                None => None,
             };
             let client = match has_client {
-                true => Some(tx.add_client(&new_client(number, scopes, has_account))?.id),
+                true => Some(tx.add_client(&new_client(number, scopes, person.is_some()))?.id),
                 false => None,
             };
             let to = match (account, &client) {
@@ -147,13 +157,13 @@ fn mint(
     Held { token, account, client, grants }
 }
 
-fn new_account(number: u64) -> NewAccount {
+fn new_account(number: u64, fhir_user: Option<&str>) -> NewAccount {
     NewAccount {
         email: format!("person-{number}@example.org"),
         name: format!("Person {number}"),
         role: Role::Person,
         password: None,
-        fhir_user: None,
+        fhir_user: fhir_user.map(str::to_owned),
     }
 }
 

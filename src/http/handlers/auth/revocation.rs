@@ -25,6 +25,5 @@ pub async fn revoke(
     let token = SecretHash::of(form.need("token")?.as_bytes());
     let client = authenticated(&request, &form, &app).await?;
     blocking(&app, move |engine| auth::revoke(&engine.store, &client, token)).await?;
-    app.callers.changed();
     Ok(answer(StatusCode::OK, &json!({})))
 }

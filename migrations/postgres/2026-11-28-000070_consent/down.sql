@@ -1,0 +1,2 @@
+DROP INDEX compartment_by_rid;
+DROP TABLE consent_rule;
