@@ -83,11 +83,6 @@ impl Caller {
         self.act.as_ref()
     }
 
-    /// Who it is; `None` for the program itself, and on an open server.
-    pub fn agent(&self) -> Option<&Agent> {
-        self.agent.as_deref()
-    }
-
     /// The same, for an entry of a Bundle that asks for `url`.
     pub fn asking(&self, url: &str) -> Caller {
         Caller { asks: self.act.is_some().then(|| url.into()), ..self.clone() }

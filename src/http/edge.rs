@@ -195,3 +195,21 @@ fn explained<B: MessageBody + 'static>(response: ServiceResponse<B>) -> ServiceR
         Refusal { status, issues: vec![Issue::request(IssueCode::Processing, text)], header: None, is_last: false };
     response.into_response(refusal.into_response()).map_into_right_body()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn what_takes_too_long_or_panics_is_answered() {
+        let soon = Duration::from_millis(20);
+        let told =
+            |outcome: Result<(), Error>| outcome.err().map(|error| error.as_response_error().status_code().as_u16());
+
+        assert_eq!(told(caught(ready(Ok(())), Duration::ZERO).await), None);
+        assert_eq!(told(caught(pending(), soon).await), Some(503));
+        assert_eq!(told(caught(async { panic!("on purpose") }, soon).await), Some(500));
+    }
+}

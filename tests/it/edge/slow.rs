@@ -19,6 +19,7 @@ on_both!(by crate::edge::slow::hurried:
     a_client_that_does_not_take_its_answer_is_cut_off,
     a_client_that_takes_its_answer_slowly_but_steadily_gets_it,
 );
+on_both!(by crate::edge::slow::brimming: while_answers_wait_no_more_are_made);
 on_both!(by crate::edge::slow::counted: an_address_with_too_many_connections_gets_no_more);
 
 /// The clock of the HTTP library is late by up to half a second, so that its times may be as much shorter.
@@ -49,6 +50,10 @@ fn hurried(database: Database, behaviour: impl AsyncFn(&TestServer)) {
         ..NetworkSettings::default()
     };
     run(database, network, behaviour);
+}
+
+fn brimming(database: Database, behaviour: impl AsyncFn(&TestServer)) {
+    run(database, NetworkSettings { waiting_bytes: 1 << 20, ..NetworkSettings::default() }, behaviour);
 }
 
 fn counted(database: Database, behaviour: impl AsyncFn(&TestServer)) {
@@ -208,4 +213,21 @@ async fn an_address_with_too_many_connections_gets_no_more(server: &TestServer) 
     assert!(asks(&mut open[0]).await, "those that are open go on");
     open.pop();
     eventually("the place is free again", async || asks(&mut Raw::connect(server).await).await).await;
+}
+
+async fn while_answers_wait_no_more_are_made(server: &TestServer) {
+    let request = large(server).await;
+    let mut raw = Raw::connect(server).await;
+    raw.send(&request).await;
+
+    eventually("requests are turned away", async || server.get("Binary/absent").await.status == 503).await;
+
+    let turned_away = server.get("Binary/absent").await;
+    assert_eq!(
+        (turned_away.refused(503)["code"].as_str(), turned_away.header("Retry-After").as_str()),
+        (Some("transient"), "2")
+    );
+    server.get(&format!("{}/health", server.url)).await.expect(200);
+    drop(raw);
+    eventually("there is room again", async || server.get("Binary/absent").await.status == 404).await;
 }

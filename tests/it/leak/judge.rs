@@ -8,7 +8,7 @@ use emberwell::audit::{Outcome, trail};
 use emberwell::store::{Store, StoreError};
 
 use crate::leak::world::{Place, Worlds};
-use crate::support::Answer;
+use crate::support::{Answer, TestServer};
 
 /// So long the trail may take, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(30);

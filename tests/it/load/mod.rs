@@ -2,6 +2,6 @@
 
 mod over_http;
 mod resume;
-mod scratch;
+pub mod scratch;
 mod stub;
 mod trouble;
