@@ -68,6 +68,11 @@ impl Caller {
         self.act.as_ref().is_some_and(|act| act.agent.command.is_none())
     }
 
+    /// Who it is; `None` for the program itself, and on an open server.
+    pub fn agent(&self) -> Option<&Agent> {
+        self.agent.as_deref()
+    }
+
     /// The same, in a request that says itself where what it writes comes from: a Provenance without targets.
     pub fn claiming(self, claim: Arc<Resource>) -> Caller {
         Caller { claim: Some(claim), ..self }

@@ -17,5 +17,5 @@ pub use chain::{Break, Checked, check, told, trail};
 pub use event::{Event, Outcome, SPAN_US};
 pub use id::EventId;
 pub use journal::{Journal, Story};
-pub use resource::{ACCOUNT, CLIENT, GRANT, audit_event};
+pub use resource::audit_event;
 pub use written::{Touched, tell, tell_deed};

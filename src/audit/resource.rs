@@ -6,17 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use crate::access::{ACCOUNT_SYSTEM, CLIENT_SYSTEM};
 use crate::audit::event::{Event, Outcome};
 use crate::audit::id::EventId;
 use crate::fhir::{ResourceKey, format_instant};
 
 const RESTFUL: &str = "http://hl7.org/fhir/restful-interaction";
-/// The system of the numbers of accounts, as identifiers.
-pub const ACCOUNT: &str = "urn:emberwell:account";
-/// The system of the ids of clients.
-pub const CLIENT: &str = "urn:emberwell:client";
-/// The system of the numbers of grants.
-pub const GRANT: &str = "urn:emberwell:grant";
 /// The system of the codes of deeds that are no interactions of FHIR.
 const OWN: &str = "https://emberwell.example/CodeSystem/audit-event";
 const DICOM: &str = "http://dicom.nema.org/resources/ontology/DCM";
@@ -88,8 +83,8 @@ impl Event {
 
     /// By which identifiers its agents are known: system and value.
     pub fn agent_identifiers(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let account = self.agent.account.map(|account| (ACCOUNT, account.to_string()));
-        let client = self.agent.client.clone().map(|client| (CLIENT, client));
+        let account = self.agent.account.map(|account| (ACCOUNT_SYSTEM, account.to_string()));
+        let client = self.agent.client.clone().map(|client| (CLIENT_SYSTEM, client));
         account.into_iter().chain(client)
     }
 }
@@ -137,14 +132,14 @@ fn agents(event: &Event) -> Value {
     let mut agents = Vec::new();
     let by_token = event.agent.token.as_ref().map(|token| json!([format!("urn:emberwell:token:{token}")]));
     if let Some(account) = event.agent.account {
-        let mut who = json!({ "identifier": { "system": ACCOUNT, "value": account.to_string() } });
+        let mut who = json!({ "identifier": { "system": ACCOUNT_SYSTEM, "value": account.to_string() } });
         if let Some(user) = &event.agent.fhir_user {
             who["reference"] = json!(user);
         }
         agents.push(agent("IRCP", PARTICIPATION, "information recipient", who, event.agent.client.is_none()));
     }
     if let Some(client) = &event.agent.client {
-        let who = json!({ "identifier": { "system": CLIENT, "value": client } });
+        let who = json!({ "identifier": { "system": CLIENT_SYSTEM, "value": client } });
         agents.push(agent("110150", DICOM, "Application", who, true));
     }
     if agents.is_empty() {

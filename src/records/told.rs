@@ -2,35 +2,38 @@
 //!
 //! Spec: IHE BALP 1.1; DICOM PS3.15 A.5.3.11 (Security Alert)
 
-use crate::access::{Act, Agent, Deed};
-use crate::audit::{ACCOUNT, CLIENT, GRANT, tell_deed};
+use crate::access::{ACCOUNT_SYSTEM, Act, Agent, CLIENT_SYSTEM, Deed};
+use crate::audit::tell_deed;
 use crate::clock;
 use crate::fhir::{Id, ResourceKey, ResourceType};
 use crate::records::{Grantor, RecordError};
 use crate::store::{Grant, Grantee, Tx};
 
+/// The system of the numbers of grants, as identifiers.
+const GRANT_SYSTEM: &str = "urn:emberwell:grant";
+
 /// Tells that `grant` was given or ended.
 pub(super) fn grant(tx: &mut Tx<'_>, deed: Deed, grant: &Grant, by: Grantor) -> Result<(), RecordError> {
     let to = match &grant.to {
-        Grantee::Account(account) => format!("{ACCOUNT}|{account}"),
-        Grantee::Client(client) => format!("{CLIENT}|{client}"),
+        Grantee::Account(account) => format!("{ACCOUNT_SYSTEM}|{account}"),
+        Grantee::Client(client) => format!("{CLIENT_SYSTEM}|{client}"),
     };
     let record = |id| ResourceKey { resource_type: ResourceType::PATIENT, id };
     let patient = grant.patient.clone().map(record);
-    let entities = vec![format!("{GRANT}|{}", grant.id), to];
+    let entities = vec![format!("{GRANT_SYSTEM}|{}", grant.id), to];
     Ok(tell_deed(tx, &act(by, "grant"), deed, patient.as_ref(), entities)?)
 }
 
 /// Tells what an operator did with an account.
 pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64) -> Result<(), RecordError> {
     let act = act(Grantor::Operator, "person");
-    Ok(tell_deed(tx, &act, deed, None, vec![format!("{ACCOUNT}|{account}")])?)
+    Ok(tell_deed(tx, &act, deed, None, vec![format!("{ACCOUNT_SYSTEM}|{account}")])?)
 }
 
 /// Tells what an operator did with a client.
 pub(super) fn client(tx: &mut Tx<'_>, deed: Deed, client: &str) -> Result<(), RecordError> {
     let act = act(Grantor::Operator, "client");
-    Ok(tell_deed(tx, &act, deed, None, vec![format!("{CLIENT}|{client}")])?)
+    Ok(tell_deed(tx, &act, deed, None, vec![format!("{CLIENT_SYSTEM}|{client}")])?)
 }
 
 /// What is done now, outside of any request; an operator does it by `command`.
