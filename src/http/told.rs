@@ -108,7 +108,8 @@ fn of_endpoint(endpoint: &str, request: &HttpRequest, status: StatusCode, error:
         _ => return None,
     };
     let is_refusal = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    if !is_refusal && !(status == StatusCode::OK && deed != Deed::Introspect) {
+    let is_told = is_refusal || status == StatusCode::OK && deed != Deed::Introspect;
+    if !is_told {
         return None;
     }
     let shown = request.extensions_mut().remove::<Shown>();

@@ -144,7 +144,7 @@ const UNBOUNDED: &[(&str, &[&str])] = &[
     ),
     // An open server and jobs; what a criterion alone finds, for administrators who ask to have a search explained.
     ("AccessFilter::everything()", &["access/mod.rs", "interactions/search_cost.rs"]),
-    ("Caller::system(", &["cli/load.rs", "demo/mod.rs", "records/custody.rs"]),
+    ("Caller::system(", &["cli/load.rs", "cli/reindex.rs", "demo/mod.rs", "records/custody.rs"]),
     ("Caller::open()", &["http/caller.rs"]),
 ];
 
