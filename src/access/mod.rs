@@ -56,6 +56,11 @@ impl Caller {
         Caller { act: Some(Arc::new(Act::new(agent, request, at_us))), ..self }
     }
 
+    /// Who it is; `None` for the program itself, and on an open server.
+    pub fn agent(&self) -> Option<&Agent> {
+        self.agent.as_deref()
+    }
+
     /// The same, in a request that says itself where what it writes comes from: a Provenance without targets.
     pub fn claiming(self, claim: Arc<Resource>) -> Caller {
         Caller { claim: Some(claim), ..self }
