@@ -72,6 +72,7 @@ fn token(database: &str, patient: &str) -> Result<String, BenchError> {
     let hash = SecretHash::of(token.as_bytes());
     let patient = Id::parse(patient).map_err(|_| BenchError::NothingStored)?;
     let store = Store::open(database, 1, None)?;
+    store.gather_statistics()?;
     store.write(move |tx| {
         let account = tx.add_account(&NewAccount {
             email: format!("{patient}@town.example"),

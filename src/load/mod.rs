@@ -96,7 +96,9 @@ pub fn load(
     match destination {
         Destination::Database { engine, caller } => {
             let load = mark::load_number("", paths);
-            load_into(Database::new(engine, caller, load, resume)?, &files, progress)
+            let summary = load_into(Database::new(engine, caller, load, resume)?, &files, progress)?;
+            engine.store.gather_statistics()?;
+            Ok(summary)
         }
         Destination::Server { address, token, journals } => {
             let load = mark::load_number(&address.to_string(), paths);

@@ -286,6 +286,15 @@ impl Store {
         self.read_one(|reader| reader.type_counts().map(|_| ()))
     }
 
+    /// Has the database learn what its tables hold by now, where it plans by that: after much was stored at once, PostgreSQL would
+    /// plan for empty tables until its own rounds come by. SQLite is told how to go.
+    pub fn gather_statistics(&self) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Sqlite { .. } => Ok(()),
+            Database::Postgres { pool, .. } => execute(&mut take(pool)?.connection, "ANALYZE"),
+        }
+    }
+
     fn write_postgres<T, E: WorkError>(
         &self,
         pool: &Pool<PostgresServer>,

@@ -3,5 +3,6 @@
 mod over_http;
 mod resume;
 pub mod scratch;
+mod statistics;
 mod stub;
 mod trouble;
