@@ -343,3 +343,33 @@ fn sqlite_is_built_without_a_lock_around_all_page_caches() {
 
     assert_eq!(store.read(|reader| reader.number(&asked)).unwrap(), 0);
 }
+
+/// A resource with a token whose text is told with it.
+fn put_told(tx: &mut Tx<'_>, number: usize) -> Result<Written, StoreError> {
+    let previous = tx.lock(&key(number))?;
+    let tail = Some(tx.pack(ResourceType::PATIENT, &tail(number)));
+    let tokens = vec![TokenRow { param: 1, code: 77, system: 0, edge: Edge::Both }];
+    let texts = vec![TokenText { param: 1, code: 77, text: "told".to_owned() }];
+    let rows = IndexRows { tokens, texts, ..IndexRows::default() };
+    let put = Put { key: key(number), previous, method: Method::Create, tail, rows, rules: None, definition: None };
+    tx.put(put)
+}
+
+fn what_was_undone_is_told_again(home: &Home) {
+    let store = home.open();
+    let tried = store.write(|tx| {
+        let undone: Result<(), StoreError> = tx.attempt(|tx| {
+            put_told(tx, 1)?;
+            Err(StoreError::Busy)
+        })?;
+        assert!(undone.is_err());
+        put_packed(tx, 2, tx.pack(ResourceType::PATIENT, &tail(2))).map(drop)
+    });
+    tried.unwrap();
+    store.write(|tx| put_told(tx, 3).map(drop)).unwrap();
+
+    let texts = store.read(|reader| reader.token_texts(1, &[77])).unwrap();
+    assert_eq!(texts, [("told".to_owned(), 77)]);
+}
+
+on_both!(what_was_undone_is_told_again);

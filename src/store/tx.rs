@@ -191,8 +191,11 @@ impl Tx<'_> {
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<Result<T, E>, StoreError> {
         on!(self.reader.link, connection => connection.batch_execute("SAVEPOINT attempt"))?;
+        let told = self.told_texts.len();
         let done = work(self);
         if done.is_err() {
+            // The next write of such a text is to tell it.
+            self.told_texts.truncate(told);
             on!(self.reader.link, connection => connection.batch_execute("ROLLBACK TO attempt"))?;
         }
         on!(self.reader.link, connection => connection.batch_execute("RELEASE attempt"))?;
