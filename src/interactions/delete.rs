@@ -6,7 +6,7 @@ use crate::access::Caller;
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
 use crate::interactions::recorded;
-use crate::interactions::sight::{permitted, standing_to_delete};
+use crate::interactions::sight::{known, permitted, standing_to_delete};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition, Write};
 use crate::search::Right;
 use crate::store::{IndexRows, Locked, Method, Put, ResourceRow, Tx, Written};
@@ -19,18 +19,24 @@ pub struct Delete {
     caller: Caller,
     key: ResourceKey,
     precondition: Precondition,
+    /// Whether the caller could delete nothing at `key` when it was prepared.
+    is_absent: bool,
 }
 
 impl Delete {
-    /// A delete has nothing to check without a lock but who asks.
+    /// A delete has nothing to check without a lock but who asks, and whether there is anything for them.
     pub fn prepare(
-        _engine: &Engine,
+        engine: &Engine,
         caller: &Caller,
         key: &ResourceKey,
         precondition: Precondition,
     ) -> Result<Delete, InteractionError> {
         permitted(caller, key.resource_type, Right::Delete)?;
-        Ok(Delete { caller: caller.clone(), key: key.clone(), precondition })
+        let is_absent = match known(engine, caller, key, Right::Delete) {
+            Err(InteractionError::NotFound(_)) => true,
+            other => other.map(|()| false)?,
+        };
+        Ok(Delete { caller: caller.clone(), key: key.clone(), precondition, is_absent })
     }
 }
 
@@ -38,7 +44,10 @@ impl Write for Delete {
     type Answer = Answer;
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<Answer, InteractionError> {
-        let previous = standing_to_delete(tx, &self.caller, &self.key)?;
+        let previous = match self.is_absent {
+            true => None,
+            false => standing_to_delete(tx, &self.caller, &self.key)?,
+        };
         self.precondition.check(&self.key, previous.as_ref())?;
         match deletion(&self.key, previous) {
             Some(put) => Ok(deleted(recorded::put(tx, &self.caller, put, None)?.0)),

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use crate::access::{Caller, Denied};
 use crate::clock;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
-use crate::interactions::InteractionError;
 use crate::interactions::trail;
+use crate::interactions::{Engine, InteractionError};
 use crate::search::{
     ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard, is_recorded, kept_from,
     visible, visible_keys,
@@ -114,6 +114,20 @@ pub(super) fn standing_or_new(
         None if !may_choose_ids(caller) => Err(InteractionError::NotFound(key.clone())),
         previous => Ok(previous),
     }
+}
+
+/// Refuses to go on about what `caller` may not do `right` with, before a transaction begins: there, what is hidden would take longer
+/// than what isn't there.
+pub(super) fn known(engine: &Engine, caller: &Caller, key: &ResourceKey, right: Right) -> Result<(), InteractionError> {
+    let filter = caller.filter();
+    if filter.is_everything() || filter.administers() {
+        return Ok(());
+    }
+    let current = engine.store.read_one(|reader| {
+        let guard = guard_of(reader, filter, &[key.resource_type], right);
+        reader.current(key, &guard)
+    })?;
+    current.map(drop).ok_or_else(|| InteractionError::NotFound(key.clone()))
 }
 
 /// As [`standing`] for a deletion, of which nothing tells whether it deleted what the caller could not see.

@@ -7,7 +7,7 @@ use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
 use crate::interactions::create::same_type;
 use crate::interactions::prepared::Prepared;
-use crate::interactions::sight::{permitted, standing_or_new};
+use crate::interactions::sight::{known, permitted, standing_or_new};
 use crate::interactions::{Answer, Engine, InteractionError, Write};
 use crate::search::Right;
 use crate::store::{Locked, Method, Tx};
@@ -61,6 +61,7 @@ impl Update {
             return Err(InteractionError::Invalid(vec![problem]));
         }
         let prepared = Prepared::new(engine, caller, key, precondition.next_version(), &resource)?;
+        known(engine, caller, key, Right::Update)?;
         let (caller, may_create) = (caller.clone(), engine.fhir.update_creates);
         Ok(Update { key: key.clone(), caller, prepared, precondition, may_create })
     }
