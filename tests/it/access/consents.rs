@@ -591,8 +591,8 @@ async fn the_rules_are_checked_with_the_database(server: &TestServer) {
     assert_eq!(broken.code, Some(1));
     assert!(broken.told.contains("consent_rule: Consent/c has 1 rows, 2 belong to it"), "{}", broken.told);
     // What is stored by `load` has its rules, too.
-    let folder =
-        std::env::temp_dir().join(format!("emberwell-consents-{}-{:?}", std::process::id(), server.base.len()));
+    let of_server: String = server.base.chars().filter(char::is_ascii_alphanumeric).collect();
+    let folder = std::env::temp_dir().join(format!("emberwell-consents-{}-{of_server}", std::process::id()));
     let file = folder.join("consent.json");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(&file, consent("loaded", json!({ "type": "deny" })).to_string()).unwrap();
