@@ -10,7 +10,7 @@ use crate::fhir::IssueCode;
 use crate::interactions::InteractionError;
 use crate::interactions::definitions::{DefinitionError, StoredDefinitions};
 use crate::search::{
-    CodeQuery, Codes, CompileContext, NarrowedSearch, ResolvedSearch, SearchError, Size, any_contained, any_labelled,
+    CodeQuery, Codes, CompileContext, NarrowedSearch, ResolvedSearch, SearchError, Size, any_contained,
     keeps_statistics, size,
 };
 use crate::store::Reader;
@@ -49,15 +49,6 @@ pub(super) fn reaching<'q>(
     request: ResolvedSearch<'q>,
 ) -> Result<ResolvedSearch<'q>, InteractionError> {
     request.reaching(|types| Ok(reader.number(&any_contained(types))? > 0))
-}
-
-/// The search that does not ask for security labels where there are none.
-pub(super) fn unlabelled<'q>(
-    reader: &mut Reader<'_>,
-    request: ResolvedSearch<'q>,
-    context: &CompileContext<'_>,
-) -> Result<ResolvedSearch<'q>, InteractionError> {
-    request.unlabelled(|labels| Ok(reader.number(&any_labelled(labels, context))? > 0))
 }
 
 type Failed = LookupError<DefinitionError>;

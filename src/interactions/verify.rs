@@ -159,6 +159,9 @@ impl<'a> Check<'a> {
         let counted = self.counted.entry(rtype).or_default();
         counted.versions += stored.version;
         if let Some(rows) = &stored.index_rows {
+            if stored.labels != rows.labels {
+                self.report.wrong(format!("{key}: the labels of its row are not those of its text"));
+            }
             let expected = &mut self.expected;
             rows.each_fingerprint(rtype, rid, &mut |table, rows| expected[table as usize][bucket(rid)].add(rows));
         } else {
@@ -371,6 +374,7 @@ fn differing(left: &IndexRows, right: &IndexRows) -> String {
         ("positions", left.positions != right.positions),
         ("patients", left.patients != right.patients),
         ("words", left.words != right.words),
+        ("labels", left.labels != right.labels),
         ("rules of Consents", left.consents != right.consents),
         ("contained resources", left.contained != right.contained),
     ];

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::compile::reach;
 use crate::search::compile::sizes::{self, Wanted};
-use crate::search::compile::{labels, reach};
 use crate::search::{
     AccessFilter, Condition, Criterion, Modifier, NarrowedSearch, Parameter, SearchRequest, Size, Sort, SortKey,
     TokenValue, Values,
@@ -99,22 +99,6 @@ impl ResolvedSearch<'_> {
     pub fn reaching<E>(mut self, is_any: impl FnMut(&[ResourceType]) -> Result<bool, E>) -> Result<Self, E> {
         if reach::is_asked_for(&self.request.demands) {
             reach::learn(&mut self.request.to_mut().demands, is_any)?;
-        }
-        Ok(self)
-    }
-
-    /// Has `is_any` say whether anything bears one of the security labels, for the searches that are the faster for it where
-    /// nothing does.
-    pub fn unlabelled<E>(mut self, is_any: impl FnOnce(&[TokenValue]) -> Result<bool, E>) -> Result<Self, E> {
-        let passes_through_others =
-            self.request.demands.iter().any(|demand| !matches!(demand.condition, Condition::Criterion(_)));
-        if self.filter.is_everything() || !passes_through_others {
-            return Ok(self);
-        }
-        let request = self.request.to_mut();
-        let asked = labels::asked_often(request);
-        if !asked.is_empty() && !is_any(&asked)? {
-            labels::forget(request);
         }
         Ok(self)
     }

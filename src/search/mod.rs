@@ -17,6 +17,7 @@ mod facet;
 mod fold;
 mod hierarchy;
 mod include;
+mod labels;
 mod near;
 mod own;
 mod parse;
@@ -32,7 +33,7 @@ mod words;
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
-    CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, any_labelled, aside, bounds, called,
+    CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, aside, bounds, called,
     contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard, holder_of,
     is_narrow, kept_from, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring,
     rows_of, screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
@@ -44,6 +45,7 @@ use extract::makes_owner;
 pub use extract::{ATTACHED, ExtractContext, ExtractError, Places, extract, owners, reference_texts};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
+pub use labels::{LABEL_SYSTEM, LabelSet, PERSONAL};
 pub use near::Circle;
 pub use own::{OwnParameter, problem as problem_of_parameter, read as read_own_parameter};
 pub use parse::{MAX_COUNT, ParseContext, parse};
@@ -56,8 +58,8 @@ pub use request::{
     TokenValue, Total, TypedIdentifier, Values,
 };
 pub use rights::{
-    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, RECORDED,
-    RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
+    AccessFilter, Admission, Bound, Bounds, NarrowedSearch, NotPermitted, Permit, RECORDED, RECORDED_SYSTEM, Reach,
+    Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

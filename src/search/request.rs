@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
 use crate::search::compile::lead::leading_range;
 use crate::search::{
-    Bound, Circle, CodeQuery, Codes, Compartment, Include, Parameter, Party, Registry, Sort, Use, Words,
+    Bound, Circle, CodeQuery, Codes, Compartment, Include, LabelSet, Parameter, Party, Registry, Sort, Use, Words,
 };
 
 /// What becomes of parameters that the server does not know.
@@ -149,7 +149,7 @@ pub enum Condition {
     /// It is of one of these types; none means that nothing meets it.
     OfTypes(Vec<ResourceType>),
     /// It bears none of these security labels, nor, if it is a Provenance, does what it is about.
-    Unlabelled(Vec<TokenValue>),
+    Unlabelled(LabelSet),
     /// No Consent keeps it from this party for this use. Where it is of several records, all must agree.
     Consented(Arc<Party>, Use),
     /// Of a Provenance: something that it is about meets the condition, and so does all that it is about, but for shared types

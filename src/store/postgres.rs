@@ -87,6 +87,7 @@ pub(super) fn renew(connection: &mut PgConnection, renewals: &[Renewed]) -> Resu
     let mut columns = Renew::default();
     for renewal in renewals {
         columns.rid.push(renewal.rid);
+        columns.labels.push(renewal.labels);
         columns.index_rows.push(renewal.encoded_rows.clone());
         let (mut added, mut gone) = (renewal.added.clone(), renewal.gone.clone());
         columns.marked.push(&added.take_marked(&mut gone), renewal.rid, renewal.rtype);
@@ -121,6 +122,7 @@ struct ResourceColumns {
     version: Vec<i64>,
     updated_us: Vec<i64>,
     method: Vec<i16>,
+    labels: Vec<i16>,
     codec: Vec<i16>,
     tail: Vec<Option<Vec<u8>>>,
     index_rows: Vec<Vec<u8>>,
@@ -177,6 +179,7 @@ impl ResourceColumns {
         self.version.push(write.version);
         self.updated_us.push(write.updated_us);
         self.method.push(write.put.method as i16);
+        self.labels.push(write.put.rows.labels);
         self.codec.push(tail.map_or(0, |packed| packed.codec));
         self.tail.push(tail.map(|packed| packed.bytes.clone()));
         self.index_rows.push(write.encoded_rows.clone());
@@ -205,7 +208,7 @@ impl QueryFragment<Pg> for Apply {
         if !columns.new.rid.is_empty() {
             out.push_sql(
                 "n AS (INSERT INTO resource \
-                 (rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows) SELECT * FROM unnest(",
+                 (rid, key, rtype, id, version, updated_us, method, labels, codec, tail, index_rows) SELECT * FROM unnest(",
             );
             resource_columns(&mut out, &columns.new)?;
             out.push_sql(")), ");
@@ -218,11 +221,11 @@ impl QueryFragment<Pg> for Apply {
             out.push_bind_param::<Array<BigInt>, _>(&columns.changed.rid)?;
             out.push_sql(
                 ")), u AS (UPDATE resource r SET version = c.version, updated_us = c.updated_us, method = c.method, \
-                 codec = c.codec, tail = c.tail, index_rows = c.index_rows FROM unnest(",
+                 labels = c.labels, codec = c.codec, tail = c.tail, index_rows = c.index_rows FROM unnest(",
             );
             resource_columns(&mut out, &columns.changed)?;
             out.push_sql(
-                ") AS c (rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows) \
+                ") AS c (rid, key, rtype, id, version, updated_us, method, labels, codec, tail, index_rows) \
                  WHERE r.rid = c.rid), ",
             );
         }
@@ -256,6 +259,7 @@ impl QueryFragment<Pg> for Apply {
 #[derive(Default)]
 struct Renew {
     rid: Vec<i64>,
+    labels: Vec<i16>,
     index_rows: Vec<Vec<u8>>,
     added: RowColumns,
     gone: RowColumns,
@@ -281,9 +285,10 @@ impl QueryFragment<Pg> for Renew {
         // So that a comma follows each of the parts above.
         out.push_sql("c AS (SELECT * FROM unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.rid)?;
+        array::<SmallInt, _>(&mut out, &self.labels)?;
         array::<Binary, _>(&mut out, &self.index_rows)?;
         out.push_sql(
-            ") AS c (rid, index_rows)) UPDATE resource r SET index_rows = c.index_rows FROM c WHERE r.rid = c.rid",
+            ") AS c (rid, labels, index_rows)) UPDATE resource r SET labels = c.labels, index_rows = c.index_rows FROM c WHERE r.rid = c.rid",
         );
         Ok(())
     }
@@ -297,6 +302,7 @@ fn resource_columns<'b>(out: &mut AstPass<'_, 'b, Pg>, columns: &'b ResourceColu
     array::<BigInt, _>(out, &columns.version)?;
     array::<BigInt, _>(out, &columns.updated_us)?;
     array::<SmallInt, _>(out, &columns.method)?;
+    array::<SmallInt, _>(out, &columns.labels)?;
     array::<SmallInt, _>(out, &columns.codec)?;
     array::<Nullable<Binary>, _>(out, &columns.tail)?;
     array::<Binary, _>(out, &columns.index_rows)

@@ -28,6 +28,7 @@ pub(super) struct Renewed {
     pub(super) rtype: i16,
     pub(super) added: IndexRows,
     pub(super) gone: IndexRows,
+    pub(super) labels: i16,
     pub(super) encoded_rows: Vec<u8>,
 }
 
@@ -93,6 +94,7 @@ impl Tx<'_> {
                 rtype: renewal.resource_type.code(),
                 gone: present.without(&renewal.rows),
                 added,
+                labels: renewal.rows.labels,
                 encoded_rows,
             });
         }

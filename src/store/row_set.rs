@@ -132,6 +132,10 @@ impl IndexRows {
         for row in &self.consents {
             row.numbers().into_iter().for_each(|part| number(part, &mut out));
         }
+        if self.labels != 0 {
+            out.push(LABELS);
+            small(self.labels, &mut out);
+        }
         if !self.contained.is_empty() {
             out.push(CONTAINED);
             count(self.contained.len(), &mut out);
@@ -189,6 +193,7 @@ impl IndexRows {
             positions: Vec::new(),
             words: WordSum::default(),
             word_texts: WordTexts::default(),
+            labels: 0,
             consents: Vec::new(),
             contained: Vec::new(),
         };
@@ -196,12 +201,16 @@ impl IndexRows {
         if rows.words.count > 0 {
             rows.words.sum = input.number()? as u64;
         }
-        while input.0.first().is_some_and(|first| ![CONSENTS, CONTAINED].contains(first)) {
+        while input.0.first().is_some_and(|first| ![CONSENTS, LABELS, CONTAINED].contains(first)) {
             rows.positions.push(PositionRow { x: input.real()?, y: input.real()?, z: input.real()? });
         }
         if input.0.first() == Some(&CONSENTS) {
             input.byte()?;
             rows.consents = input.list(Input::consent)?;
+        }
+        if input.0.first() == Some(&LABELS) {
+            input.byte()?;
+            rows.labels = input.small()?;
         }
         if !input.0.is_empty() {
             input.byte()?;
@@ -227,6 +236,7 @@ impl IndexRows {
             positions: self.positions.iter().filter(|row| !other.positions.contains(row)).copied().collect(),
             words: if has_other_words { self.words } else { WordSum::default() },
             word_texts: if has_other_words { self.word_texts.clone() } else { WordTexts::default() },
+            labels: self.labels,
             consents: difference(&self.consents, &other.consents),
             contained: contained::difference(&self.contained, &other.contained),
         }
@@ -316,6 +326,8 @@ fn text(value: &str, out: &mut Vec<u8>) {
 const CONTAINED: u8 = 2;
 /// Stands before the rules of a Consent; no number begins so.
 const CONSENTS: u8 = 3;
+/// Stands before the labels, where there are any; no number begins so.
+const LABELS: u8 = 4;
 
 struct Input<'a>(&'a [u8]);
 
@@ -426,6 +438,7 @@ mod tests {
             positions: Vec::new(),
             words: WordSum { count: 300, sum: u64::MAX - 6 },
             word_texts: WordTexts::default(),
+            labels: 0,
             consents: Vec::new(),
             contained: Vec::new(),
         };
@@ -468,7 +481,7 @@ mod tests {
         assert_eq!(IndexRows::decode(&containing().encode()), Some(containing()));
         let consenting = IndexRows { consents: vec![consent(1, false), consent(2, true)], ..sample() };
         assert_eq!(IndexRows::decode(&consenting.encode()), Some(consenting.clone()));
-        let all = IndexRows { consents: consenting.consents, ..containing() };
+        let all = IndexRows { consents: consenting.consents, labels: 5, ..containing() };
         assert_eq!(IndexRows::decode(&all.encode()), Some(all));
         let both = IndexRows { contained: containing().contained, ..located };
         assert_eq!(IndexRows::decode(&both.encode()), Some(both));

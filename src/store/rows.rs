@@ -49,6 +49,8 @@ pub struct IndexRows {
     pub words: WordSum,
     /// The words. Not part of the rows that are kept and compared: `words` tells whether they changed.
     pub word_texts: WordTexts,
+    /// Which of the labels that keep it from callers it bears, as bits (`search::LabelSet`).
+    pub labels: i16,
     /// Of a Consent in force: what it lets nobody see or do.
     pub consents: Vec<ConsentRow>,
     /// The resources within it that have rows, in the order of their places.

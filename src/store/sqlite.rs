@@ -80,8 +80,9 @@ pub(super) fn renew(connection: &mut SqliteConnection, renewals: &[Renewed]) -> 
         each_row::<false>(connection, &renewal.gone, renewal.rid, rtype)?;
         each_row::<true>(connection, &renewal.added, renewal.rid, rtype)?;
         texts(connection, &renewal.added)?;
-        let values = [Value::Bytes(Some(&renewal.encoded_rows)), Value::Integer(renewal.rid)];
-        fixed!((), "UPDATE resource SET index_rows = ? WHERE rid = ?", &values).execute(connection)?;
+        let labels = Value::Integer(i64::from(renewal.labels));
+        let values = [labels, Value::Bytes(Some(&renewal.encoded_rows)), Value::Integer(renewal.rid)];
+        fixed!((), "UPDATE resource SET labels = ?, index_rows = ? WHERE rid = ?", &values).execute(connection)?;
     }
     Ok(())
 }
@@ -100,8 +101,8 @@ fn insert_resource(connection: &mut SqliteConnection, write: &Numbered) -> Resul
     let tail = write.put.tail.as_ref();
     fixed!(
         (),
-        "INSERT INTO resource (rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO resource (rid, key, rtype, id, version, updated_us, method, labels, codec, tail, index_rows) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[
             Value::Integer(write.rid),
             Value::Integer(write.key_hash),
@@ -110,6 +111,7 @@ fn insert_resource(connection: &mut SqliteConnection, write: &Numbered) -> Resul
             Value::Integer(write.version),
             Value::Integer(write.updated_us),
             Value::Integer(write.put.method as i64),
+            Value::Integer(i64::from(write.put.rows.labels)),
             Value::Integer(tail.map_or(0, |packed| i64::from(packed.codec))),
             Value::Bytes(tail.map(|packed| packed.bytes.as_slice())),
             Value::Bytes(Some(&write.encoded_rows)),
@@ -130,11 +132,13 @@ fn update_resource(connection: &mut SqliteConnection, write: &Numbered) -> Resul
     .execute(connection)?;
     fixed!(
         (),
-        "UPDATE resource SET version = ?, updated_us = ?, method = ?, codec = ?, tail = ?, index_rows = ? WHERE rid = ?",
+        "UPDATE resource SET version = ?, updated_us = ?, method = ?, labels = ?, codec = ?, tail = ?, index_rows = ? \
+         WHERE rid = ?",
         &[
             Value::Integer(write.version),
             Value::Integer(write.updated_us),
             Value::Integer(write.put.method as i64),
+            Value::Integer(i64::from(write.put.rows.labels)),
             Value::Integer(tail.map_or(0, |packed| i64::from(packed.codec))),
             Value::Bytes(tail.map(|packed| packed.bytes.as_slice())),
             Value::Bytes(Some(&write.encoded_rows)),

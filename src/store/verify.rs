@@ -27,6 +27,8 @@ pub struct StoredRow {
     pub version: i64,
     /// An error when it can't be unpacked.
     pub row: Result<ResourceRow, StoreError>,
+    /// The labels that the row itself tells.
+    pub labels: i16,
     /// `None` when the bytes are damaged.
     pub index_rows: Option<IndexRows>,
 }
@@ -140,18 +142,19 @@ type ConsentTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64,
 impl Reader<'_> {
     /// The next `limit` resources after number `rid`, deleted ones too, in the order of their numbers.
     pub fn stored_after(&mut self, rid: i64, limit: i64) -> Result<Vec<StoredRow>, StoreError> {
-        type Sql = (BigInt, BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>, Binary);
-        type Row = (i64, i64, i16, String, i64, i64, i16, i16, Option<Vec<u8>>, Vec<u8>);
+        type Sql =
+            (BigInt, BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, SmallInt, Nullable<Binary>, Binary);
+        type Row = (i64, i64, i16, String, i64, i64, i16, i16, i16, Option<Vec<u8>>, Vec<u8>);
         let values = [Value::Integer(rid), Value::Integer(limit)];
         let select = fixed!(
             Sql,
-            "SELECT rid, key, rtype, id, version, updated_us, method, codec, tail, index_rows FROM resource \
+            "SELECT rid, key, rtype, id, version, updated_us, method, labels, codec, tail, index_rows FROM resource \
              WHERE rid > ? ORDER BY rid LIMIT ?",
             &values,
         );
         let rows: Vec<Row> = on!(self.link, connection => select.load(*connection))?;
         let hasher = self.hasher;
-        let stored = |(rid, hash, rtype, id, version, updated_us, method, codec, tail, index_rows): Row| {
+        let stored = |(rid, hash, rtype, id, version, updated_us, method, labels, codec, tail, index_rows): Row| {
             let key = key_from(rtype, &id);
             StoredRow {
                 rid,
@@ -159,6 +162,7 @@ impl Reader<'_> {
                 key,
                 version,
                 row: self.row_from((rid, rtype, id, version, updated_us, method, codec, tail)),
+                labels,
                 index_rows: IndexRows::decode(&index_rows),
             }
         };

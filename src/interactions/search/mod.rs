@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::PlanSettings;
 use crate::fhir::Issue;
 use crate::interactions::InteractionError;
-use crate::interactions::codes::{reaching, resolved, sized, unlabelled};
+use crate::interactions::codes::{reaching, resolved, sized};
 use crate::interactions::include::{Included, included};
 use crate::interactions::recorded::give;
 use crate::interactions::search::allowance::Allowance;
@@ -82,7 +82,6 @@ pub fn search(
     reader.about("sizes");
     let request = sized(reader, known, &context, settings.plan.counted)
         .and_then(|sized| reaching(reader, sized))
-        .and_then(|reaching| unlabelled(reader, reaching, &context))
         .map_err(ended(request, SearchPart::Matches))?;
     if request.is_count_only() {
         reader.about("count");

@@ -14,7 +14,7 @@ use crate::search::compile::filters::Row;
 use crate::search::compile::write::one_of;
 use crate::search::extract::ATTACHED;
 use crate::search::fold::fold_code;
-use crate::search::rights::CONFIDENTIALITY;
+use crate::search::labels::CONFIDENTIALITY;
 use crate::search::{ExtractContext, Party, Registry, Use, dialect, owners, reference_texts};
 use crate::store::Query;
 

@@ -23,6 +23,8 @@ pub(super) struct Row<'a> {
     table: Table,
     /// Whether its number comes from what leads the statement, before the row itself is looked up.
     is_streamed: bool,
+    /// Whether its number is all that the statement has of it.
+    is_number: bool,
     /// Whether its rows are few, or come until a page is full, so that each is asked by itself.
     is_asked_alone: bool,
 }
@@ -40,12 +42,12 @@ impl<'a> Row<'a> {
     /// A resource that is searched.
     pub(super) fn searched(request: &'a SearchRequest) -> Row<'a> {
         let types = request.resource_type.as_ref().map_or(request.types.as_slice(), std::slice::from_ref);
-        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: false }
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_number: false, is_asked_alone: false }
     }
 
     /// Any resource of one of `types`; empty means of any.
     pub(super) fn any(types: &'a [ResourceType]) -> Row<'a> {
-        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_asked_alone: true }
+        Row { depth: 0, types, table: Table::Resource, is_streamed: false, is_number: false, is_asked_alone: true }
     }
 
     /// The types that it may be of; empty means any.
@@ -56,6 +58,21 @@ impl<'a> Row<'a> {
     /// The same, whose numbers a stream gives: `d`.
     pub(super) fn streamed(self, is_streamed: bool) -> Row<'a> {
         Row { is_streamed, ..self }
+    }
+
+    /// The same, of which the statement has nothing but the number in the stream `d`.
+    pub(super) fn number_alone(self, is_number: bool) -> Row<'a> {
+        Row { is_streamed: self.is_streamed || is_number, is_number, ..self }
+    }
+
+    /// Whether its number is all that the statement has of it.
+    pub(super) fn is_number(self) -> bool {
+        self.is_number
+    }
+
+    /// Whether it is a row of `resource`.
+    pub(super) fn is_resource(self) -> bool {
+        self.table == Table::Resource
     }
 
     /// Its number. That of the stream is known before the resource is looked up, which what does not match is spared.
@@ -100,7 +117,14 @@ impl<'a> Row<'a> {
 
     /// A resource one reference away.
     pub(super) fn inner(self) -> Row<'static> {
-        Row { depth: self.depth + 1, types: &[], table: Table::Resource, is_streamed: false, is_asked_alone: false }
+        Row {
+            depth: self.depth + 1,
+            types: &[],
+            table: Table::Resource,
+            is_streamed: false,
+            is_number: false,
+            is_asked_alone: false,
+        }
     }
 
     /// The same, of which each row is asked by itself.
@@ -208,7 +232,7 @@ pub(super) fn condition(
             query.sql(" AND 1 = 0");
         }
         Condition::OfTypes(of) => types(row.of(of), true, query),
-        Condition::Unlabelled(labels) => labels::unlabelled(row, labels, context, query),
+        Condition::Unlabelled(labels) => labels::unlabelled(row, *labels, context, query),
         Condition::Consented(party, put_to) => consents::consented(row, party, *put_to, context, query),
         Condition::Targets(inner) => access::targets(row, inner, context, query),
         Condition::AttachedTo(inner) => access::attached_to(row, inner, context, query),

@@ -1,8 +1,5 @@
 //! Security labels, which keep from callers what is more sensitive than they may see.
 //!
-//! Most databases have no such label at all. A statement asks so once, and a search that would ask it of several resources is
-//! told before, by the same snapshot: each question costs PostgreSQL more to plan than to answer.
-//!
 //! Spec: R4 security-labels.html
 
 use crate::fhir::ResourceType;
@@ -10,117 +7,78 @@ use crate::search::compile::CompileContext;
 use crate::search::compile::filters::Row;
 use crate::search::compile::write::separated;
 use crate::search::fold::fold_code;
-use crate::search::{Condition, Registry, SearchRequest, TokenValue};
+use crate::search::{LabelSet, Registry, dialect};
 use crate::store::Query;
 
-/// From so many questions on, whether there is any label is asked first.
-const MANY: usize = 2;
-
-/// ` AND ..`: `row` bears none of the labels, and nothing that a Provenance is about does. Where nothing bears one, which is told
-/// once, no row is asked for its own.
-pub(super) fn unlabelled(row: Row<'_>, labels: &[TokenValue], context: &CompileContext<'_>, query: &mut Query) {
-    query.sql(" AND NOT (EXISTS (SELECT 1 FROM index_token i WHERE ");
-    one_of_labels(None, labels, context, query);
-    query.sql(") AND EXISTS (SELECT 1 FROM index_token i WHERE ");
-    one_of_labels(Some(&|query| row.rid(query)), labels, context, query);
-    query.sql(row.end(context)).sql(")");
+/// ` AND ..`: `row` bears none of the labels, and nothing that a Provenance is about does.
+pub(super) fn unlabelled(row: Row<'_>, labels: LabelSet, context: &CompileContext<'_>, query: &mut Query) {
+    if row.is_number() {
+        unlabelled_number(row, labels, context, query);
+    } else if row.is_resource() {
+        query.sql(" AND ");
+        free(row.alias(), labels, context, query);
+    } else if row.is_target() {
+        // What is contained bears none.
+        query.sql(" AND (").sql(row.alias()).sql(".labels IS NULL OR ");
+        free(row.alias(), labels, context, query);
+        query.sql(")");
+    }
     if row.types().is_empty() || row.types().contains(&ResourceType::PROVENANCE) {
         about_unlabelled(row, labels, context, query);
     }
 }
 
+/// ` AND ..`: the resource with the number that `row` is bears none. Where nothing bears any, which is told once, no row is
+/// asked for its own.
+fn unlabelled_number(row: Row<'_>, labels: LabelSet, context: &CompileContext<'_>, query: &mut Query) {
+    query.sql(" AND NOT (EXISTS (SELECT 1 FROM index_token i WHERE ");
+    one_of_labels(labels, None, context, query);
+    query.sql(") AND EXISTS (SELECT 1 FROM index_token i WHERE ");
+    one_of_labels(labels, Some(row), context, query);
+    query.sql(row.end(context)).sql(")");
+}
+
 /// ` AND ..`: `row` is no Provenance of what bears one of the labels.
-fn about_unlabelled(row: Row<'_>, labels: &[TokenValue], context: &CompileContext<'_>, query: &mut Query) {
+fn about_unlabelled(row: Row<'_>, labels: LabelSet, context: &CompileContext<'_>, query: &mut Query) {
     let Some(target) = Registry::bundled().parameter(ResourceType::PROVENANCE, "target") else { return };
     query.sql(" AND NOT (");
     if row.types().len() != 1 {
         query.sql(row.alias()).sql(".rtype = ").integer(i64::from(ResourceType::PROVENANCE.code())).sql(" AND ");
     }
-    query.sql("EXISTS (SELECT 1 FROM index_token i WHERE ");
-    one_of_labels(None, labels, context, query);
-    query.sql(") AND EXISTS (SELECT 1 FROM index_reference t CROSS JOIN resource about CROSS JOIN index_token i WHERE t.rid = ");
+    query.sql("EXISTS (SELECT 1 FROM index_reference t CROSS JOIN resource about WHERE t.rid = ");
     row.rid(query);
-    query.sql(" AND t.param = ").integer(i64::from(target.id())).sql(" AND about.key = t.target AND (");
-    let of_target = |query: &mut Query| {
-        query.sql("about.rid");
-    };
-    one_of_labels(Some(&of_target), labels, context, query);
-    query.sql(")))");
+    query.sql(" AND t.param = ").integer(i64::from(target.id())).sql(" AND about.key = t.target AND NOT ");
+    free("about", labels, context, query);
+    query.sql("))");
 }
 
-/// The number of resources that bear one of the labels, where one is enough: 0 or 1. One column, one row.
-pub fn any_labelled(labels: &[TokenValue], context: &CompileContext<'_>) -> Query {
-    let mut query = Query::new();
-    query.sql("SELECT COUNT(*) FROM (SELECT i.rid FROM index_token i WHERE ");
-    one_of_labels(None, labels, context, &mut query);
-    query.sql(" LIMIT 1) AS s");
-    query
+/// `..`: the row of `resource` bears none of the labels.
+fn free(alias: &'static str, labels: LabelSet, context: &CompileContext<'_>, query: &mut Query) {
+    if !dialect::keeps_statistics(context.dialect) {
+        query.sql("(").sql(alias).sql(".labels & ").integer(i64::from(labels.bits())).sql(") = 0");
+        return;
+    }
+    // By the values themselves, of which there are statistics: of what is computed, a two-hundredth would be expected.
+    query.sql(alias).sql(".labels IN (");
+    separated(query, &labels.free().collect::<Vec<_>>(), ", ", |query, bits| {
+        query.integer(i64::from(*bits));
+    });
+    query.sql(")");
 }
 
-/// `(..) OR (..)`: the row `i` of the index has one of the labels, and is of the resource that `of` writes if it is there.
-fn one_of_labels(
-    of: Option<&dyn Fn(&mut Query)>,
-    labels: &[TokenValue],
-    context: &CompileContext<'_>,
-    query: &mut Query,
-) {
+/// `(..) OR (..)`: the row `i` of the index has one of the labels, and is that of `of` if it is there.
+fn one_of_labels(labels: LabelSet, of: Option<Row<'_>>, context: &CompileContext<'_>, query: &mut Query) {
     // One number serves all types.
     let security =
         Registry::bundled().parameter(ResourceType::PATIENT, "_security").map_or(0, |security| security.id());
-    separated(query, labels, " OR ", |query, label| {
-        let hash = |text: &Option<String>| context.hasher.text(text.as_deref().unwrap_or_default());
-        let code = label.code.as_deref().map(fold_code).map_or(0, |code| context.hasher.text(&code));
-        query.sql("(i.param = ").integer(i64::from(security)).sql(" AND i.code = ").integer(code);
-        query.sql(" AND i.system = ").integer(hash(&label.system));
-        if let Some(of) = of {
+    separated(query, &labels.pairs().collect::<Vec<_>>(), " OR ", |query, (system, code)| {
+        query.sql("(i.param = ").integer(i64::from(security));
+        query.sql(" AND i.code = ").integer(context.hasher.text(&fold_code(code)));
+        query.sql(" AND i.system = ").integer(context.hasher.text(system));
+        if let Some(row) = of {
             query.sql(" AND i.rid = ");
-            of(query);
+            row.rid(query);
         }
         query.sql(")");
     });
-}
-
-/// The labels that the search asks for in many places, each once; none where it asks in few.
-pub(in crate::search) fn asked_often(request: &mut SearchRequest) -> Vec<TokenValue> {
-    let (mut places, mut all) = (0, Vec::<TokenValue>::new());
-    each(request, &mut |condition| {
-        if let Condition::Unlabelled(labels) = condition {
-            places += 1;
-            let new: Vec<_> = labels.iter().filter(|label| !all.contains(label)).cloned().collect();
-            all.extend(new);
-        }
-    });
-    if places < MANY { Vec::new() } else { all }
-}
-
-/// Takes the questions out of a search of what bears no label.
-pub(in crate::search) fn forget(request: &mut SearchRequest) {
-    each(request, &mut |condition| {
-        if matches!(condition, Condition::Unlabelled(_)) {
-            *condition = Condition::And(Vec::new());
-        }
-    });
-}
-
-fn each(request: &mut SearchRequest, visit: &mut dyn FnMut(&mut Condition)) {
-    request.demands.iter_mut().for_each(|demand| walk(&mut demand.condition, visit));
-    request.access.iter_mut().for_each(|access| walk(access, visit));
-}
-
-fn walk(condition: &mut Condition, visit: &mut dyn FnMut(&mut Condition)) {
-    visit(condition);
-    match condition {
-        Condition::Chain(chain) => chain.targets.iter_mut().for_each(|(_, condition)| walk(condition, visit)),
-        Condition::Has(has) => walk(&mut has.condition, visit),
-        Condition::And(all) | Condition::Or(all) => all.iter_mut().for_each(|condition| walk(condition, visit)),
-        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => walk(inner, visit),
-        Condition::Contains(contains) => walk(&mut contains.condition, visit),
-        Condition::ByType(types) => types.iter_mut().for_each(|(_, condition)| walk(condition, visit)),
-        Condition::Criterion(_)
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..) => {}
-    }
 }

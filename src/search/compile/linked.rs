@@ -85,7 +85,7 @@ fn chain_to_all(row: Row<'_>, chain: &Chain, context: &CompileContext<'_>, query
 /// What references lead to, a resource by itself or one in the same container, with the columns that conditions ask for.
 /// Both are outer joins, so that neither database has to put two tables together first.
 const TARGETS: &str = "SELECT i.rid AS source, COALESCE(k.rid, n.rid) AS rid, COALESCE(k.key, n.rid) AS key, \
-     COALESCE(k.rtype, n.rtype) AS rtype, COALESCE(k.id, n.id) AS id, COALESCE(k.updated_us, \
+     COALESCE(k.rtype, n.rtype) AS rtype, k.labels AS labels, COALESCE(k.id, n.id) AS id, COALESCE(k.updated_us, \
      (SELECT c.updated_us FROM resource c WHERE c.rid = -n.rid / 262144)) AS updated_us FROM index_reference i";
 
 /// ` FROM index_reference i WHERE ..`: the rows of the reference whose targets meet the chain.

@@ -40,7 +40,6 @@ pub use contained::{contained_count, contained_page};
 pub use definitions::defined;
 pub use driver::is_narrow;
 pub use include::{called, referred, referring};
-pub use labels::any_labelled;
 pub use lead::{leads_to_many, order_of_lead};
 pub use reach::any_contained;
 pub use sizes::size;
@@ -146,7 +145,7 @@ fn conditions(request: &SearchRequest, driver: Driver, context: &CompileContext<
     // Resources that are found by their references are looked up by these.
     let is_linked = matches!(driver, Driver::Linked { .. });
     filters::scope(request, if is_linked { dialect::without_index(context.dialect) } else { "" }, query);
-    demands(request, driver, context, query);
+    demands(request, driver, false, context, query);
 }
 
 /// As [`conditions`] for statements that want no more than numbers, as [`Driver::rid`]: where the rows of the index tell
@@ -158,7 +157,7 @@ fn numbered(request: &SearchRequest, driver: Driver, context: &CompileContext<'_
     query.sql(" FROM ");
     stream(request, driver, context, query);
     query.sql(" WHERE d.rid > 0");
-    demands(request, driver, context, query);
+    demands(request, driver, true, context, query);
 }
 
 /// Writes what leads, in order, as `d`.
@@ -182,11 +181,11 @@ fn stream(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>,
     }
 }
 
-/// Writes ` AND ..` for each demand but the one that is a stream.
-fn demands(request: &SearchRequest, driver: Driver, context: &CompileContext<'_>, query: &mut Query) {
+/// Writes ` AND ..` for each demand but the one that is a stream. `is_number` says that the stream is all there is of a resource.
+fn demands(request: &SearchRequest, driver: Driver, is_number: bool, context: &CompileContext<'_>, query: &mut Query) {
     // What many resources are linked with is asked of each until the page is full.
     let leads_to_many = request.demands.iter().any(|demand| sizes::leads_to_many(&demand.condition));
-    let row = Row::searched(request).streamed(driver.is_stream()).asked_alone(leads_to_many);
+    let row = Row::searched(request).streamed(driver.is_stream()).number_alone(is_number).asked_alone(leads_to_many);
     // What drives but does not stream stands in front of the others.
     if let Driver::Criterion { place, is_stream: false, .. } | Driver::Linked { place } = driver {
         filters::condition(row, &request.demands[place].condition, false, context, query);

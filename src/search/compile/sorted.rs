@@ -69,7 +69,7 @@ pub fn screened(
     if are_standing && unchanged_since.is_none() && asks_numbers(request, 0) {
         query.sql("SELECT d.rid FROM ").table_of(context.dialect, "d", rids).sql(" WHERE d.rid > 0");
         for condition in conditions {
-            filters::condition(row.streamed(true), condition, true, context, &mut query);
+            filters::condition(row.number_alone(true), condition, true, context, &mut query);
         }
         return query;
     }

@@ -97,7 +97,7 @@ pub fn matching_entries(
     if let Some(bounds) = bounds {
         bounds.write(&mut query)?;
     }
-    let row = Row::searched(request).streamed(true).asked_alone(true);
+    let row = Row::searched(request).number_alone(true).asked_alone(true);
     for (place, demand) in request.demands.iter().enumerate() {
         if bounds.is_none_or(|bounds| !bounds.places.contains(&place)) {
             filters::condition(row, &demand.condition, true, context, &mut query);

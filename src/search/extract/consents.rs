@@ -12,8 +12,8 @@ use crate::fhir::{PartialDate, Reference, Resource, ResourceType};
 use crate::search::extract::references::patient;
 use crate::search::extract::{ExtractError, MAX_CONSENT_RULES};
 use crate::search::fold::fold_code;
+use crate::search::labels::CONFIDENTIALITY;
 use crate::search::party::{actor_of_client, actor_of_user};
-use crate::search::rights::CONFIDENTIALITY;
 use crate::search::{ExtractContext, Use};
 use crate::store::ConsentRow;
 

@@ -37,7 +37,7 @@ use thiserror::Error;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::extract::element::Element;
 use crate::search::near;
-use crate::search::{ParameterKind, Registry};
+use crate::search::{LabelSet, ParameterKind, Registry};
 use crate::store::{Bond, Hasher, IndexRows, PatientRow};
 
 /// What the rows of a resource depend on besides itself.
@@ -87,6 +87,7 @@ pub fn extract(resource: &Resource, context: &ExtractContext<'_>) -> Result<Inde
     rows.consents = consents::rules(resource, context)?;
     rows.consents.sort_unstable();
     rows.consents.dedup();
+    rows.labels = LabelSet::of(&resource.value).bits();
     contained::index(resource, context, &mut rows)?;
     // No two rows differ by their marks alone, so that they stay in order.
     edges::mark(&mut rows);

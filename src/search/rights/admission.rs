@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::permit::labels_beyond;
 use crate::fhir::Resource;
-use crate::search::{AccessFilter, Party, Permit, Reach, Right, SHARED_TYPES, Sensitivity, TokenValue, owners};
+use crate::search::{AccessFilter, LabelSet, Party, Permit, Reach, Right, SHARED_TYPES, Sensitivity, owners};
 use crate::store::Hasher;
 
 /// Whether the content of a version is open.
@@ -34,16 +31,8 @@ impl AccessFilter {
             };
             is_of_type && is_in_reach && permit.only.is_empty() && permit.rights.has(right)
         };
-        let labels = || resource.value.pointer("/meta/security").and_then(Value::as_array).into_iter().flatten();
-        let is_hidden = |sees: Sensitivity| {
-            let has = |hidden: &TokenValue| {
-                labels().any(|label| {
-                    let text = |name: &str| label.get(name).and_then(Value::as_str);
-                    text("system") == hidden.system.as_deref() && text("code") == hidden.code.as_deref()
-                })
-            };
-            labels_beyond(sees).iter().any(has)
-        };
+        let labels = LabelSet::of(&resource.value);
+        let is_hidden = |sees: Sensitivity| labels.meets(LabelSet::beyond(sees));
         let mut open = bounds.permits.iter().filter(is_open).filter(|permit| !is_hidden(permit.sees)).peekable();
         match (open.peek().is_some(), &bounds.party) {
             (false, _) => Admission::Closed,

@@ -4,12 +4,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::permit::hidden_labels;
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::fold::fold_code;
 use crate::search::{
-    Condition, Criterion, Party, Permit, RECORDED, RECORDED_SYSTEM, Reach, Registry, Right, SHARED_TYPES, Sensitivity,
-    Use,
+    Condition, Criterion, LabelSet, Party, Permit, RECORDED, RECORDED_SYSTEM, Reach, Registry, Right, SHARED_TYPES,
+    Sensitivity, Use,
 };
 use crate::store::{Hasher, IndexRows};
 
@@ -225,7 +224,7 @@ impl AccessFilter {
             let is_told = of.is_empty() || of == types;
             let of_types = (!is_told).then_some(Condition::OfTypes(of));
             let only = permit.only.iter().cloned().map(Condition::Criterion);
-            let all = of_types.into_iter().chain(conditions).chain(only).chain(hidden_labels(permit.sees));
+            let all = of_types.into_iter().chain(conditions).chain(only).chain(unlabelled(permit.sees));
             terms.push(all.chain(consented.iter().cloned()).collect());
         };
         let Reach::Records(patients) = &permit.reach else {
@@ -308,4 +307,10 @@ fn united(terms: Vec<Vec<Condition>>) -> View {
         }
     }
     View::Where(if any.len() == 1 { any.remove(0) } else { Condition::Or(any) })
+}
+
+/// That nothing is more sensitive than may be seen.
+fn unlabelled(sees: Sensitivity) -> Option<Condition> {
+    let hidden = LabelSet::beyond(sees);
+    (!hidden.is_empty()).then_some(Condition::Unlabelled(hidden))
 }

@@ -19,7 +19,4 @@ mod permit;
 pub use admission::Admission;
 pub use filter::{AccessFilter, Bounds, NotPermitted, View, is_recorded};
 pub use narrowed::{Bound, NarrowedSearch};
-pub(super) use permit::CONFIDENTIALITY;
-pub use permit::{
-    LABEL_SYSTEM, PERSONAL, Permit, RECORDED, RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity,
-};
+pub use permit::{Permit, RECORDED, RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity};

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::{Condition, Criterion, TokenValue};
+use crate::search::Criterion;
 
 /// What may be done with a resource: the letters of a SMART scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +69,10 @@ impl Sensitivity {
     pub const NORMAL: Sensitivity = Sensitivity { personal: false, restricted: false, very_restricted: false };
 }
 
-/// The system of this server's own security labels.
-pub const LABEL_SYSTEM: &str = "https://emberwell.example/CodeSystem/security-label";
-/// The label of an item that no app sees, and no person but the custodians.
-pub const PERSONAL: &str = "personal";
 /// The system of the tags by which the server tells what it recorded itself.
 pub const RECORDED_SYSTEM: &str = "https://emberwell.example/CodeSystem/provenance";
 /// The tag of a Provenance that the server recorded with what was written: those agents are true that it names by ids of its own.
 pub const RECORDED: &str = "recorded";
-pub(in crate::search) const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 
 /// One thing that is allowed. All that a caller may do is the union of the permits.
 #[derive(Clone, Debug)]
@@ -136,25 +131,3 @@ pub static SHARED_TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
     ];
     NAMES.iter().filter_map(|name| ResourceType::parse(name).ok()).collect()
 });
-
-/// The labels of what is more sensitive than may be seen.
-pub(super) fn labels_beyond(sees: Sensitivity) -> Vec<TokenValue> {
-    let label = |system: &str, code: &str| TokenValue { system: Some(system.to_owned()), code: Some(code.to_owned()) };
-    let mut hidden = Vec::new();
-    if !sees.personal {
-        hidden.push(label(LABEL_SYSTEM, PERSONAL));
-    }
-    if !sees.restricted {
-        hidden.push(label(CONFIDENTIALITY, "R"));
-    }
-    if !sees.very_restricted {
-        hidden.push(label(CONFIDENTIALITY, "V"));
-    }
-    hidden
-}
-
-/// That nothing is more sensitive than may be seen.
-pub(super) fn hidden_labels(sees: Sensitivity) -> Option<Condition> {
-    let hidden = labels_beyond(sees);
-    (!hidden.is_empty()).then_some(Condition::Unlabelled(hidden))
-}
