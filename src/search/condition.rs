@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(found(Extent::Linked), ["all", "chain", "other", "not", "type", "contained"]);
         let everything = ["all", "chain", "other", "not", "type", "target", "holder", "contained"];
         assert_eq!(found(Extent::Everything), everything);
-        assert_eq!(all.walk(Extent::Everything).count(), 16);
+        assert_eq!(all.walk(Extent::Everything).count(), 18);
     }
 
     #[test]
