@@ -134,10 +134,11 @@ async fn what_is_said_of_the_header_of_provenance_holds(server: &TestServer) {
     let claim =
         r#"{"resourceType":"Provenance","recorded":"2026-01-01T00:00:00Z","agent":[{"who":{"display":"Ann"}}]}"#;
 
+    let entry = json!({ "request": { "method": "POST", "url": "Patient" }, "resource": patient("2") });
     for (method, path, body) in [
         (Method::POST, "Patient", patient("1")),
         (Method::PUT, "Patient/chosen", json!({ "resourceType": "Patient", "id": "chosen" })),
-        (Method::POST, "", bundle("transaction", &[])),
+        (Method::POST, "", bundle("transaction", &[entry])),
     ] {
         let request = server.request(method, path).header("X-Provenance", claim).json(&body);
         assert!(matches!(request.send().await.status, 200 | 201), "{path}");
