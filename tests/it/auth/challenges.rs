@@ -74,7 +74,7 @@ async fn a_refusal_says_which_scope_was_lacking(server: &TestServer) {
             (Method::GET, "Condition/a-diabetes", "Condition.r"),
             (Method::GET, "Condition", "Condition.s"),
             (Method::DELETE, "Observation/a-weight", "Observation.d"),
-            (Method::GET, "?_type=Patient,Condition", "*.s"),
+            (Method::GET, "?_type=Patient,Condition", "Patient.s"),
         ];
         for (method, path, wanted) in table {
             let answer = server.request_as(token, method, path).send().await;

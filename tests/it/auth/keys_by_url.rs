@@ -150,14 +150,15 @@ async fn keys_that_are_still_good_outlast_an_outage_and_no_others(server: &TestS
 
     // What was not to be kept is not used again.
     let other = KeyServer::start(String::new());
-    let server = closed(&server, &[&other.origin]).await;
-    let client = with_keys_at(&server, other.jwks_uri());
+    let beside = closed(&server, &[&other.origin]).await;
+    let client = with_keys_at(&beside, other.jwks_uri());
     let signed = || Unsigned::of(&client.id, &key).signed(&key);
     other.answers(200, &[("Cache-Control", "max-age=0")], document.clone());
-    ask(&server, &signed(), "system/*.rs").await.expect(200);
+    ask(&beside, &signed(), "system/*.rs").await.expect(200);
     other.answers(500, &[], document);
-    let told = refused(&ask(&server, &signed(), "system/*.rs").await, 401, "invalid_client");
+    let told = refused(&ask(&beside, &signed(), "system/*.rs").await, 401, "invalid_client");
     assert!(told.contains("can't be had"), "{told}");
+    beside.stop().await;
     server.stop().await;
     keys.stop().await;
     other.stop().await;
