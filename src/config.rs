@@ -199,6 +199,8 @@ pub struct RateSettings {
     pub searches: u32,
     /// Changes of one caller; a Bundle is one.
     pub writes: u32,
+    /// The same of a system client that may change any record, such as a hospital that brings its data resource by resource.
+    pub system_writes: u32,
     /// Requests from one address whose token is not accepted, or that show in vain who their client is.
     pub refused: u32,
     /// Failures of one client, from one address, to show who it is.
@@ -207,12 +209,20 @@ pub struct RateSettings {
 
 impl RateSettings {
     /// Any number of everything.
-    pub const OFF: RateSettings = RateSettings { reads: 0, searches: 0, writes: 0, refused: 0, failures: 0 };
+    pub const OFF: RateSettings =
+        RateSettings { reads: 0, searches: 0, writes: 0, system_writes: 0, refused: 0, failures: 0 };
 }
 
 impl Default for RateSettings {
     fn default() -> RateSettings {
-        RateSettings { reads: 60_000, searches: 12_000, writes: 12_000, refused: 600, failures: 60 }
+        RateSettings {
+            reads: 60_000,
+            searches: 12_000,
+            writes: 12_000,
+            system_writes: 120_000,
+            refused: 600,
+            failures: 60,
+        }
     }
 }
 

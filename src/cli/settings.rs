@@ -117,6 +117,7 @@ struct RateSection {
     reads: Option<u32>,
     searches: Option<u32>,
     writes: Option<u32>,
+    system_writes: Option<u32>,
     refused: Option<u32>,
     failures: Option<u32>,
 }
@@ -225,6 +226,7 @@ fn rates(args: &SettingArgs, file: &RateSection) -> RateSettings {
         reads: file.reads.unwrap_or(default.reads),
         searches: file.searches.unwrap_or(default.searches),
         writes: file.writes.unwrap_or(default.writes),
+        system_writes: file.system_writes.unwrap_or(default.system_writes),
         refused: file.refused.unwrap_or(default.refused),
         failures: file.failures.unwrap_or(default.failures),
     }

@@ -1,0 +1,201 @@
+//! What happens when four times as much is asked of the server as it can do: how much of it is still done, how the rest is
+//! turned away, what memory that takes, and whether it is over when the crowd has gone.
+//!
+//! The peak is what a few clients reach that each wait for their answers. Then a crowd of connections asks, all on one thread:
+//! each has a time for its next request, so that all of them together come to four times the peak. Who waits for an answer at
+//! that time asks when it has come, and who is turned away asks again at its next time, whatever `Retry-After` says. So the crowd
+//! asks as often as it means to while the server answers all in time, be it by turning away, and has all its connections waiting
+//! when it does not. What it came to stands in the report.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::task::LocalSet;
+use tokio::time::sleep_until;
+
+use crate::bench::child::Server;
+use crate::bench::client::Client;
+use crate::bench::load::{self, Measured, Request, Until, share};
+use crate::bench::report::{Overload, OverloadLine};
+use crate::bench::{BenchError, Plan, SETTLING, Work, data, seed, start};
+
+/// Four times the peak is asked for.
+const TIMES: f64 = 4.0;
+/// What a crowd reaches is counted from this time on, when its queues are full.
+const FILLING: Duration = Duration::from_secs(1);
+/// With how many clients the peak is looked for.
+const PEAK_CLIENTS: [usize; 2] = [16, 64];
+
+/// Measures each work of `plan` by itself: a peak, a crowd of `crowd` connections, and the peak again.
+pub(super) fn measure(
+    plan: &Plan,
+    crowd: usize,
+    folder: &Path,
+    progress: &dyn Fn(&str),
+) -> Result<Overload, BenchError> {
+    let server = start(plan, folder)?;
+    progress("writing the resources that are read");
+    seed(&server)?;
+    let mut next = data::SEEDED;
+    let mut lines = Vec::new();
+    for &work in &plan.works {
+        progress(&format!("{}: the peak", work.name()));
+        let mut before: Option<(usize, Measured)> = None;
+        for clients in PEAK_CLIENTS {
+            let measured = peak(&server, plan, work, clients, &mut next)?;
+            if before.as_ref().is_none_or(|(_, best)| best.per_second < measured.per_second) {
+                before = Some((clients, measured));
+            }
+        }
+        let Some((clients, before)) = before else { continue };
+        progress(&format!("  {crowd} connections"));
+        let memory_kib = server.memory_kib()?.0;
+        let cpu_us = server.cpu_us()?;
+        let tally = ask(server.address, crowd, plan.span, TIMES * before.per_second, next, work)?;
+        let cpu_us = server.cpu_us()? - cpu_us;
+        let most_kib = server.memory_kib()?.1;
+        next = tally.next;
+        progress("  the peak again");
+        let after = peak(&server, plan, work, clients, &mut next)?;
+        #[allow(clippy::disallowed_methods, reason = "what is given back is looked at when nothing happens any more")]
+        std::thread::sleep(SETTLING);
+        let left_kib = server.memory_kib()?.0;
+        lines.push(OverloadLine {
+            work: work.name(),
+            peak_per_second: before.per_second,
+            after_per_second: after.per_second,
+            asked_per_second: tally.per_second(tally.asked),
+            done_per_second: tally.per_second(tally.done),
+            shed_per_second: tally.per_second(tally.shed),
+            broken: tally.broken,
+            p50_ms: share(&tally.latencies_us, 0.50),
+            p99_ms: share(&tally.latencies_us, 0.99),
+            cpu_us: cpu_us as f64 / tally.asked.max(1) as f64,
+            memory_kib,
+            most_kib,
+            left_kib,
+        });
+    }
+    server.stop()?;
+    Ok(Overload { database: plan.database_name(), crowd, lines })
+}
+
+fn peak(server: &Server, plan: &Plan, work: Work, clients: usize, next: &mut u64) -> Result<Measured, BenchError> {
+    let until = Until::Elapsed(plan.span / 2);
+    let measured = load::run(server.address, None, clients, until, *next, move |number| work.request(number))?;
+    *next += measured.requests + clients as u64;
+    Ok(measured)
+}
+
+/// What became of the requests of a crowd, once its queues were full.
+#[derive(Debug, Default)]
+struct Tally {
+    span: Duration,
+    asked: u64,
+    done: u64,
+    shed: u64,
+    /// Connections that were cut off in the midst of a request, or could not be made.
+    broken: u64,
+    /// The first number that no request has had.
+    next: u64,
+    /// Of what was done, in ascending order.
+    latencies_us: Vec<u32>,
+}
+
+impl Tally {
+    fn per_second(&self, requests: u64) -> f64 {
+        requests as f64 / self.span.as_secs_f64()
+    }
+}
+
+/// What a crowd has in common.
+struct Crowd {
+    address: SocketAddr,
+    work: Work,
+    next: Cell<u64>,
+    /// Between two requests of one connection.
+    period: Duration,
+    counted_from: Instant,
+    until: Instant,
+    tally: RefCell<Tally>,
+}
+
+fn ask(
+    address: SocketAddr,
+    crowd: usize,
+    span: Duration,
+    per_second: f64,
+    first: u64,
+    work: Work,
+) -> io::Result<Tally> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let mut clients = Vec::with_capacity(crowd);
+        for _ in 0..crowd {
+            clients.push(Client::connect(address, None).await?);
+        }
+        let begin = Instant::now();
+        let period = Duration::from_secs_f64(crowd as f64 / per_second);
+        let shared = Rc::new(Crowd {
+            address,
+            work,
+            next: Cell::new(first),
+            period,
+            counted_from: begin + FILLING,
+            until: begin + FILLING + span,
+            tally: RefCell::new(Tally { span, ..Tally::default() }),
+        });
+        let spread = |place: usize| begin + period.mul_f64(place as f64 / crowd as f64);
+        let started: Vec<_> = (clients.into_iter().enumerate())
+            .map(|(place, client)| tokio::task::spawn_local(one_of_many(Rc::clone(&shared), client, spread(place))))
+            .collect();
+        for one in started {
+            one.await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+        }
+        let mut tally = Tally { next: shared.next.get(), ..shared.tally.take() };
+        tally.latencies_us.sort_unstable();
+        Ok(tally)
+    })
+}
+
+async fn one_of_many(crowd: Rc<Crowd>, mut client: Client, mut due: Instant) -> io::Result<()> {
+    loop {
+        if due > Instant::now() {
+            sleep_until(due.into()).await;
+        }
+        let sent = Instant::now();
+        if sent >= crowd.until {
+            return Ok(());
+        }
+        let Request { method, path, body } = crowd.work.request(crowd.next.replace(crowd.next.get() + 1));
+        let answer = client.send(method, &path, body.as_bytes()).await;
+        let now = Instant::now();
+        due = now.max(due + crowd.period);
+        let is_counted = (crowd.counted_from..crowd.until).contains(&now);
+        let mut tally = crowd.tally.borrow_mut();
+        tally.asked += u64::from(is_counted);
+        match answer {
+            Ok(answer) if matches!(answer.status, 200 | 201) => {
+                if is_counted {
+                    tally.done += 1;
+                    tally.latencies_us.push(u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX));
+                }
+            }
+            Ok(answer) if matches!(answer.status, 429 | 503) => tally.shed += u64::from(is_counted),
+            Ok(answer) => {
+                let body = String::from_utf8_lossy(client.body(answer)).into_owned();
+                return Err(load::unexpected(method, answer.status, &body));
+            }
+            Err(_) => {
+                // Counted whenever it happens: none of them is right.
+                tally.broken += 1;
+                drop(tally);
+                client = Client::connect(crowd.address, None).await?;
+            }
+        }
+    }
+}
