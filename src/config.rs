@@ -40,6 +40,10 @@ impl Default for FhirSettings {
 /// Limits on what a request may ask for.
 #[derive(Clone, Debug)]
 pub struct LimitSettings {
+    /// The longest path and query together, in bytes.
+    pub address_bytes: usize,
+    /// The most that all headers of a request may come to, in bytes. The HTTP library has a limit of its own of twice the default.
+    pub head_bytes: usize,
     /// Largest body of a single resource, in bytes, after unpacking.
     pub resource_bytes: usize,
     /// Largest body of a Bundle, in bytes, after unpacking.
@@ -56,6 +60,8 @@ pub struct LimitSettings {
 impl Default for LimitSettings {
     fn default() -> LimitSettings {
         LimitSettings {
+            address_bytes: 16 << 10,
+            head_bytes: 64 << 10,
             resource_bytes: 4 << 20,
             bundle_bytes: 32 << 20,
             bundle_entries: 5000,

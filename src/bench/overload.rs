@@ -134,10 +134,6 @@ fn ask(
 ) -> io::Result<Tally> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let mut clients = Vec::with_capacity(crowd);
-        for _ in 0..crowd {
-            clients.push(Client::connect(address, None).await?);
-        }
         let begin = Instant::now();
         let period = Duration::from_secs_f64(crowd as f64 / per_second);
         let shared = Rc::new(Crowd {
@@ -150,9 +146,8 @@ fn ask(
             tally: RefCell::new(Tally { span, ..Tally::default() }),
         });
         let spread = |place: usize| begin + period.mul_f64(place as f64 / crowd as f64);
-        let started: Vec<_> = (clients.into_iter().enumerate())
-            .map(|(place, client)| tokio::task::spawn_local(one_of_many(Rc::clone(&shared), client, spread(place))))
-            .collect();
+        let started: Vec<_> =
+            (0..crowd).map(|place| tokio::task::spawn_local(one_of_many(Rc::clone(&shared), spread(place)))).collect();
         for one in started {
             one.await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
         }
@@ -162,7 +157,8 @@ fn ask(
     })
 }
 
-async fn one_of_many(crowd: Rc<Crowd>, mut client: Client, mut due: Instant) -> io::Result<()> {
+async fn one_of_many(crowd: Rc<Crowd>, mut due: Instant) -> io::Result<()> {
+    let mut connected = None;
     loop {
         if due > Instant::now() {
             sleep_until(due.into()).await;
@@ -171,6 +167,11 @@ async fn one_of_many(crowd: Rc<Crowd>, mut client: Client, mut due: Instant) -> 
         if sent >= crowd.until {
             return Ok(());
         }
+        let client = match &mut connected {
+            Some(client) => client,
+            // A connection on which no request comes is closed by the server, so it is made when there is one.
+            none => none.insert(Client::connect(crowd.address, None).await?),
+        };
         let Request { method, path, body } = crowd.work.request(crowd.next.replace(crowd.next.get() + 1));
         let answer = client.send(method, &path, body.as_bytes()).await;
         let now = Instant::now();
@@ -193,8 +194,7 @@ async fn one_of_many(crowd: Rc<Crowd>, mut client: Client, mut due: Instant) -> 
             Err(_) => {
                 // Counted whenever it happens: none of them is right.
                 tally.broken += 1;
-                drop(tally);
-                client = Client::connect(crowd.address, None).await?;
+                connected = None;
             }
         }
     }

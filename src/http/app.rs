@@ -46,6 +46,8 @@ pub struct App {
     pub(super) requests: Arc<AtomicUsize>,
     /// Pieces of work that wait for a blocking thread or run on one.
     pub(super) under_way: Arc<AtomicUsize>,
+    /// Small writes that wait for the writing thread of SQLite, or are being prepared for it.
+    pub(super) writes: Arc<AtomicUsize>,
     /// How much memory large bodies may take together, in KiB.
     pub(super) body_memory: Arc<Semaphore>,
     /// Does `$reindex`.
@@ -83,6 +85,7 @@ impl App {
             rates: Rates::new(settings.rates).filter(|_| !settings.server.open),
             requests: Arc::default(),
             under_way: Arc::default(),
+            writes: Arc::default(),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: Mutex::default(),
         })

@@ -20,6 +20,8 @@ use crate::store::{Dialect, Reader, ResourceRow, end_shared_read};
 const SMALL_BODY_BYTES: usize = 32 * 1024;
 /// So many requests may wait for a blocking thread or run on one; more are turned away.
 const MOST_UNDER_WAY: usize = 1024;
+/// So many small writes may wait for the writing thread of SQLite: eight of its transactions.
+const MOST_WRITES: usize = 1024;
 
 impl App {
     /// Reads one resource by a single statement: on SQLite here, on PostgreSQL on a blocking thread.
@@ -47,6 +49,8 @@ impl App {
         if self.engine.store.dialect() != Dialect::Sqlite || body_bytes >= SMALL_BODY_BYTES {
             return self.write_conditional(prepare).await;
         }
+        // Before it is prepared: who has too much to do must not do it for nothing.
+        let _seat = Seat::take(&self.writes, MOST_WRITES)?;
         for _ in 0..PREPARATIONS {
             let mut write = match guarded(|| prepare(&self.engine)) {
                 Err(HttpError::Interaction(InteractionError::Stale)) => {
