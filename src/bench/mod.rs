@@ -30,7 +30,7 @@ use child::Server;
 pub use constant::serve_constant;
 pub use load::Measured;
 use load::{Request, Until};
-pub use report::{Access, AccessLine, Growth, GrowthLine, Line, Overload, OverloadLine, Report, Stage};
+pub use report::{Access, AccessLine, AccessSide, Growth, GrowthLine, Line, Overload, OverloadLine, Report, Stage};
 
 /// Entries of each transaction that is imported.
 const ENTRIES: u64 = 100;

@@ -15,11 +15,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::task::LocalSet;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use crate::bench::child::Server;
 use crate::bench::client::Client;
-use crate::bench::load::{self, Measured, Request, Until, share};
+use crate::bench::load::{self, Request, Until, share};
 use crate::bench::report::{Overload, OverloadLine};
 use crate::bench::{BenchError, Plan, SETTLING, Work, data, seed, start};
 
@@ -27,6 +27,8 @@ use crate::bench::{BenchError, Plan, SETTLING, Work, data, seed, start};
 const TIMES: f64 = 4.0;
 /// What a crowd reaches is counted from this time on, when its queues are full.
 const FILLING: Duration = Duration::from_secs(1);
+/// How often the memory of the server is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// With how many clients the peak is looked for.
 const PEAK_CLIENTS: [usize; 2] = [16, 64];
 
@@ -44,26 +46,25 @@ pub(super) fn measure(
     let mut lines = Vec::new();
     for &work in &plan.works {
         progress(&format!("{}: the peak", work.name()));
-        let mut before: Option<(usize, Measured)> = None;
+        let mut before: Option<(usize, Peak)> = None;
         for clients in PEAK_CLIENTS {
-            let measured = peak(&server, plan, work, clients, &mut next)?;
-            if before.as_ref().is_none_or(|(_, best)| best.per_second < measured.per_second) {
-                before = Some((clients, measured));
+            let found = peak(&server, plan, work, clients, &mut next)?;
+            if before.is_none_or(|(_, best)| best.per_second < found.per_second) {
+                before = Some((clients, found));
             }
         }
         let Some((clients, before)) = before else { continue };
         progress(&format!("  {crowd} connections"));
-        let memory_kib = server.memory_kib()?.0;
+        let memory_kib = server.own_memory_kib()?;
         let cpu_us = server.cpu_us()?;
-        let tally = ask(server.address, crowd, plan.span, TIMES * before.per_second, next, work)?;
+        let tally = ask(&server, crowd, plan.span, TIMES * before.per_second, next, work)?;
         let cpu_us = server.cpu_us()? - cpu_us;
-        let most_kib = server.memory_kib()?.1;
         next = tally.next;
         progress("  the peak again");
         let after = peak(&server, plan, work, clients, &mut next)?;
         #[allow(clippy::disallowed_methods, reason = "what is given back is looked at when nothing happens any more")]
         std::thread::sleep(SETTLING);
-        let left_kib = server.memory_kib()?.0;
+        let left_kib = server.own_memory_kib()?;
         lines.push(OverloadLine {
             work: work.name(),
             peak_per_second: before.per_second,
@@ -74,9 +75,10 @@ pub(super) fn measure(
             broken: tally.broken,
             p50_ms: share(&tally.latencies_us, 0.50),
             p99_ms: share(&tally.latencies_us, 0.99),
-            cpu_us: cpu_us as f64 / tally.asked.max(1) as f64,
+            peak_cpu_us: before.cpu_us,
+            cpu_us: cpu_us as f64 / tally.done_in_all.max(1) as f64,
             memory_kib,
-            most_kib,
+            most_kib: tally.most_kib,
             left_kib,
         });
     }
@@ -84,11 +86,20 @@ pub(super) fn measure(
     Ok(Overload { database: plan.database_name(), crowd, lines })
 }
 
-fn peak(server: &Server, plan: &Plan, work: Work, clients: usize, next: &mut u64) -> Result<Measured, BenchError> {
+/// What a few clients reach.
+#[derive(Clone, Copy)]
+struct Peak {
+    per_second: f64,
+    cpu_us: f64,
+}
+
+fn peak(server: &Server, plan: &Plan, work: Work, clients: usize, next: &mut u64) -> Result<Peak, BenchError> {
+    let before_us = server.cpu_us()?;
     let until = Until::Elapsed(plan.span / 2);
     let measured = load::run(server.address, None, clients, until, *next, move |number| work.request(number))?;
     *next += measured.requests + clients as u64;
-    Ok(measured)
+    let cpu_us = (server.cpu_us()? - before_us) as f64 / measured.requests.max(1) as f64;
+    Ok(Peak { per_second: measured.per_second, cpu_us })
 }
 
 /// What became of the requests of a crowd, once its queues were full.
@@ -97,9 +108,13 @@ struct Tally {
     span: Duration,
     asked: u64,
     done: u64,
+    /// The same, from the first request on: what the processor time was for.
+    done_in_all: u64,
     shed: u64,
     /// Connections that were cut off in the midst of a request, or could not be made.
     broken: u64,
+    /// The most memory that the server was seen to have.
+    most_kib: u64,
     /// The first number that no request has had.
     next: u64,
     /// Of what was done, in ascending order.
@@ -124,20 +139,13 @@ struct Crowd {
     tally: RefCell<Tally>,
 }
 
-fn ask(
-    address: SocketAddr,
-    crowd: usize,
-    span: Duration,
-    per_second: f64,
-    first: u64,
-    work: Work,
-) -> io::Result<Tally> {
+fn ask(server: &Server, crowd: usize, span: Duration, per_second: f64, first: u64, work: Work) -> io::Result<Tally> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     LocalSet::new().block_on(&runtime, async {
         let begin = Instant::now();
         let period = Duration::from_secs_f64(crowd as f64 / per_second);
         let shared = Rc::new(Crowd {
-            address,
+            address: server.address,
             work,
             next: Cell::new(first),
             period,
@@ -148,10 +156,16 @@ fn ask(
         let spread = |place: usize| begin + period.mul_f64(place as f64 / crowd as f64);
         let started: Vec<_> =
             (0..crowd).map(|place| tokio::task::spawn_local(one_of_many(Rc::clone(&shared), spread(place)))).collect();
-        for one in started {
-            one.await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+        let mut most_kib = 0;
+        for mut one in started {
+            loop {
+                match timeout(LOOK_EVERY, &mut one).await {
+                    Ok(ended) => break ended.unwrap_or_else(|error| Err(io::Error::other(error)))?,
+                    Err(_) => most_kib = most_kib.max(server.own_memory_kib()?),
+                }
+            }
         }
-        let mut tally = Tally { next: shared.next.get(), ..shared.tally.take() };
+        let mut tally = Tally { most_kib, next: shared.next.get(), ..shared.tally.take() };
         tally.latencies_us.sort_unstable();
         Ok(tally)
     })
@@ -181,6 +195,7 @@ async fn one_of_many(crowd: Rc<Crowd>, mut due: Instant) -> io::Result<()> {
         tally.asked += u64::from(is_counted);
         match answer {
             Ok(answer) if matches!(answer.status, 200 | 201) => {
+                tally.done_in_all += 1;
                 if is_counted {
                     tally.done += 1;
                     tally.latencies_us.push(u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX));

@@ -98,9 +98,10 @@ pub struct OverloadLine {
     /// Of what was done.
     pub p50_ms: f64,
     pub p99_ms: f64,
-    /// Processor time of the server for one request, done or turned away.
+    /// Processor time of the server for each request that was done: at the peak, and by the crowd with all that was turned away.
+    pub peak_cpu_us: f64,
     pub cpu_us: f64,
-    /// Memory before the crowd came, at most so far, and after it has gone.
+    /// Memory of the server itself before the crowd came, at most meanwhile, and after it has gone.
     pub memory_kib: u64,
     pub most_kib: u64,
     pub left_kib: u64,
@@ -118,8 +119,19 @@ pub struct Access {
 #[derive(Clone, Debug)]
 pub struct AccessLine {
     pub request: &'static str,
-    pub open: Measured,
-    pub by_token: Measured,
+    pub open: AccessSide,
+    /// By a token, of a server without limits of rates.
+    pub uncounted: AccessSide,
+    /// By a token, with all that is between a caller and an answer.
+    pub by_token: AccessSide,
+}
+
+/// What one of the servers showed.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessSide {
+    pub measured: Measured,
+    /// Processor time of the server for one request.
+    pub cpu_us: f64,
 }
 
 impl OverloadLine {
@@ -137,17 +149,24 @@ impl OverloadLine {
 impl AccessLine {
     /// The speed by token, as a part of that without; 1 is the same.
     pub fn ratio(&self) -> f64 {
-        self.open.p50_ms / self.by_token.p50_ms
+        self.open.measured.p50_ms / self.by_token.measured.p50_ms
     }
 }
 
 impl Access {
     /// One JSON object.
     pub fn json(&self) -> Value {
-        let measured = |measured: &Measured| json!({ "p50Ms": measured.p50_ms, "p99Ms": measured.p99_ms, "answerBytes": measured.answer_bytes });
+        let side = |side: &AccessSide| {
+            let AccessSide { measured, cpu_us } = side;
+            json!({
+                "p50Ms": measured.p50_ms, "p99Ms": measured.p99_ms, "cpuUs": rounded(*cpu_us),
+                "answerBytes": measured.answer_bytes,
+            })
+        };
         let line = |line: &AccessLine| {
             json!({
-                "request": line.request, "open": measured(&line.open), "byToken": measured(&line.by_token),
+                "request": line.request, "open": side(&line.open), "uncounted": side(&line.uncounted),
+                "byToken": side(&line.by_token),
                 "ratio": rounded(line.ratio()),
             })
         };
@@ -157,19 +176,19 @@ impl Access {
 
 impl fmt::Display for Access {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "| {}: p50 / p99 in ms | open | by token | speed |", self.database)?;
-        writeln!(formatter, "|---|--:|--:|--:|")?;
+        write!(
+            formatter,
+            "| {}: p50 / p99 in ms, CPU us | open | by token, uncounted | by token | speed ",
+            self.database
+        )?;
+        writeln!(formatter, "|")?;
+        writeln!(formatter, "|---|--:|--:|--:|--:|")?;
         for line in &self.lines {
-            let AccessLine { request, open, by_token } = line;
-            writeln!(
-                formatter,
-                "| {request} | {:.3} / {:.3} | {:.3} / {:.3} | {:.2} |",
-                open.p50_ms,
-                open.p99_ms,
-                by_token.p50_ms,
-                by_token.p99_ms,
-                line.ratio()
-            )?;
+            write!(formatter, "| {} ", line.request)?;
+            for AccessSide { measured, cpu_us } in [line.open, line.uncounted, line.by_token] {
+                write!(formatter, "| {:.3} / {:.3}, {cpu_us:.1} ", measured.p50_ms, measured.p99_ms)?;
+            }
+            writeln!(formatter, "| {:.2} |", line.ratio())?;
         }
         Ok(())
     }
@@ -183,7 +202,7 @@ impl Overload {
                 "work": line.work, "peakPerSecond": rounded(line.peak_per_second), "askedPerSecond": rounded(line.asked_per_second),
                 "donePerSecond": rounded(line.done_per_second), "ratio": rounded(line.ratio()),
                 "shedPerSecond": rounded(line.shed_per_second), "broken": line.broken, "p50Ms": line.p50_ms, "p99Ms": line.p99_ms,
-                "cpuUs": rounded(line.cpu_us), "memoryKib": line.memory_kib, "mostKib": line.most_kib, "leftKib": line.left_kib,
+                "peakCpuUs": rounded(line.peak_cpu_us), "cpuUs": rounded(line.cpu_us), "memoryKib": line.memory_kib, "mostKib": line.most_kib, "leftKib": line.left_kib,
                 "afterPerSecond": rounded(line.after_per_second), "recovered": rounded(line.recovered()),
             })
         };
@@ -199,17 +218,17 @@ impl fmt::Display for Overload {
         writeln!(out)?;
         write!(
             out,
-            "| | peak per second | asked | done | of the peak | turned away | cut off | p50 ms | p99 ms | CPU us "
+            "| | peak per second | asked | done | of the peak | turned away | cut off | p50 ms | p99 ms | CPU us at the peak, now "
         )?;
         writeln!(out, "| MiB before, most, after | peak after |")?;
         writeln!(out, "|---|{}", "--:|".repeat(11))?;
         let mib = |kib: u64| kib as f64 / 1024.0;
         for line in lines {
             let OverloadLine { work, peak_per_second, asked_per_second, done_per_second, shed_per_second, .. } = line;
-            let OverloadLine { broken, p50_ms, p99_ms, cpu_us, memory_kib, most_kib, left_kib, .. } = line;
+            let OverloadLine { broken, p50_ms, p99_ms, peak_cpu_us, cpu_us, memory_kib, most_kib, left_kib, .. } = line;
             write!(out, "| {work} | {peak_per_second:.0} | {asked_per_second:.0} | {done_per_second:.0} ")?;
             write!(out, "| {:.0} % | {shed_per_second:.0} | {broken} ", 100.0 * line.ratio())?;
-            write!(out, "| {p50_ms:.1} | {p99_ms:.1} | {cpu_us:.0} ")?;
+            write!(out, "| {p50_ms:.1} | {p99_ms:.1} | {peak_cpu_us:.0}, {cpu_us:.0} ")?;
             write!(out, "| {:.0}, {:.0}, {:.0} ", mib(*memory_kib), mib(*most_kib), mib(*left_kib))?;
             writeln!(out, "| {:.0} % |", 100.0 * line.recovered())?;
         }
@@ -362,7 +381,8 @@ mod tests {
             broken: 0,
             p50_ms: 200.0,
             p99_ms: 250.0,
-            cpu_us: 60.0,
+            peak_cpu_us: 150.0,
+            cpu_us: 160.0,
             memory_kib: 51_200,
             most_kib: 102_400,
             left_kib: 61_440,

@@ -24,6 +24,8 @@ use crate::http::seat::Seat;
 use crate::http::shield::shield;
 use crate::http::{App, HttpError, Phase};
 
+/// What is turned away at the door is told so after this time.
+const RESPITE: Duration = Duration::from_secs(1);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of the request, for all that tells of it.
@@ -40,7 +42,13 @@ pub async fn edge<B: MessageBody + 'static>(
     let app = app(&request);
     let _asked = request.conn_data::<Rc<Phase>>().map(Phase::begin);
     let mut response = match admitted(&request, &app) {
-        Err(error) => request.error_response(error).map_into_right_body(),
+        Err(error) => {
+            if matches!(error, HttpError::Overloaded) {
+                // Whoever asks again at once would be answered at once, and keep the server busy with that.
+                sleep(RESPITE).await;
+            }
+            request.error_response(error).map_into_right_body()
+        }
         Ok(seat) => {
             without_last_slash(&mut request);
             request.extensions_mut().insert(RequestId(request_id.clone()));
