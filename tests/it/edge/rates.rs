@@ -82,11 +82,11 @@ async fn reads_searches_and_changes_are_counted_by_themselves(server: &TestServe
     let create = async || server.request_as(&token, Method::POST, "Patient").json(&patient("1")).send().await;
     let search = async |path: &str| server.get_as(&token, path).await;
 
-    for _ in 0..FEW.writes {
+    for _ in 0..FEW.system_writes {
         create().await.expect(201);
     }
-    throttled(&create().await, FEW.writes);
-    throttled(&server.request_as(&token, Method::DELETE, "Patient/1").send().await, FEW.writes);
+    throttled(&create().await, FEW.system_writes);
+    throttled(&server.request_as(&token, Method::DELETE, "Patient/1").send().await, FEW.system_writes);
     for path in ["Patient", "Patient/_history", "Patient/1/Observation"] {
         search(path).await.expect(200);
     }
