@@ -21,7 +21,7 @@ use crate::bench::child::Server;
 use crate::bench::client::Client;
 use crate::bench::load::{self, Request, Until, share};
 use crate::bench::report::{Overload, OverloadLine};
-use crate::bench::{BenchError, Plan, SETTLING, Work, data, seed, start};
+use crate::bench::{BenchError, Plan, SETTLING, data, seed, start};
 
 /// Four times the peak is asked for.
 const TIMES: f64 = 4.0;
@@ -32,41 +32,68 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// With how many clients the peak is looked for.
 const PEAK_CLIENTS: [usize; 2] = [16, 64];
 
-/// Measures each work of `plan` by itself: a peak, a crowd of `crowd` connections, and the peak again.
+/// Length of what the library alone answers: about that of an Observation.
+const CONSTANT_BYTES: &str = "1600";
+
+/// Measures each work of `plan` by itself: a peak, a crowd of `crowd` connections, and the peak again. First the HTTP library alone,
+/// answering a constant: what it loses to so many connections, and to this process that makes them, is not the server's.
 pub(super) fn measure(
     plan: &Plan,
     crowd: usize,
     folder: &Path,
     progress: &dyn Fn(&str),
 ) -> Result<Overload, BenchError> {
+    let span = plan.span;
+    let mut lines = Vec::new();
+    let library = Server::start(folder, &["bench-constant", "--listen", "127.0.0.1:0", "--bytes", CONSTANT_BYTES])?;
+    let constant = |_: u64| Request { method: "GET", path: "/".to_owned(), body: String::new() };
+    let mut alone = Side { server: &library, span, crowd, next: 0, progress };
+    lines.push(alone.line("library alone", constant)?);
+    library.stop()?;
     let server = start(plan, folder)?;
     progress("writing the resources that are read");
     seed(&server)?;
-    let mut next = data::SEEDED;
-    let mut lines = Vec::new();
+    let mut side = Side { server: &server, span, crowd, next: data::SEEDED, progress };
     for &work in &plan.works {
-        progress(&format!("{}: the peak", work.name()));
-        let mut before: Option<(usize, Peak)> = None;
-        for clients in PEAK_CLIENTS {
-            let found = peak(&server, plan, work, clients, &mut next)?;
-            if before.is_none_or(|(_, best)| best.per_second < found.per_second) {
-                before = Some((clients, found));
-            }
-        }
-        let Some((clients, before)) = before else { continue };
-        progress(&format!("  {crowd} connections"));
+        lines.push(side.line(work.name(), move |number| work.request(number))?);
+    }
+    server.stop()?;
+    Ok(Overload { database: plan.database_name(), crowd, lines })
+}
+
+/// A server that is measured.
+struct Side<'a> {
+    server: &'a Server,
+    span: Duration,
+    crowd: usize,
+    /// The first number that no request has had.
+    next: u64,
+    progress: &'a dyn Fn(&str),
+}
+
+impl Side<'_> {
+    fn line(
+        &mut self,
+        work: &'static str,
+        make: impl Fn(u64) -> Request + Copy + 'static,
+    ) -> Result<OverloadLine, BenchError> {
+        let server = self.server;
+        (self.progress)(&format!("{work}: the peak"));
+        let [few, more] = PEAK_CLIENTS;
+        let (small, large) = (self.peak(few, make)?, self.peak(more, make)?);
+        let (clients, before) = if small.per_second < large.per_second { (more, large) } else { (few, small) };
+        (self.progress)(&format!("  {} connections", self.crowd));
         let memory_kib = server.own_memory_kib()?;
         let cpu_us = server.cpu_us()?;
-        let tally = ask(&server, crowd, plan.span, TIMES * before.per_second, next, work)?;
+        let tally = ask(server, self.crowd, self.span, TIMES * before.per_second, self.next, make)?;
         let cpu_us = server.cpu_us()? - cpu_us;
-        next = tally.next;
-        progress("  the peak again");
-        let after = peak(&server, plan, work, clients, &mut next)?;
+        self.next = tally.next;
+        (self.progress)("  the peak again");
+        let after = self.peak(clients, make)?;
         #[allow(clippy::disallowed_methods, reason = "what is given back is looked at when nothing happens any more")]
         std::thread::sleep(SETTLING);
-        let left_kib = server.own_memory_kib()?;
-        lines.push(OverloadLine {
-            work: work.name(),
+        Ok(OverloadLine {
+            work,
             peak_per_second: before.per_second,
             after_per_second: after.per_second,
             asked_per_second: tally.per_second(tally.asked),
@@ -79,11 +106,19 @@ pub(super) fn measure(
             cpu_us: cpu_us as f64 / tally.done_in_all.max(1) as f64,
             memory_kib,
             most_kib: tally.most_kib,
-            left_kib,
-        });
+            left_kib: server.own_memory_kib()?,
+        })
     }
-    server.stop()?;
-    Ok(Overload { database: plan.database_name(), crowd, lines })
+
+    fn peak(&mut self, clients: usize, make: impl Fn(u64) -> Request + 'static) -> Result<Peak, BenchError> {
+        let before_us = self.server.cpu_us()?;
+        let until = Until::Elapsed(self.span / 2);
+        let measured = load::run(self.server.address, None, clients, until, self.next, make)?;
+        // Each client asks for one number more than it uses.
+        self.next += measured.requests + clients as u64;
+        let cpu_us = (self.server.cpu_us()? - before_us) as f64 / measured.requests.max(1) as f64;
+        Ok(Peak { per_second: measured.per_second, cpu_us })
+    }
 }
 
 /// What a few clients reach.
@@ -91,15 +126,6 @@ pub(super) fn measure(
 struct Peak {
     per_second: f64,
     cpu_us: f64,
-}
-
-fn peak(server: &Server, plan: &Plan, work: Work, clients: usize, next: &mut u64) -> Result<Peak, BenchError> {
-    let before_us = server.cpu_us()?;
-    let until = Until::Elapsed(plan.span / 2);
-    let measured = load::run(server.address, None, clients, until, *next, move |number| work.request(number))?;
-    *next += measured.requests + clients as u64;
-    let cpu_us = (server.cpu_us()? - before_us) as f64 / measured.requests.max(1) as f64;
-    Ok(Peak { per_second: measured.per_second, cpu_us })
 }
 
 /// What became of the requests of a crowd, once its queues were full.
@@ -130,7 +156,7 @@ impl Tally {
 /// What a crowd has in common.
 struct Crowd {
     address: SocketAddr,
-    work: Work,
+    make: Box<dyn Fn(u64) -> Request>,
     next: Cell<u64>,
     /// Between two requests of one connection.
     period: Duration,
@@ -139,14 +165,21 @@ struct Crowd {
     tally: RefCell<Tally>,
 }
 
-fn ask(server: &Server, crowd: usize, span: Duration, per_second: f64, first: u64, work: Work) -> io::Result<Tally> {
+fn ask(
+    server: &Server,
+    crowd: usize,
+    span: Duration,
+    per_second: f64,
+    first: u64,
+    make: impl Fn(u64) -> Request + 'static,
+) -> io::Result<Tally> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     LocalSet::new().block_on(&runtime, async {
         let begin = Instant::now();
         let period = Duration::from_secs_f64(crowd as f64 / per_second);
         let shared = Rc::new(Crowd {
             address: server.address,
-            work,
+            make: Box::new(make),
             next: Cell::new(first),
             period,
             counted_from: begin + FILLING,
@@ -186,7 +219,7 @@ async fn one_of_many(crowd: Rc<Crowd>, mut due: Instant) -> io::Result<()> {
             // A connection on which no request comes is closed by the server, so it is made when there is one.
             none => none.insert(Client::connect(crowd.address, None).await?),
         };
-        let Request { method, path, body } = crowd.work.request(crowd.next.replace(crowd.next.get() + 1));
+        let Request { method, path, body } = (crowd.make)(crowd.next.replace(crowd.next.get() + 1));
         let answer = client.send(method, &path, body.as_bytes()).await;
         let now = Instant::now();
         due = now.max(due + crowd.period);
@@ -201,7 +234,13 @@ async fn one_of_many(crowd: Rc<Crowd>, mut due: Instant) -> io::Result<()> {
                     tally.latencies_us.push(u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX));
                 }
             }
-            Ok(answer) if matches!(answer.status, 429 | 503) => tally.shed += u64::from(is_counted),
+            Ok(answer) if matches!(answer.status, 408 | 429 | 503) => {
+                tally.shed += u64::from(is_counted);
+                if answer.status == 408 {
+                    // The first head came before the server had time to look at it; it closes the connection.
+                    connected = None;
+                }
+            }
             Ok(answer) => {
                 let body = String::from_utf8_lossy(client.body(answer)).into_owned();
                 return Err(load::unexpected(method, answer.status, &body));
