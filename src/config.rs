@@ -40,6 +40,10 @@ impl Default for FhirSettings {
 /// Limits on what a request may ask for.
 #[derive(Clone, Debug)]
 pub struct LimitSettings {
+    /// The longest path and query together, in bytes.
+    pub address_bytes: usize,
+    /// The most that all headers of a request may come to, in bytes. The HTTP library has a limit of its own of twice the default.
+    pub head_bytes: usize,
     /// Largest body of a single resource, in bytes, after unpacking.
     pub resource_bytes: usize,
     /// Largest body of a Bundle, in bytes, after unpacking.
@@ -56,6 +60,8 @@ pub struct LimitSettings {
 impl Default for LimitSettings {
     fn default() -> LimitSettings {
         LimitSettings {
+            address_bytes: 16 << 10,
+            head_bytes: 64 << 10,
             resource_bytes: 4 << 20,
             bundle_bytes: 32 << 20,
             bundle_entries: 5000,
@@ -199,6 +205,8 @@ pub struct RateSettings {
     pub searches: u32,
     /// Changes of one caller; a Bundle is one.
     pub writes: u32,
+    /// The same of a system client that may change any record, such as a hospital that brings its data resource by resource.
+    pub system_writes: u32,
     /// Requests from one address whose token is not accepted, or that show in vain who their client is.
     pub refused: u32,
     /// Failures of one client, from one address, to show who it is.
@@ -207,12 +215,20 @@ pub struct RateSettings {
 
 impl RateSettings {
     /// Any number of everything.
-    pub const OFF: RateSettings = RateSettings { reads: 0, searches: 0, writes: 0, refused: 0, failures: 0 };
+    pub const OFF: RateSettings =
+        RateSettings { reads: 0, searches: 0, writes: 0, system_writes: 0, refused: 0, failures: 0 };
 }
 
 impl Default for RateSettings {
     fn default() -> RateSettings {
-        RateSettings { reads: 60_000, searches: 12_000, writes: 12_000, refused: 600, failures: 60 }
+        RateSettings {
+            reads: 60_000,
+            searches: 12_000,
+            writes: 12_000,
+            system_writes: 120_000,
+            refused: 600,
+            failures: 60,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Assembling, starting and stopping the server.
 
+mod files;
 mod listening;
 
 use std::net::{TcpListener, ToSocketAddrs};
@@ -19,6 +20,8 @@ use crate::interactions::Engine;
 use crate::interactions::zone::{self, ZoneError};
 use crate::outbound::{Outbound, OutboundError};
 use crate::store::{Store, StoreError};
+
+pub use files::raise_open_files;
 
 /// Blocking threads of each worker. On SQLite they read files that are mostly in memory; on PostgreSQL they wait.
 const SQLITE_THREADS: usize = 4;
@@ -72,8 +75,8 @@ impl Running {
 
 /// Opens the database, which migrates it, with connections for `threads` that read at once.
 pub fn open_engine(settings: &Settings, base_url: &str, workers: usize) -> Result<Engine, StoreError> {
-    let threads = workers * (blocking_threads(&settings.server.database) + 1);
-    let connections = u32::try_from(threads).unwrap_or(u32::MAX);
+    let connections = database_connections(&settings.server.database, workers);
+    let connections = u32::try_from(connections).unwrap_or(u32::MAX);
     let store = Store::open(&settings.server.database, connections, settings.limits.search_time)?;
     let fhir = FhirSettings { base_url: base_url.to_owned(), ..settings.fhir.clone() };
     Engine::new(store, fhir, settings.limits.clone(), bases(base_url))
@@ -113,7 +116,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     };
     let app = web::Data::new(App::new(engine, auth, journal.clone(), &shared, hosts)?);
     let lines = Arc::new(Lines::new(&shared.network, &shared.server.proxies));
-    let server = listening::server(listener, app, lines, workers, threads)
+    let room = files::room_for(shared.network.connections, database_connections(&shared.server.database, workers));
+    let server = listening::server(listener, app, lines, room, workers, threads)
         .map_err(|error| cannot_listen(&address.to_string(), &error))?;
     let handle = server.handle();
     Ok(Running { url, handle, served: actix_web::rt::spawn(server), journal })
@@ -130,6 +134,11 @@ fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
 
 fn cannot_listen(address: &str, error: &std::io::Error) -> StartError {
     StartError::Listen { address: address.to_owned(), reason: error.to_string() }
+}
+
+/// Connections to the database for `workers` that read at once, each with its blocking threads.
+fn database_connections(database: &str, workers: usize) -> usize {
+    workers * (blocking_threads(database) + 1)
 }
 
 fn blocking_threads(database: &str) -> usize {

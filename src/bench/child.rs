@@ -59,12 +59,14 @@ impl Server {
     /// Memory that the process holds, in KiB: now and at most so far.
     pub(super) fn memory_kib(&self) -> io::Result<(u64, u64)> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let field = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_ascii_whitespace().next()?.parse::<u64>().ok()
-        };
-        let both = field("VmRSS:").zip(field("VmHWM:"));
+        let both = field(&text, "VmRSS:").zip(field(&text, "VmHWM:"));
         both.ok_or_else(|| io::Error::other("/proc/PID/status is not understood"))
+    }
+
+    /// Memory of the process itself, in KiB: without the pages of files that it maps, which the system takes back when it likes.
+    pub(super) fn own_memory_kib(&self) -> io::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        field(&text, "RssAnon:").ok_or_else(|| io::Error::other("/proc/PID/status is not understood"))
     }
 
     /// Asks the server to stop and waits until it has.
@@ -84,6 +86,12 @@ impl Drop for Server {
             let _ = self.child.wait();
         }
     }
+}
+
+/// A number of /proc/PID/status.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// utime and stime. The name of the program, in brackets, may hold anything.

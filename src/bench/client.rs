@@ -35,7 +35,7 @@ impl Client {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let header = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
-        let (host, out, input) = (address.to_string(), Vec::new(), vec![0; 64 * 1024]);
+        let (host, out, input) = (address.to_string(), Vec::new(), vec![0; 16 * 1024]);
         Ok(Client { stream, host, header, out, input, filled: 0 })
     }
 

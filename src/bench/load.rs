@@ -121,16 +121,21 @@ async fn one_client(run: Rc<Run<impl Fn(u64) -> Request>>) -> io::Result<OfClien
         let latency_us = u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX);
         if !matches!(answer.status, 200 | 201) {
             let body = String::from_utf8_lossy(client.body(answer));
-            let text: String = body.chars().take(300).collect();
-            return Err(io::Error::other(format!("{} was answered with {}: {text}", request.method, answer.status)));
+            return Err(unexpected(request.method, answer.status, &body));
         }
         done.latencies_us.push(latency_us);
         done.answer_bytes += answer.body_bytes as u64;
     }
 }
 
+/// An answer that ends a run.
+pub(super) fn unexpected(method: &str, status: u16, body: &str) -> io::Error {
+    let text: String = body.chars().take(300).collect();
+    io::Error::other(format!("{method} was answered with {status}: {text}"))
+}
+
 /// The latency in ms that `share` of the sorted requests stayed within.
-fn share(sorted_us: &[u32], share: f64) -> f64 {
+pub(super) fn share(sorted_us: &[u32], share: f64) -> f64 {
     let last = sorted_us.len().saturating_sub(1);
     let place = (last as f64 * share).round() as usize;
     sorted_us.get(place).map_or(0.0, |&us| f64::from(us) / 1000.0)

@@ -12,6 +12,7 @@ mod constant;
 mod data;
 mod growth;
 mod load;
+mod overload;
 mod report;
 mod town;
 
@@ -29,7 +30,7 @@ use child::Server;
 pub use constant::serve_constant;
 pub use load::Measured;
 use load::{Request, Until};
-pub use report::{Access, AccessLine, Growth, GrowthLine, Line, Report, Stage};
+pub use report::{Access, AccessLine, AccessSide, Growth, GrowthLine, Line, Overload, OverloadLine, Report, Stage};
 
 /// Entries of each transaction that is imported.
 const ENTRIES: u64 = 100;
@@ -104,6 +105,9 @@ impl Work {
     /// All of them, in the order in which they are measured.
     pub const ALL: [Work; 5] = [Work::Create, Work::Read, Work::Update, Work::Search, Work::Import];
 
+    /// What more is asked of than can be done, if nothing else is said.
+    pub const OVERLOADED: [Work; 3] = [Work::Read, Work::Search, Work::Create];
+
     /// As it stands in a report.
     pub fn name(self) -> &'static str {
         match self {
@@ -156,6 +160,27 @@ pub fn run_access(plan: &Plan, progress: impl Fn(&str)) -> Result<Access, BenchE
     in_folder(plan, |folder| access::measure(plan, folder, &progress))
 }
 
+/// Measures what is still done, and how, when `crowd` connections ask for four times what the server can do.
+pub fn run_overload(plan: &Plan, crowd: usize, progress: impl Fn(&str)) -> Result<Overload, BenchError> {
+    in_folder(plan, |folder| overload::measure(plan, crowd, folder, &progress))
+}
+
+/// Stores the resources that are read and searched.
+fn seed(server: &Server) -> io::Result<()> {
+    let patients = data::READ_PATIENTS + data::WRITTEN_PATIENTS;
+    load::run(server.address, None, 8, Until::Sent(patients), 0, |number| Request {
+        method: "PUT",
+        path: format!("/fhir/Patient/{}", data::patient_id(number)),
+        body: data::patient(number),
+    })?;
+    load::run(server.address, None, 8, Until::Sent(data::SEEDED), 0, |number| Request {
+        method: "PUT",
+        path: format!("/fhir/Observation/{}", data::observation_id(number)),
+        body: data::seeded(number, 0),
+    })?;
+    Ok(())
+}
+
 fn in_folder<T>(plan: &Plan, measure: impl FnOnce(&Path) -> Result<T, BenchError>) -> Result<T, BenchError> {
     let folder = plan.folder.join(format!("emberwell-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -176,17 +201,7 @@ impl Bench<'_> {
     fn measure(mut self) -> Result<Report, BenchError> {
         let server = start(self.plan, self.folder)?;
         (self.progress)("writing the resources that are read");
-        let patients = data::READ_PATIENTS + data::WRITTEN_PATIENTS;
-        load::run(server.address, None, 8, Until::Sent(patients), 0, |number| Request {
-            method: "PUT",
-            path: format!("/fhir/Patient/{}", data::patient_id(number)),
-            body: data::patient(number),
-        })?;
-        load::run(server.address, None, 8, Until::Sent(data::SEEDED), 0, |number| Request {
-            method: "PUT",
-            path: format!("/fhir/Observation/{}", data::observation_id(number)),
-            body: data::seeded(number, 0),
-        })?;
+        seed(&server)?;
         self.next = data::SEEDED;
         let mut lines = Vec::new();
         for &work in &self.plan.works {

@@ -70,6 +70,43 @@ pub struct GrowthLine {
     pub measured: Vec<Measured>,
 }
 
+/// What is done when four times as much is asked for as can be done.
+#[derive(Clone, Debug)]
+pub struct Overload {
+    /// Which database.
+    pub database: &'static str,
+    /// Connections that ask at once.
+    pub crowd: usize,
+    pub lines: Vec<OverloadLine>,
+}
+
+/// One workload.
+#[derive(Clone, Debug)]
+pub struct OverloadLine {
+    pub work: &'static str,
+    /// What a few clients reach that wait for their answers: before the crowd, and after it.
+    pub peak_per_second: f64,
+    pub after_per_second: f64,
+    /// What the crowd came to: all that was answered.
+    pub asked_per_second: f64,
+    /// What was done of that ..
+    pub done_per_second: f64,
+    /// .. and what was turned away, with 503 or 429.
+    pub shed_per_second: f64,
+    /// Connections that were cut off in the midst of a request.
+    pub broken: u64,
+    /// Of what was done.
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    /// Processor time of the server for each request that was done: at the peak, and by the crowd with all that was turned away.
+    pub peak_cpu_us: f64,
+    pub cpu_us: f64,
+    /// Memory of the server itself before the crowd came, at most meanwhile, and after it has gone.
+    pub memory_kib: u64,
+    pub most_kib: u64,
+    pub left_kib: u64,
+}
+
 /// What access costs.
 #[derive(Clone, Debug)]
 pub struct Access {
@@ -82,24 +119,54 @@ pub struct Access {
 #[derive(Clone, Debug)]
 pub struct AccessLine {
     pub request: &'static str,
-    pub open: Measured,
-    pub by_token: Measured,
+    pub open: AccessSide,
+    /// By a token, of a server without limits of rates.
+    pub uncounted: AccessSide,
+    /// By a token, with all that is between a caller and an answer.
+    pub by_token: AccessSide,
+}
+
+/// What one of the servers showed.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessSide {
+    pub measured: Measured,
+    /// Processor time of the server for one request.
+    pub cpu_us: f64,
+}
+
+impl OverloadLine {
+    /// What is still done of the peak; 1 is all of it.
+    pub fn ratio(&self) -> f64 {
+        self.done_per_second / self.peak_per_second
+    }
+
+    /// The peak after the crowd, as a part of that before.
+    pub fn recovered(&self) -> f64 {
+        self.after_per_second / self.peak_per_second
+    }
 }
 
 impl AccessLine {
     /// The speed by token, as a part of that without; 1 is the same.
     pub fn ratio(&self) -> f64 {
-        self.open.p50_ms / self.by_token.p50_ms
+        self.open.measured.p50_ms / self.by_token.measured.p50_ms
     }
 }
 
 impl Access {
     /// One JSON object.
     pub fn json(&self) -> Value {
-        let measured = |measured: &Measured| json!({ "p50Ms": measured.p50_ms, "p99Ms": measured.p99_ms, "answerBytes": measured.answer_bytes });
+        let side = |side: &AccessSide| {
+            let AccessSide { measured, cpu_us } = side;
+            json!({
+                "p50Ms": measured.p50_ms, "p99Ms": measured.p99_ms, "cpuUs": rounded(*cpu_us),
+                "answerBytes": measured.answer_bytes,
+            })
+        };
         let line = |line: &AccessLine| {
             json!({
-                "request": line.request, "open": measured(&line.open), "byToken": measured(&line.by_token),
+                "request": line.request, "open": side(&line.open), "uncounted": side(&line.uncounted),
+                "byToken": side(&line.by_token),
                 "ratio": rounded(line.ratio()),
             })
         };
@@ -109,19 +176,61 @@ impl Access {
 
 impl fmt::Display for Access {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "| {}: p50 / p99 in ms | open | by token | speed |", self.database)?;
-        writeln!(formatter, "|---|--:|--:|--:|")?;
+        write!(
+            formatter,
+            "| {}: p50 / p99 in ms, CPU us | open | by token, uncounted | by token | speed ",
+            self.database
+        )?;
+        writeln!(formatter, "|")?;
+        writeln!(formatter, "|---|--:|--:|--:|--:|")?;
         for line in &self.lines {
-            let AccessLine { request, open, by_token } = line;
-            writeln!(
-                formatter,
-                "| {request} | {:.3} / {:.3} | {:.3} / {:.3} | {:.2} |",
-                open.p50_ms,
-                open.p99_ms,
-                by_token.p50_ms,
-                by_token.p99_ms,
-                line.ratio()
-            )?;
+            write!(formatter, "| {} ", line.request)?;
+            for AccessSide { measured, cpu_us } in [line.open, line.uncounted, line.by_token] {
+                write!(formatter, "| {:.3} / {:.3}, {cpu_us:.1} ", measured.p50_ms, measured.p99_ms)?;
+            }
+            writeln!(formatter, "| {:.2} |", line.ratio())?;
+        }
+        Ok(())
+    }
+}
+
+impl Overload {
+    /// One JSON object.
+    pub fn json(&self) -> Value {
+        let line = |line: &OverloadLine| {
+            json!({
+                "work": line.work, "peakPerSecond": rounded(line.peak_per_second), "askedPerSecond": rounded(line.asked_per_second),
+                "donePerSecond": rounded(line.done_per_second), "ratio": rounded(line.ratio()),
+                "shedPerSecond": rounded(line.shed_per_second), "broken": line.broken, "p50Ms": line.p50_ms, "p99Ms": line.p99_ms,
+                "peakCpuUs": rounded(line.peak_cpu_us), "cpuUs": rounded(line.cpu_us), "memoryKib": line.memory_kib, "mostKib": line.most_kib, "leftKib": line.left_kib,
+                "afterPerSecond": rounded(line.after_per_second), "recovered": rounded(line.recovered()),
+            })
+        };
+        let lines: Vec<Value> = self.lines.iter().map(line).collect();
+        json!({ "database": self.database, "crowd": self.crowd, "lines": lines })
+    }
+}
+
+impl fmt::Display for Overload {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Overload { database, crowd, lines } = self;
+        writeln!(out, "{database}, {crowd} connections")?;
+        writeln!(out)?;
+        write!(
+            out,
+            "| | peak per second | asked | done | of the peak | turned away | cut off | p50 ms | p99 ms | CPU us at the peak, now "
+        )?;
+        writeln!(out, "| MiB before, most, after | peak after |")?;
+        writeln!(out, "|---|{}", "--:|".repeat(11))?;
+        let mib = |kib: u64| kib as f64 / 1024.0;
+        for line in lines {
+            let OverloadLine { work, peak_per_second, asked_per_second, done_per_second, shed_per_second, .. } = line;
+            let OverloadLine { broken, p50_ms, p99_ms, peak_cpu_us, cpu_us, memory_kib, most_kib, left_kib, .. } = line;
+            write!(out, "| {work} | {peak_per_second:.0} | {asked_per_second:.0} | {done_per_second:.0} ")?;
+            write!(out, "| {:.0} % | {shed_per_second:.0} | {broken} ", 100.0 * line.ratio())?;
+            write!(out, "| {p50_ms:.1} | {p99_ms:.1} | {peak_cpu_us:.0}, {cpu_us:.0} ")?;
+            write!(out, "| {:.0}, {:.0}, {:.0} ", mib(*memory_kib), mib(*most_kib), mib(*left_kib))?;
+            writeln!(out, "| {:.0} % |", 100.0 * line.recovered())?;
         }
         Ok(())
     }
@@ -258,6 +367,33 @@ mod tests {
         assert!(text.contains("| token | 0.50 / 9.00 | 0.60 / 9.00 | 1.2 |"), "{text}");
         assert!(text.contains("100 resources: 1000 bytes each, loaded at 5000 per second"), "{text}");
         assert_eq!(growth.json()["lines"][0]["growth"], json!(1.2));
+    }
+
+    #[test]
+    fn what_is_done_is_a_part_of_the_peak() {
+        let line = OverloadLine {
+            work: "create",
+            peak_per_second: 5000.0,
+            after_per_second: 4900.0,
+            asked_per_second: 19_000.0,
+            done_per_second: 4500.0,
+            shed_per_second: 14_500.0,
+            broken: 0,
+            p50_ms: 200.0,
+            p99_ms: 250.0,
+            peak_cpu_us: 150.0,
+            cpu_us: 160.0,
+            memory_kib: 51_200,
+            most_kib: 102_400,
+            left_kib: 61_440,
+        };
+        let overload = Overload { database: "SQLite", crowd: 8000, lines: vec![line] };
+
+        let text = overload.to_string();
+
+        assert!(text.contains("| create | 5000 | 19000 | 4500 | 90 % | 14500 | 0 |"), "{text}");
+        assert!(text.contains("| 50, 100, 60 | 98 % |"), "{text}");
+        assert_eq!(overload.json()["lines"][0]["ratio"], json!(0.9));
     }
 
     #[test]

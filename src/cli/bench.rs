@@ -8,6 +8,7 @@ use clap::Args;
 use crate::bench::{self, Plan, Work};
 use crate::cli::Failure;
 use crate::config::Settings;
+use crate::server;
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
@@ -28,6 +29,11 @@ pub(super) struct BenchArgs {
     /// Measure what access costs, the same requests without a token and with one, instead of the load
     #[arg(long, conflicts_with_all = ["work", "clients", "growth"])]
     access: bool,
+    /// Measure what is done when so many connections together ask for four times what the server can do, instead of the load;
+    /// reads, searches and creates if no work is named
+    #[arg(long, value_name = "CONNECTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "8000",
+        conflicts_with_all = ["clients", "growth", "access"], value_parser = clap::value_parser!(u16).range(1..=9000))]
+    overload: Option<u16>,
     /// Measure this PostgreSQL database, which must be empty, instead of SQLite
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
@@ -50,13 +56,18 @@ pub(super) struct ConstantArgs {
 pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
     let plan = Plan {
         span: Duration::from_secs(args.seconds),
-        works: if args.work.is_empty() { Work::ALL.to_vec() } else { args.work.clone() },
+        works: works(args),
         clients: args.clients.iter().copied().map(usize::from).collect(),
         postgres: args.postgres.clone(),
         folder: args.folder.clone().unwrap_or_else(std::env::temp_dir),
     };
     let progress = |what: &str| eprintln!("emberwell: {what}");
-    let (json, table) = if args.access {
+    let (json, table) = if let Some(crowd) = args.overload {
+        // Each connection is a file.
+        server::raise_open_files().map_err(Failure::failed)?;
+        let overload = bench::run_overload(&plan, usize::from(crowd), progress).map_err(Failure::failed)?;
+        (overload.json(), overload.to_string())
+    } else if args.access {
         let access = bench::run_access(&plan, progress).map_err(Failure::failed)?;
         (access.json(), access.to_string())
     } else if args.growth.is_empty() {
@@ -75,6 +86,14 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
         print!("{table}");
     }
     Ok(())
+}
+
+fn works(args: &BenchArgs) -> Vec<Work> {
+    match args.overload {
+        _ if !args.work.is_empty() => args.work.clone(),
+        Some(_) => Work::OVERLOADED.to_vec(),
+        None => Work::ALL.to_vec(),
+    }
 }
 
 fn work(name: &str) -> Result<Work, String> {

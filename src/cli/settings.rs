@@ -16,6 +16,9 @@ use crate::outbound::{NotAnOrigin, parse_origin};
 
 /// The file that is read when no other is named.
 const FILE: &str = "emberwell.toml";
+/// What the HTTP library can hold.
+const MOST_ADDRESS_BYTES: usize = 65_534;
+const MOST_HEAD_BYTES: usize = 128 << 10;
 
 /// The flags that all commands take.
 #[derive(Debug, Default, Args)]
@@ -104,6 +107,8 @@ struct FhirSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct LimitSection {
+    address_bytes: Option<usize>,
+    head_bytes: Option<usize>,
     resource_bytes: Option<usize>,
     bundle_bytes: Option<usize>,
     bundle_entries: Option<usize>,
@@ -117,6 +122,7 @@ struct RateSection {
     reads: Option<u32>,
     searches: Option<u32>,
     writes: Option<u32>,
+    system_writes: Option<u32>,
     refused: Option<u32>,
     failures: Option<u32>,
 }
@@ -199,6 +205,9 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             ..fhir
         },
         limits: LimitSettings {
+            address_bytes: at_most("address-bytes", file.limits.address_bytes, MOST_ADDRESS_BYTES)?
+                .unwrap_or(limits.address_bytes),
+            head_bytes: at_most("head-bytes", file.limits.head_bytes, MOST_HEAD_BYTES)?.unwrap_or(limits.head_bytes),
             resource_bytes: file.limits.resource_bytes.unwrap_or(limits.resource_bytes),
             bundle_bytes: file.limits.bundle_bytes.unwrap_or(limits.bundle_bytes),
             bundle_entries: file.limits.bundle_entries.unwrap_or(limits.bundle_entries),
@@ -216,6 +225,16 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
     })
 }
 
+/// A setting beyond which the HTTP library would refuse first, without saying why.
+fn at_most(name: &str, given: Option<usize>, most: usize) -> Result<Option<usize>, Failure> {
+    match given {
+        Some(given) if given > most => {
+            Err(Failure::Usage(format!("{name}: {given} is more than the {most} that can be")))
+        }
+        given => Ok(given),
+    }
+}
+
 fn rates(args: &SettingArgs, file: &RateSection) -> RateSettings {
     if args.rates == Some(false) {
         return RateSettings::OFF;
@@ -225,6 +244,7 @@ fn rates(args: &SettingArgs, file: &RateSection) -> RateSettings {
         reads: file.reads.unwrap_or(default.reads),
         searches: file.searches.unwrap_or(default.searches),
         writes: file.writes.unwrap_or(default.writes),
+        system_writes: file.system_writes.unwrap_or(default.system_writes),
         refused: file.refused.unwrap_or(default.refused),
         failures: file.failures.unwrap_or(default.failures),
     }
@@ -341,13 +361,25 @@ mod tests {
     }
 
     #[test]
+    fn heads_are_no_larger_than_can_be() {
+        let heads = |text: &str| settled(&SettingArgs::default(), parsed(text)).map(|it| it.limits).ok();
+        let both = |text: &str| heads(text).map(|it| (it.address_bytes, it.head_bytes));
+
+        assert_eq!(both(""), Some((16_384, 65_536)));
+        assert_eq!(both("[limits]\naddress-bytes = 65534\nhead-bytes = 131072"), Some((65_534, 131_072)));
+        assert_eq!(both("[limits]\naddress-bytes = 65535"), None);
+        assert_eq!(both("[limits]\nhead-bytes = 131073"), None);
+    }
+
+    #[test]
     fn rates_are_those_of_the_file_or_all_off() {
         let rates = |args: &SettingArgs, text: &str| settled(args, parsed(text)).unwrap().rates;
         let off = SettingArgs { rates: Some(false), ..SettingArgs::default() };
-        let file = "[rates]\nwrites = 5\nrefused = 0";
+        let file = "[rates]\nwrites = 5\nsystem-writes = 6\nrefused = 0";
 
         assert_eq!(rates(&SettingArgs::default(), "").writes, RateSettings::default().writes);
         assert_eq!((rates(&SettingArgs::default(), file).writes, rates(&SettingArgs::default(), file).refused), (5, 0));
+        assert_eq!(rates(&SettingArgs::default(), file).system_writes, 6);
         assert_eq!((rates(&off, file).writes, rates(&off, file).reads), (0, 0));
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Bytes;
@@ -11,9 +12,11 @@ use crate::audit::Journal;
 use crate::auth::{AuthServer, Callers};
 use crate::config::{LimitSettings, Network, NetworkSettings, Settings};
 use crate::http::capabilities;
+use crate::http::hop::{MOST_UNDER_WAY, MOST_WRITES};
 use crate::http::hosts::Hosts;
 use crate::http::lines::Line;
 use crate::http::rates::Rates;
+use crate::http::seat::Places;
 use crate::http::wire::Wire;
 use crate::interactions::Engine;
 use crate::operations::Reindexer;
@@ -45,7 +48,9 @@ pub struct App {
     /// Requests from their head to their answer.
     pub(super) requests: Arc<AtomicUsize>,
     /// Pieces of work that wait for a blocking thread or run on one.
-    pub(super) under_way: Arc<AtomicUsize>,
+    pub(super) under_way: Places,
+    /// Small writes that wait for the writing thread of SQLite, or are being prepared for it.
+    pub(super) writes: Places,
     /// How much memory large bodies may take together, in KiB.
     pub(super) body_memory: Arc<Semaphore>,
     /// Does `$reindex`.
@@ -54,6 +59,8 @@ pub struct App {
     capabilities: Mutex<Option<(i64, Bytes)>>,
 }
 
+/// A request waits so long for a place to be worked for.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Large bodies may take so much memory together, in bytes, if not one Bundle alone may take more.
 const BODY_MEMORY_BYTES: usize = 64 << 20;
 
@@ -82,7 +89,8 @@ impl App {
             // On an open server nobody is known.
             rates: Rates::new(settings.rates).filter(|_| !settings.server.open),
             requests: Arc::default(),
-            under_way: Arc::default(),
+            under_way: Places::new(MOST_UNDER_WAY, PATIENCE),
+            writes: Places::new(MOST_WRITES, PATIENCE),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: Mutex::default(),
         })

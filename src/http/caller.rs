@@ -75,7 +75,9 @@ fn told_of(app: &App, request: &HttpRequest, caller: Caller) -> Caller {
 /// Lets a known caller in, unless it asks too often.
 fn admitted(app: &App, request: &HttpRequest, caller: Caller) -> Result<Caller, HttpError> {
     if let (Some(rates), Some(agent)) = (&app.rates, caller.agent()) {
-        rates.take(Kind::of(request.method(), request.path()), (&agent.client, agent.account))?;
+        let kind = Kind::of(request.method(), request.path());
+        let is_system = agent.account.is_none() && caller.filter().changes_any_record();
+        rates.take(if is_system { kind.of_system() } else { kind }, (&agent.client, agent.account))?;
     }
     Ok(told_of(app, request, caller))
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -18,15 +18,14 @@ use actix_web::{Error, HttpMessage, web};
 use tokio::time::sleep;
 
 use crate::fhir::{Issue, IssueCode};
+use crate::http::log::log;
 use crate::http::outcome::Refusal;
 use crate::http::seat::Seat;
 use crate::http::shield::shield;
 use crate::http::{App, HttpError, Phase};
 
-/// The longest path and query together.
-const ADDRESS_BYTES: usize = 16 * 1024;
-/// The most that all headers may come to.
-const HEAD_BYTES: usize = 64 * 1024;
+/// What is turned away at the door is told so after this time.
+const RESPITE: Duration = Duration::from_secs(1);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of the request, for all that tells of it.
@@ -43,7 +42,13 @@ pub async fn edge<B: MessageBody + 'static>(
     let app = app(&request);
     let _asked = request.conn_data::<Rc<Phase>>().map(Phase::begin);
     let mut response = match admitted(&request, &app) {
-        Err(error) => request.error_response(error).map_into_right_body(),
+        Err(error) => {
+            if matches!(error, HttpError::Overloaded) {
+                // Whoever asks again at once would be answered at once, and keep the server busy with that.
+                sleep(RESPITE).await;
+            }
+            request.error_response(error).map_into_right_body()
+        }
         Ok(seat) => {
             without_last_slash(&mut request);
             request.extensions_mut().insert(RequestId(request_id.clone()));
@@ -70,11 +75,12 @@ fn app(request: &ServiceRequest) -> web::Data<App> {
 /// What a request must keep to before anything else is looked at; a seat for it, where it needs one.
 fn admitted(request: &ServiceRequest, app: &App) -> Result<Option<Seat>, HttpError> {
     let address = request.uri().path_and_query().map_or("", |address| address.as_str());
-    if address.len() > ADDRESS_BYTES {
-        return Err(HttpError::AddressTooLong { limit_bytes: ADDRESS_BYTES });
+    let limits = &app.engine.limits;
+    if address.len() > limits.address_bytes {
+        return Err(HttpError::AddressTooLong { limit_bytes: limits.address_bytes });
     }
-    if head_bytes(request.headers()) > HEAD_BYTES {
-        return Err(HttpError::HeadTooLong { limit_bytes: HEAD_BYTES });
+    if head_bytes(request.headers()) > limits.head_bytes {
+        return Err(HttpError::HeadTooLong { limit_bytes: limits.head_bytes });
     }
     let authorities = [request.uri().authority().map(|it| it.as_str()), host(request.headers())];
     // RFC 9112 section 3.2.2: of an address with a host, that is what counts; a proxy on the way may have gone by the header.
@@ -85,7 +91,7 @@ fn admitted(request: &ServiceRequest, app: &App) -> Result<Option<Seat>, HttpErr
         "/health" | "/ready" => Ok(None),
         _ if !is_asked_by_name => Err(HttpError::UnknownHost),
         _ if app.waiting_bytes.load(Ordering::Relaxed) > app.network.waiting_bytes => Err(HttpError::Overloaded),
-        _ => Seat::take(&app.requests, app.engine.limits.requests).map(Some),
+        _ => Seat::take(&app.requests, limits.requests).map(Some),
     }
 }
 
@@ -96,28 +102,6 @@ fn host(headers: &HeaderMap) -> Option<&str> {
 
 fn head_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
-}
-
-/// One line per request: no path, no query, no body, nothing that is about a person.
-fn log<B: MessageBody>(response: &ServiceResponse<B>, method: &str, request_id: &HeaderValue, started: Instant) {
-    let status = response.status().as_u16();
-    let is_fault = response.status().is_server_error();
-    if !is_fault && !tracing::enabled!(target: "access", tracing::Level::INFO) {
-        return;
-    }
-    // The route as it is written in `routes`, never the path.
-    let route = response.request().match_name().unwrap_or("none");
-    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let request_id = request_id.to_str().unwrap_or_default();
-    let size_bytes = match response.response().body().size() {
-        BodySize::Sized(bytes) => bytes,
-        BodySize::None | BodySize::Stream => 0,
-    };
-    if is_fault {
-        tracing::warn!(target: "access", request_id, method, route, status, duration_us, size_bytes, "Request failed");
-    } else {
-        tracing::info!(target: "access", request_id, method, route, status, duration_us, size_bytes, "Request");
-    }
 }
 
 /// The client's own id for its request if that is fit for a log, or a new one.

@@ -11,15 +11,16 @@ use std::sync::Arc;
 use actix_web::web;
 use tokio::sync::oneshot;
 
-use crate::http::seat::Seat;
 use crate::http::{App, HttpError};
 use crate::interactions::{Engine, InteractionError, PREPARATIONS, Write};
 use crate::store::{Dialect, Reader, ResourceRow, end_shared_read};
 
 /// A body below this is prepared on the worker itself.
 const SMALL_BODY_BYTES: usize = 32 * 1024;
-/// So many requests may wait for a blocking thread or run on one; more are turned away.
-const MOST_UNDER_WAY: usize = 1024;
+/// So many requests may wait for a blocking thread or run on one; more wait for a place, and are turned away if none is free in time.
+pub(super) const MOST_UNDER_WAY: usize = 1024;
+/// So many small writes may wait for the writing thread of SQLite: eight of its transactions.
+pub(super) const MOST_WRITES: usize = 1024;
 
 impl App {
     /// Reads one resource by a single statement: on SQLite here, on PostgreSQL on a blocking thread.
@@ -47,6 +48,8 @@ impl App {
         if self.engine.store.dialect() != Dialect::Sqlite || body_bytes >= SMALL_BODY_BYTES {
             return self.write_conditional(prepare).await;
         }
+        // Before it is prepared: who has too much to do must not do it for nothing.
+        let _place = self.writes.take().await?;
         for _ in 0..PREPARATIONS {
             let mut write = match guarded(|| prepare(&self.engine)) {
                 Err(HttpError::Interaction(InteractionError::Stale)) => {
@@ -87,11 +90,11 @@ impl App {
         &self,
         work: impl FnOnce(&Engine) -> Result<T, E> + Send + 'static,
     ) -> Result<T, HttpError> {
-        let seat = Seat::take(&self.under_way, MOST_UNDER_WAY)?;
+        let place = self.under_way.take().await?;
         let engine = Arc::clone(&self.engine);
         let done = web::block(move || {
             // Held by the work, not by the request: that may be gone before.
-            let _seat = seat;
+            let _place = place;
             guarded(|| work(&engine))
         });
         done.await.unwrap_or(Err(HttpError::BrokeOff))

@@ -21,6 +21,7 @@ mod hop;
 mod hosts;
 mod lines;
 mod links;
+mod log;
 mod media;
 mod oauth;
 mod outcome;

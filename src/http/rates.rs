@@ -21,6 +21,8 @@ pub enum Kind {
     /// A search, a history or an operation.
     Search,
     Write,
+    /// A change by a system client that may change any record.
+    SystemWrite,
     /// A request that was refused for want of a token or of a client that shows who it is.
     Refused,
     /// A client that could not show who it is.
@@ -45,11 +47,16 @@ impl Kind {
         }
     }
 
+    /// The same, when it is asked by a system client that may change any record.
+    pub fn of_system(self) -> Kind {
+        if self == Kind::Write { Kind::SystemWrite } else { self }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Kind::Read => "reads by this caller",
             Kind::Search => "searches and operations by this caller",
-            Kind::Write => "changes by this caller",
+            Kind::Write | Kind::SystemWrite => "changes by this caller",
             Kind::Refused => "refused requests from this address",
             Kind::Failure => "attempts by this client to show who it is",
         }
@@ -68,8 +75,8 @@ pub struct Rates {
 impl Rates {
     /// `None` when nothing is limited.
     pub fn new(settings: RateSettings) -> Option<Rates> {
-        let RateSettings { reads, searches, writes, refused, failures } = settings;
-        let any = [reads, searches, writes, refused, failures].iter().any(|per_minute| *per_minute > 0);
+        let RateSettings { reads, searches, writes, system_writes, refused, failures } = settings;
+        let any = [reads, searches, writes, system_writes, refused, failures].iter().any(|per_minute| *per_minute > 0);
         any.then(|| Rates { settings, buckets: Buckets::new(SETS), keys: RandomState::new(), begun: Instant::now() })
     }
 
@@ -98,6 +105,7 @@ impl Rates {
             Kind::Read => self.settings.reads,
             Kind::Search => self.settings.searches,
             Kind::Write => self.settings.writes,
+            Kind::SystemWrite => self.settings.system_writes,
             Kind::Refused => self.settings.refused,
             Kind::Failure => self.settings.failures,
         }

@@ -28,14 +28,14 @@ pub fn server(
     listener: TcpListener,
     app: web::Data<App>,
     lines: Arc<Lines>,
+    connections_at_once: usize,
     workers: usize,
     threads: usize,
 ) -> io::Result<Server> {
-    let network = app.network();
     let builder = Server::build()
         .workers(workers)
         .worker_max_blocking_threads(threads)
-        .max_concurrent_connections(network.connections.div_ceil(workers))
+        .max_concurrent_connections(connections_at_once.div_ceil(workers))
         .shutdown_timeout(LAST_REQUESTS_SECONDS)
         // `cli` listens for signals; a test that runs several servers must not.
         .disable_signals();

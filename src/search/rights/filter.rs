@@ -102,6 +102,15 @@ impl AccessFilter {
         self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
     }
 
+    /// Whether there is anything that the caller may change whosever record it is part of.
+    pub fn changes_any_record(&self) -> bool {
+        let changes = [Right::Create, Right::Update, Right::Delete];
+        let is_wide = |permit: &Permit| {
+            permit.reach == Reach::Everything && changes.iter().any(|right| permit.rights.has(*right))
+        };
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_wide))
+    }
+
     /// The permits with `right` for AuditEvents, as the audit trail applies them: whose trail, and what an event must meet.
     pub fn trail_permits(&self, right: Right) -> Vec<(&Reach, &[Criterion])> {
         let permits = self.0.iter().flat_map(|bounds| &bounds.permits);

@@ -5,6 +5,7 @@ use emberwell::config::Settings;
 use serde_json::{Value, json};
 
 use crate::support::server::run_with;
+use crate::support::raw::Raw;
 use crate::support::{Database, TestServer, on_both, patient};
 
 on_both!(by crate::edge::bounds::narrow:
@@ -125,4 +126,32 @@ async fn a_token_request_may_have_64_kib(server: &TestServer) {
     };
     assert_eq!(ask(64 * 1024).await.expect(400).json()["error"], "unsupported_grant_type");
     ask(64 * 1024 + 1).await.expect(413);
+}
+
+on_both!(by crate::edge::bounds::short: heads_may_have_as_many_bytes_as_the_settings_say);
+
+fn short(database: Database, behaviour: impl AsyncFn(&TestServer)) {
+    actix_web::rt::System::new().block_on(async {
+        let short = TestServer::start_with(database, |settings| {
+            settings.limits.address_bytes = 40;
+            settings.limits.head_bytes = 1000;
+        });
+        let Some(server) = short.await else { return };
+        behaviour(&server).await;
+        server.stop().await;
+    });
+}
+
+async fn heads_may_have_as_many_bytes_as_the_settings_say(server: &TestServer) {
+    let address = |bytes: usize| format!("{}/fhir/Patient?_id={}", server.url, "a".repeat(bytes - 18));
+    server.get(&address(40)).await.expect(200);
+    assert_eq!(server.get(&address(41)).await.refused(414)["code"], "too-long");
+    let ask = async |bytes: usize| {
+        let mut raw = Raw::connect(server).await;
+        let rest = "a".repeat(bytes - "hostlocalhostx-rest".len());
+        raw.send(&format!("GET /fhir/Patient HTTP/1.1\r\nhost: localhost\r\nx-rest: {rest}\r\n\r\n")).await;
+        raw.until("\r\n\r\n").await
+    };
+    assert!(ask(1000).await.starts_with("HTTP/1.1 200"));
+    assert!(ask(1001).await.starts_with("HTTP/1.1 431"));
 }

@@ -5,6 +5,7 @@ mod bounds;
 mod crowd;
 mod headers;
 mod hosts;
+mod idle;
 mod rates;
 mod slow;
 mod smuggling;

@@ -13,6 +13,7 @@ use crate::support::{Answer, Database, TestServer, on_both, patient};
 on_both!(by crate::edge::rates::limited:
     a_caller_that_asks_too_often_is_told_when_to_go_on,
     reads_searches_and_changes_are_counted_by_themselves,
+    a_system_on_all_records_may_change_more_than_a_person,
     all_tokens_of_one_caller_are_counted_together,
     who_has_no_token_is_counted_by_address_and_keeps_nobody_out,
     a_client_that_fails_too_often_is_not_listened_to_from_there,
@@ -21,7 +22,7 @@ on_both!(by crate::edge::rates::limited:
 on_both!(by crate::edge::rates::unlimited: an_open_server_counts_nothing);
 on_both!(by crate::edge::rates::direct: where_a_request_comes_from_is_told_by_configured_proxies_alone);
 
-const FEW: RateSettings = RateSettings { reads: 4, searches: 3, writes: 2, refused: 3, failures: 3 };
+const FEW: RateSettings = RateSettings { reads: 4, searches: 3, writes: 2, system_writes: 5, refused: 3, failures: 3 };
 
 fn run(database: Database, is_open: bool, proxies: &[Network], behaviour: impl AsyncFn(&TestServer)) {
     let few = |settings: &mut Settings| {
@@ -78,11 +79,11 @@ async fn reads_searches_and_changes_are_counted_by_themselves(server: &TestServe
     let create = async || server.request_as(&token, Method::POST, "Patient").json(&patient("1")).send().await;
     let search = async |path: &str| server.get_as(&token, path).await;
 
-    for _ in 0..FEW.writes {
+    for _ in 0..FEW.system_writes {
         create().await.expect(201);
     }
-    throttled(&create().await, FEW.writes);
-    throttled(&server.request_as(&token, Method::DELETE, "Patient/1").send().await, FEW.writes);
+    throttled(&create().await, FEW.system_writes);
+    throttled(&server.request_as(&token, Method::DELETE, "Patient/1").send().await, FEW.system_writes);
     for path in ["Patient", "Patient/_history", "Patient/1/Observation"] {
         search(path).await.expect(200);
     }
@@ -175,4 +176,31 @@ async fn where_a_request_comes_from_is_told_by_configured_proxies_alone(server: 
     }
 
     throttled(&from(server, "192.0.2.4", "nonsense").await, FEW.refused);
+}
+
+async fn a_system_on_all_records_may_change_more_than_a_person(server: &TestServer) {
+    let create = async |token: &str, id: &str| {
+        let request = server.request_as(token, Method::PUT, &format!("Patient/{id}"));
+        let mut body = patient(id);
+        body["id"] = id.into();
+        request.json(&body).send().await.status
+    };
+    let system = holders::operator(server).token;
+    for number in 0..FEW.system_writes {
+        assert_eq!(create(&system, &format!("s{number}")).await, 201);
+    }
+    throttled(&server.request_as(&system, Method::DELETE, "Patient/s0").send().await, FEW.system_writes);
+    let read_only = Granted { record: None, scopes: "system/*.rs", ..Granted::on("") };
+    let of_one = Granted { scopes: "system/*.cruds", ..Granted::on("s0") };
+    let others = [
+        holders::system(server, "system/*.cruds", &[of_one]).token,
+        holders::system(server, "system/*.cruds", &[read_only]).token,
+        holders::app(server, "user/*.cruds", None, &[Granted { record: None, ..Granted::on("") }]).token,
+    ];
+    for token in &others {
+        for _ in 0..FEW.writes {
+            assert_ne!(create(token, "s1").await, 429);
+        }
+        throttled(&server.request_as(token, Method::DELETE, "Patient/s1").send().await, FEW.writes);
+    }
 }

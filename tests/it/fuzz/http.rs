@@ -2,12 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::fuzz::{LONGEST, first_seed, mutate, number, samples, tell};
 use crate::search_oracle::random::Random;
-use crate::support::program::serve_with;
+use crate::support::program::Beside;
 use crate::support::{Database, TestServer, on_both};
 
 on_both!(by crate::fuzz::http::run: no_request_is_answered_500);
@@ -30,27 +29,13 @@ struct Sent {
 }
 
 async fn no_request_is_answered_500(server: &TestServer) {
-    let (child, url) = serve_with(server, &["--log-json"]);
-    let address = url.trim_start_matches("http://").to_owned();
-    let pid = child.id();
-    let asked = actix_web::rt::task::spawn_blocking(move || {
-        let _ended = Ended(child);
-        ask_all(&address, pid)
-    });
+    let beside = Beside::start(server, &["--log-json"]);
+    let asked = actix_web::rt::task::spawn_blocking(move || ask_all(&beside));
     asked.await.unwrap();
 }
 
-/// Ends the server also when the test fails.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn ask_all(address: &str, pid: u32) {
+fn ask_all(beside: &Beside) {
+    let address = beside.address();
     let (first, number) = (first_seed(), number() * 4);
     let (begun, mut longest, mut accepted, mut memory_kib) = (Instant::now(), Duration::ZERO, 0, 0);
     let mut line = None;
@@ -72,19 +57,13 @@ fn ask_all(address: &str, pid: u32) {
         accepted += u64::from(status.is_some_and(|status| status < 400));
         longest = longest.max(took);
         if seed - first == number / 10 {
-            memory_kib = resident_kib(pid);
+            memory_kib = beside.resident_kib();
         }
     }
-    let grown = resident_kib(pid).saturating_sub(memory_kib);
+    let grown = beside.resident_kib().saturating_sub(memory_kib);
     assert!(grown < MOST_GROWTH_KIB, "the server has grown by {grown} KiB");
     tell(&format!("HTTP, grown by {grown} KiB"), number, accepted, longest, begun.elapsed(), first);
     assert!(accepted > 0 && accepted < number, "{accepted} of {number} are accepted");
-}
-
-fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 
 fn request(random: &mut Random, host: &str) -> Sent {
@@ -237,12 +216,46 @@ fn ask(line: &mut Option<TcpStream>, address: &str, sent: &Sent) -> Option<u16> 
     }
 }
 
-/// The status of an answer whose head is there, the length of all of it, and whether the connection ends with it.
+/// The status of an answer whose head is there, the length of all of it, and whether the connection ends with it. While an answer in
+/// chunks is not all there, its length is more than there is.
 fn framed(answer: &[u8], is_head: bool) -> Option<(u16, usize, bool)> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
     let status: u16 = head.split(' ').nth(1)?.parse().ok()?;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
     let has_body = !is_head && !matches!(status, 100..200 | 204 | 304);
-    Some((status, end + if has_body { length } else { 0 }, head.contains("connection: close")))
+    let length = match has_body {
+        false => 0,
+        true if head.contains("transfer-encoding: chunked") => chunked(&answer[end..]).unwrap_or(usize::MAX - end),
+        true => head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0),
+    };
+    Some((status, end + length, head.contains("connection: close")))
+}
+
+/// How long a body in chunks is, with all that frames it; `None` while its last chunk is not there.
+///
+/// Spec: RFC 9112 section 7.1
+fn chunked(body: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let line = body.get(at..)?.windows(2).position(|two| two == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&body[at..at + line]).ok()?, 16).ok()?;
+        at += line + 2 + size + 2;
+        if size == 0 {
+            return (at <= body.len()).then_some(at);
+        }
+    }
+}
+
+#[test]
+fn the_end_of_an_answer_is_found() {
+    let plain = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+    assert_eq!(framed(plain, false), Some((200, plain.len(), false)));
+    assert_eq!(framed(&plain[..20], false), None);
+    let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    assert_eq!(framed(chunks, false), Some((200, chunks.len(), false)));
+    for cut in 1..10 {
+        let (_, length, _) = framed(&chunks[..chunks.len() - cut], false).unwrap();
+        assert!(length > chunks.len(), "without the last {cut} bytes");
+    }
+    assert_eq!(framed(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", false), Some((204, 46, true)));
 }

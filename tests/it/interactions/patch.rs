@@ -17,6 +17,7 @@ on_both!(
     a_patch_may_not_change_what_the_resource_is,
     a_patch_whose_copies_double_a_value_again_and_again_is_refused,
     a_parameters_that_is_no_patch_is_refused,
+    a_path_that_takes_too_many_steps_is_refused,
 );
 
 async fn json_patch(server: &TestServer, address: &str, operations: &Value) -> Answer {
@@ -143,4 +144,22 @@ async fn a_parameters_that_is_no_patch_is_refused(server: &TestServer) {
     }
 
     assert_eq!(server.get(&format!("Patient/{id}")).await.expect(200).header("ETag"), "W/\"1\"");
+}
+
+async fn a_path_that_takes_too_many_steps_is_refused(server: &TestServer) {
+    let id = server.create(&patient_called("Before")).await;
+    let patch = |path: &str| {
+        json!({ "resourceType": "Parameters", "parameter": [{ "name": "operation", "part": [
+            { "name": "type", "valueCode": "replace" },
+            { "name": "path", "valueString": path },
+            { "name": "value", "valueString": "After" },
+        ]}]})
+    };
+    let send =
+        async |path: &str| server.request(Method::PATCH, &format!("Patient/{id}")).json(&patch(path)).send().await;
+
+    let issue = send("Patient.name.where((1 | 2).repeat($this + 1).exists()).family").await.refused(422);
+
+    assert!(issue["diagnostics"].as_str().unwrap().contains("too many steps"), "{issue}");
+    send("Patient.name.where((1 | 2).exists()).family").await.expect(200);
 }

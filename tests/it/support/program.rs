@@ -57,3 +57,37 @@ pub fn serve_with(server: &TestServer, arguments: &[&str]) -> (Child, String) {
 pub fn reindexed(line: &str) -> Option<u64> {
     line.strip_prefix("reindex: ")?.split_once(" of ")?.0.parse().ok()
 }
+
+/// A server of its own process, which ends with this value, also when the test fails.
+pub struct Beside {
+    child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+}
+
+impl Beside {
+    /// As [`serve_with`].
+    pub fn start(server: &TestServer, arguments: &[&str]) -> Beside {
+        let (child, url) = serve_with(server, arguments);
+        Beside { child, url }
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// The memory that the process holds.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
