@@ -33,9 +33,10 @@ pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
     CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, any_labelled, aside, bounds, called,
-    contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard, holder_of,
-    is_narrow, kept_from, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring,
-    rows_of, screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
+    contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard,
+    guard_of_deletions, holder_of, is_narrow, kept_from, leads_to_many, matches, matching, matching_entries,
+    order_of_lead, page, referred, referring, rows_of, screened, size, token_entries, token_texts, updated_since,
+    visible, visible_keys,
 };
 
 pub use dialect::keeps_statistics;
@@ -56,8 +57,8 @@ pub use request::{
     TokenValue, Total, TypedIdentifier, Values,
 };
 pub use rights::{
-    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, RECORDED,
-    RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
+    AccessFilter, Admission, Bound, Bounds, Deletions, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit,
+    RECORDED, RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

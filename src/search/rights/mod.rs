@@ -17,7 +17,7 @@ mod narrowed;
 mod permit;
 
 pub use admission::Admission;
-pub use filter::{AccessFilter, Bounds, NotPermitted, View, is_recorded};
+pub use filter::{AccessFilter, Bounds, Deletions, NotPermitted, View, is_recorded};
 pub use narrowed::{Bound, NarrowedSearch};
 pub(super) use permit::CONFIDENTIALITY;
 pub use permit::{

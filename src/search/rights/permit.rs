@@ -91,6 +91,9 @@ pub struct Permit {
     pub sees: Sensitivity,
     /// Whether what Consents deny is kept from it: all but custodians in a session of their own.
     pub heeds_consents: bool,
+    /// Whether what was deleted is seen to have been there: by custodians in a session of their own, by system clients, and by whoever
+    /// reaches all records.
+    pub sees_deletions: bool,
 }
 
 /// The types that belong to nobody's record: who and what takes part in care, and definitions. Whoever has a scope for such a

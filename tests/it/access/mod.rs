@@ -2,6 +2,7 @@
 
 mod consent_oracle;
 mod consents;
+mod deletions;
 pub mod family;
 mod provenance;
 mod provenance_claims;
