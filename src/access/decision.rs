@@ -174,8 +174,10 @@ impl Permits<'_> {
         let queries: Vec<&ScopeQuery> =
             [&scope.query, &given.query].into_iter().filter(|query| !query.is_empty()).collect();
         let is_wide = reach == Reach::Everything;
+        let sees_deletions = is_wide || !heeds_consents || scope.context == Context::System;
         let demanded: Vec<&[(String, String)]> = queries.iter().map(|query| query.pairs()).collect();
-        let place = format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {sees:?} {heeds_consents}");
+        let place =
+            format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {sees:?} {heeds_consents} {sees_deletions}");
         if let Some(known) = self.places.get(&place) {
             if let (Reach::Records(all), Reach::Records(more)) = (&mut self.found[*known].reach, reach) {
                 all.extend(more);
@@ -190,7 +192,7 @@ impl Permits<'_> {
             only.extend(criteria(of, query, self.registry, self.bases)?);
         }
         self.places.insert(place, self.found.len());
-        self.found.push(Permit { resource_type, rights, reach, only, sees, heeds_consents });
+        self.found.push(Permit { resource_type, rights, reach, only, sees, heeds_consents, sees_deletions });
         Ok(())
     }
 }

@@ -30,9 +30,10 @@ impl Touched {
     }
 }
 
-/// The keys of the Patients whose record is meant.
+/// The keys of the Patients whose record is meant; of a deletion, whose it was.
 pub(super) fn owners(rows: &IndexRows) -> impl Iterator<Item = i64> {
-    rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient)
+    let owned = rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient);
+    owned.chain(rows.deleted_from.iter().copied())
 }
 
 /// Each of them, or once `None`.

@@ -3,13 +3,13 @@
 //! Spec: R4 http.html#delete, #3.1.0.7.1
 
 use crate::access::Caller;
-use crate::fhir::{ResourceKey, ResourceType};
+use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::interactions::conditional::Criteria;
 use crate::interactions::recorded;
 use crate::interactions::sight::{known, permitted, standing_to_delete};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition, Write};
-use crate::search::Right;
-use crate::store::{IndexRows, Locked, Method, Put, ResourceRow, Tx, Written};
+use crate::search::{Right, owners};
+use crate::store::{IndexRows, Locked, Method, Put, ResourceRow, StoreError, Tx, Written};
 
 /// The most resources that one conditional delete may take away.
 const MOST_DELETED: u32 = 1000;
@@ -49,7 +49,7 @@ impl Write for Delete {
             false => standing_to_delete(tx, &self.caller, &self.key)?,
         };
         self.precondition.check(&self.key, previous.as_ref())?;
-        match deletion(&self.key, previous) {
+        match deletion(&self.key, previous)? {
             Some(put) => Ok(deleted(recorded::put(tx, &self.caller, put, None)?.0)),
             None => Ok(Answer { effect: Effect::Absent, row: None, issues: Vec::new() }),
         }
@@ -57,11 +57,24 @@ impl Write for Delete {
 }
 
 /// The version that deletes what stands at `key`; `None` when nothing does.
-pub(super) fn deletion(key: &ResourceKey, previous: Option<Locked>) -> Option<Put> {
-    let previous = previous.filter(|previous| !previous.is_deleted)?;
+pub(super) fn deletion(key: &ResourceKey, previous: Option<Locked>) -> Result<Option<Put>, StoreError> {
+    let Some(previous) = previous.filter(|previous| !previous.is_deleted) else { return Ok(None) };
+    let standing = previous.rows()?;
+    let owned = standing.patients.iter().filter(|row| row.bond.is_owned());
+    let rows = deleted_from(owned.map(|row| row.patient).collect());
     let (key, previous) = (key.clone(), Some(previous));
-    let rows = IndexRows::default();
-    Some(Put { key, previous, method: Method::Delete, tail: None, rows, rules: None, definition: None })
+    Ok(Some(Put { key, previous, method: Method::Delete, tail: None, rows, rules: None, definition: None }))
+}
+
+/// What the index says of a deletion, of which `last` is the version before.
+pub(super) fn rows_of_deletion(engine: &Engine, last: &Resource) -> IndexRows {
+    deleted_from(owners(last, &engine.store.hasher(), &engine.bases))
+}
+
+fn deleted_from(patients: Vec<i64>) -> IndexRows {
+    let mut rows = IndexRows { deleted_from: patients, ..IndexRows::default() };
+    rows.normalize();
+    rows
 }
 
 /// What to tell of a deletion.
@@ -123,7 +136,7 @@ impl ConditionalDelete {
         for key in self.targets(tx)? {
             let previous = standing_to_delete(tx, &self.caller, &key)?;
             self.precondition.check(&key, previous.as_ref())?;
-            puts.extend(deletion(&key, previous));
+            puts.extend(deletion(&key, previous)?);
         }
         Ok(puts)
     }

@@ -1,21 +1,23 @@
 //! The history interaction on an instance, a type and the system, newest version first.
 //!
 //! Whoever is bound sees the versions of what may be seen now, and of these each only if its own content may be seen; old ones
-//! not at all, unless the grant says so.
+//! not at all, unless the grant says so. What is deleted is seen by whoever sees all of the record that it was part of.
 //!
 //! Spec: R4 http.html#history
+
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::access::{Caller, Deed, Denied};
-use crate::fhir::{Resource, ResourceType};
+use crate::fhir::ResourceType;
 use crate::interactions::InteractionError;
 use crate::interactions::recorded::give;
 use crate::interactions::search::foreign;
-use crate::interactions::sight::{admits, guard_of};
+use crate::interactions::sight::{admits, before, guard_of_deletions, sees_deletion};
 use crate::interactions::trail;
-use crate::interactions::whole::whole;
+use crate::interactions::whole::resource_of;
 use crate::search::{NotPermitted, Right, View};
 use crate::store::{Guard, HistoryRequest, HistoryRow, HistoryScope, Method, Reader, ResourceRow};
 
@@ -53,16 +55,21 @@ pub fn history(
     if types.is_empty() && matches!(filter.view(&types, Right::Read), View::Nothing) {
         return Err(Denied::from(NotPermitted { resource_type: None, right: Right::Read }).into());
     }
-    let guard = guard_of(reader, filter, &types, Right::Read);
+    let guard = guard_of_deletions(reader, caller, &types);
     let mut current = None;
     if let HistoryScope::Instance(key) = &request.scope {
         current = reader.current(key, &guard)?;
-        if current.is_none() {
+        let is_seen = match &current {
+            Some(row) if row.method == Method::Delete => sees_deletion(reader, caller, key, row.version)?,
+            row => row.is_some(),
+        };
+        if !is_seen {
             return Err(InteractionError::NotFound(key.clone()));
         }
     }
     let wanted = usize::try_from(request.limit).unwrap_or(0);
     let mut rows = Vec::new();
+    let mut deleted = BTreeMap::new();
     let before = cursor.map(|cursor| place_of(reader, caller, request, cursor)).transpose()?;
     let mut one_more = HistoryRequest { limit: request.limit + 1, before, ..request.clone() };
     // What is left out of a page makes room for what follows.
@@ -72,6 +79,7 @@ pub fn history(
         one_more.before = found.last().map(|row| row.place);
         for row in found {
             let is_seen = !filter.sees_history() || is_open(reader, caller, &row.row)?;
+            let is_seen = is_seen && (!row.is_deleted_now || is_told(reader, caller, &row.row, &mut deleted)?);
             if is_seen && !trail::keeps(caller, row.row.key.resource_type) {
                 rows.push(row);
             }
@@ -102,6 +110,28 @@ pub fn history(
     Ok(HistoryPage { rows, next, total })
 }
 
+/// Whether `caller` may know of the resource of `row`, which is deleted by now. `known` are those that were asked already.
+fn is_told(
+    reader: &mut Reader<'_>,
+    caller: &Caller,
+    row: &ResourceRow,
+    known: &mut BTreeMap<i64, bool>,
+) -> Result<bool, InteractionError> {
+    if caller.filter().is_everything() {
+        return Ok(true);
+    }
+    if let Some(known) = known.get(&row.rid) {
+        return Ok(*known);
+    }
+    let current = reader.current(&row.key, &Guard::unbounded("what was deleted"))?;
+    let is_told = match current {
+        Some(current) => sees_deletion(reader, caller, &row.key, current.version)?,
+        None => false,
+    };
+    known.insert(row.rid, is_told);
+    Ok(is_told)
+}
+
 /// The place that a cursor of the same history of the same caller stands for.
 fn place_of(
     reader: &Reader<'_>,
@@ -122,7 +152,7 @@ fn purpose(caller: &Caller, request: &HistoryRequest) -> Vec<u8> {
 }
 
 /// Whether `row`, a version of what `guard` lets pass, may be seen: the current one always, an old one if the grant says so and
-/// its own content may.
+/// its own content may. None is of what is deleted by now, if the caller may not know that it was.
 pub(super) fn may_see_version(
     reader: &mut Reader<'_>,
     caller: &Caller,
@@ -133,18 +163,23 @@ pub(super) fn may_see_version(
     if filter.is_everything() {
         return Ok(true);
     }
-    if filter.sees_history() {
-        return is_open(reader, caller, row);
+    let Some(current) = reader.current(&row.key, guard)? else { return Ok(false) };
+    if current.method == Method::Delete && !sees_deletion(reader, caller, &row.key, current.version)? {
+        return Ok(false);
     }
-    Ok(reader.current(&row.key, guard)?.is_some_and(|current| current.version == row.version))
+    if filter.sees_history() { is_open(reader, caller, row) } else { Ok(current.version == row.version) }
 }
 
-/// Whether the content of a version may be seen by itself.
+/// Whether the content of a version may be seen by itself; of a deletion, that of the version before.
 fn is_open(reader: &mut Reader<'_>, caller: &Caller, row: &ResourceRow) -> Result<bool, InteractionError> {
     let filter = caller.filter();
-    if filter.is_everything() || row.method == Method::Delete {
+    if filter.is_everything() {
         return Ok(true);
     }
-    let resource = Resource::from_value(whole(row)?).map_err(|issue| InteractionError::Unprocessable(vec![issue]))?;
+    let resource = match row.method {
+        Method::Delete => before(reader, &row.key, row.version)?,
+        _ => Some(resource_of(row)?),
+    };
+    let Some(resource) = resource else { return Ok(false) };
     admits(reader, filter, &resource)
 }

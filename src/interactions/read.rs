@@ -7,29 +7,33 @@ use crate::fhir::ResourceKey;
 use crate::interactions::InteractionError;
 use crate::interactions::history::may_see_version;
 use crate::interactions::recorded::give;
-use crate::interactions::sight::sight;
+use crate::interactions::sight::{guard_of_deletions, permitted, sees_deletion};
 use crate::interactions::trail;
 use crate::search::Right;
 use crate::store::{Method, Reader, ResourceRow};
 
 /// The current version of `key`.
 ///
-/// A resource the caller may not see answers as `NotFound`, so that its existence does not leak. One statement: fit for
-/// `Store::read_one`.
+/// A resource the caller may not see answers as `NotFound`, so that its existence does not leak. One statement, and of a deletion another
+/// for a version that never changes: fit for `Store::read_one`.
 pub fn read(reader: &mut Reader<'_>, caller: &Caller, key: &ResourceKey) -> Result<ResourceRow, InteractionError> {
     if trail::keeps(caller, key.resource_type) {
         return trail::read(reader, caller, key, Deed::Read);
     }
-    let guard = sight(reader, caller, key.resource_type, Right::Read)?;
+    permitted(caller, key.resource_type, Right::Read)?;
+    let guard = guard_of_deletions(reader, caller, &[key.resource_type]);
     let row = reader.current(key, &guard)?.ok_or_else(|| InteractionError::NotFound(key.clone()))?;
     if row.method == Method::Delete {
-        return Err(InteractionError::Deleted { key: row.key, version: row.version });
+        return Err(match sees_deletion(reader, caller, &row.key, row.version)? {
+            true => InteractionError::Deleted { key: row.key, version: row.version },
+            false => InteractionError::NotFound(row.key),
+        });
     }
     give(caller, Deed::Read, [&row].into_iter());
     Ok(row)
 }
 
-/// The version `version` of `key`, current or older; a version that is a deletion answers as `Deleted`. One statement.
+/// The version `version` of `key`, current or older; a version that is a deletion answers as `Deleted`.
 pub fn vread(
     reader: &mut Reader<'_>,
     caller: &Caller,
@@ -43,7 +47,8 @@ pub fn vread(
         let row = trail::read(reader, caller, key, Deed::Vread)?;
         return if row.version == number { Ok(row) } else { Err(unknown()) };
     }
-    let guard = sight(reader, caller, key.resource_type, Right::Read)?;
+    permitted(caller, key.resource_type, Right::Read)?;
+    let guard = guard_of_deletions(reader, caller, &[key.resource_type]);
     let row = reader.version(key, number, &guard)?.ok_or_else(unknown)?;
     if !may_see_version(reader, caller, &guard, &row)? {
         return Err(unknown());

@@ -10,10 +10,11 @@
 use crate::access::{Caller, Deed};
 use crate::audit::tell_deed;
 use crate::fhir::{Id, Issue, IssueCode, ResourceType};
+use crate::interactions::delete::rows_of_deletion;
 use crate::interactions::whole::read_back;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{ExtractContext, Registry, extract};
-use crate::store::{Bond, Job, JobState, PatientRow, Renewal, ResourceRow, StoreError};
+use crate::store::{Bond, Job, JobState, Method, PatientRow, Renewal, ResourceRow, StoreError};
 
 /// So many resources are done in one transaction: few enough that other writes don't notice.
 const SLICE: i64 = 200;
@@ -137,6 +138,10 @@ fn renewal(engine: &Engine, registry: &Registry, row: ResourceRow) -> Result<Ren
     };
     let tail = row.tail.as_deref().unwrap_or_default();
     let resource = read_back(&row.key, row.version, row.updated_us, tail).map_err(failed)?;
+    if row.method == Method::Delete {
+        let (resource_type, rows) = (resource.resource_type, rows_of_deletion(engine, &resource));
+        return Ok(Renewal { rid: row.rid, resource_type, version: row.version, rows });
+    }
     let hasher = engine.store.hasher();
     let context = ExtractContext {
         hasher: &hasher,

@@ -11,27 +11,13 @@ use crate::access::{Caller, Denied};
 use crate::clock;
 use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::interactions::trail;
+use crate::interactions::whole::resource_of;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{
-    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard, is_recorded, kept_from,
-    visible, visible_keys,
+    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard,
+    guard_of_deletions as compile_guard, is_recorded, kept_from, visible, visible_keys,
 };
 use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
-
-/// The condition on what of a type `caller` may do `right` with; a refusal where that is nothing, whichever resource it is.
-pub(super) fn sight(
-    reader: &Reader<'_>,
-    caller: &Caller,
-    resource_type: ResourceType,
-    right: Right,
-) -> Result<Guard, InteractionError> {
-    let filter = caller.filter();
-    if filter.is_everything() {
-        return Ok(Guard::unbounded(caller.name()));
-    }
-    let view = filter.permitted(resource_type, right).map_err(Denied::from)?;
-    Ok(guard_on(reader, filter, &view, &[resource_type]))
-}
 
 /// The condition on what of `types` (of all, when there are none) may be done `right` with. Having no right for a type is no
 /// refusal: nothing of it is seen.
@@ -39,12 +25,47 @@ pub(super) fn guard_of(reader: &Reader<'_>, filter: &AccessFilter, types: &[Reso
     if filter.is_everything() {
         return Guard::unbounded("everything");
     }
-    guard_on(reader, filter, &filter.view(types, right), types)
+    let hasher = reader.hasher();
+    Guard::of(guard(&filter.view(types, right), types, &context(reader, filter, &hasher)))
 }
 
-fn guard_on(reader: &Reader<'_>, filter: &AccessFilter, view: &View, types: &[ResourceType]) -> Guard {
+/// As [`guard_of`] for reading, and besides what was deleted of which the caller may know, as far as the index tells: whether it may is
+/// asked of [`sees_deletion`] then.
+pub(super) fn guard_of_deletions(reader: &Reader<'_>, caller: &Caller, types: &[ResourceType]) -> Guard {
+    let filter = caller.filter();
+    if filter.is_everything() {
+        return Guard::unbounded(caller.name());
+    }
     let hasher = reader.hasher();
-    Guard::of(guard(view, types, &context(reader, filter, &hasher)))
+    let (view, deletions) = (filter.view(types, Right::Read), filter.deletions(types));
+    Guard::of(compile_guard(&view, types, &deletions, &context(reader, filter, &hasher)))
+}
+
+/// Whether `caller` may know that the version `version` of `key` deleted it: judged by the version before, the last that there was.
+pub(super) fn sees_deletion(
+    reader: &mut Reader<'_>,
+    caller: &Caller,
+    key: &ResourceKey,
+    version: i64,
+) -> Result<bool, InteractionError> {
+    let filter = caller.filter();
+    if filter.is_everything() {
+        return Ok(true);
+    }
+    let Some(last) = before(reader, key, version)? else { return Ok(false) };
+    let admission = filter.admits_deletion(&last, &reader.hasher());
+    is_admitted(reader, filter, &last, admission)
+}
+
+/// The version before the version `version` of `key`, whoever may see it.
+pub(super) fn before(
+    reader: &mut Reader<'_>,
+    key: &ResourceKey,
+    version: i64,
+) -> Result<Option<Resource>, InteractionError> {
+    let row = reader.version(key, version - 1, &Guard::unbounded("what was deleted"))?;
+    let Some(row) = row.filter(|row| row.tail.is_some()) else { return Ok(None) };
+    resource_of(&row).map(Some)
 }
 
 /// Which of `rids` are in `view`.
@@ -65,8 +86,18 @@ pub(super) fn admits(
     filter: &AccessFilter,
     resource: &Resource,
 ) -> Result<bool, InteractionError> {
+    let admission = filter.admits(resource, &reader.hasher(), Right::Read);
+    is_admitted(reader, filter, resource, admission)
+}
+
+fn is_admitted(
+    reader: &mut Reader<'_>,
+    filter: &AccessFilter,
+    resource: &Resource,
+    admission: Admission,
+) -> Result<bool, InteractionError> {
     let hasher = reader.hasher();
-    match filter.admits(resource, &hasher, Right::Read) {
+    match admission {
         Admission::Closed => Ok(false),
         Admission::Open => Ok(true),
         Admission::Consented(party) => {

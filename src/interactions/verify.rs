@@ -10,11 +10,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::fhir::{ResourceKey, ResourceType};
+use crate::interactions::delete::rows_of_deletion;
 use crate::interactions::whole::read_back;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{ExtractContext, Registry, extract};
 use crate::store::{
-    Fingerprint, IndexRows, Method, Reader, ResourceRow, Span, StoredRow, TABLES, Table, WordTexts, container_of,
+    Fingerprint, Guard, IndexRows, Method, Reader, ResourceRow, Span, StoredRow, TABLES, Table, WordTexts, container_of,
 };
 
 /// So many resources are in memory at once.
@@ -114,7 +115,7 @@ impl<'a> Check<'a> {
             // Rows that belong to no resource at all are found with the last ones.
             let until = if is_last { i64::MAX } else { chunk.last().map_or(i64::MAX, |row| row.rid) };
             for stored in &chunk {
-                self.resource(stored);
+                self.resource(reader, stored)?;
             }
             let versions = reader.version_spans(after, until)?;
             self.report.versions += total(&versions);
@@ -146,11 +147,11 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn resource(&mut self, stored: &StoredRow) {
+    fn resource(&mut self, reader: &mut Reader<'_>, stored: &StoredRow) -> Result<(), InteractionError> {
         let rid = stored.rid;
         let Some(key) = &stored.key else {
             self.report.wrong(format!("resource number {rid}: type or id are damaged"));
-            return;
+            return Ok(());
         };
         if !stored.is_found_by_key {
             self.report.wrong(format!("{key}: it is not found by its key"));
@@ -171,13 +172,13 @@ impl<'a> Check<'a> {
             Ok(row) => row,
             Err(error) => {
                 self.report.wrong(format!("{key}: {error}"));
-                return;
+                return Ok(());
             }
         };
         let wanted = match (&row.tail, row.method == Method::Delete) {
             (None, true) => {
                 self.report.deleted += 1;
-                IndexRows::default()
+                self.of_deletion(reader, row)?
             }
             (Some(tail), false) => {
                 counted.current += 1;
@@ -186,13 +187,13 @@ impl<'a> Check<'a> {
                     Ok(rows) => rows,
                     Err(problem) => {
                         self.report.wrong(format!("{key}: {problem}"));
-                        return;
+                        return Ok(());
                     }
                 }
             }
             _ => {
                 self.report.wrong(format!("{key}: text and method do not go together"));
-                return;
+                return Ok(());
             }
         };
         if let Some(rows) = &stored.index_rows
@@ -200,6 +201,16 @@ impl<'a> Check<'a> {
         {
             self.report.wrong(format!("{key}: the index rows beside it are not those of its text ({kinds})"));
         }
+        Ok(())
+    }
+
+    /// What stands beside a deletion. What is wrong with the version before it is told with that.
+    fn of_deletion(&self, reader: &mut Reader<'_>, row: &ResourceRow) -> Result<IndexRows, InteractionError> {
+        let last = reader.version(&row.key, row.version - 1, &Guard::unbounded("verify"))?;
+        let last = last.and_then(|last| {
+            read_back(&last.key, last.version, last.updated_us, last.tail.as_deref().unwrap_or_default()).ok()
+        });
+        Ok(last.map_or_else(IndexRows::default, |last| rows_of_deletion(self.engine, &last)))
     }
 
     /// Which kinds of rows differ, besides those of own parameters that wait for a reindex or are no longer in force.
@@ -376,6 +387,7 @@ fn differing(left: &IndexRows, right: &IndexRows) -> String {
         ("words", left.words != right.words),
         ("labels", left.labels != right.labels),
         ("rules of Consents", left.consents != right.consents),
+        ("Patients of what is deleted", left.deleted_from != right.deleted_from),
         ("contained resources", left.contained != right.contained),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();

@@ -13,6 +13,11 @@ pub(super) fn whole(row: &ResourceRow) -> Result<Value, InteractionError> {
     value.map_err(|error| StoreError::Damaged(format!("{}: {error}", row.key)).into())
 }
 
+/// The same, as a resource.
+pub(super) fn resource_of(row: &ResourceRow) -> Result<Resource, InteractionError> {
+    Resource::from_value(whole(row)?).map_err(|issue| InteractionError::Unprocessable(vec![issue]))
+}
+
 /// The resource of a version, or what is wrong with its text.
 pub(super) fn read_back(key: &ResourceKey, version: i64, updated_us: i64, tail: &[u8]) -> Result<Resource, String> {
     let value = value(key, version, updated_us, tail).map_err(|error| format!("the text is damaged: {error}"))?;

@@ -35,9 +35,10 @@ pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
     CompileContext, DateBounds, ResourceRange, Span, Start, Walk, any_contained, aside, bounds, called,
-    contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard, holder_of,
-    is_narrow, kept_from, leads_to_many, matches, matching, matching_entries, order_of_lead, page, referred, referring,
-    rows_of, screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
+    contained_count, contained_page, count, count_up_to, defined, driven, entries, entries_within, guard,
+    guard_of_deletions, holder_of, is_narrow, kept_from, leads_to_many, matches, matching, matching_entries,
+    order_of_lead, page, referred, referring, rows_of, screened, size, token_entries, token_texts, updated_since,
+    visible, visible_keys,
 };
 
 pub use condition::{Chain, Condition, Contains, Extent, Has};
@@ -60,8 +61,8 @@ pub use request::{
     Values,
 };
 pub use rights::{
-    AccessFilter, Admission, Bound, Bounds, NarrowedSearch, NotPermitted, Permit, RECORDED, RECORDED_SYSTEM, Reach,
-    Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
+    AccessFilter, Admission, Bound, Bounds, Deletions, NarrowedSearch, NotPermitted, Permit, RECORDED, RECORDED_SYSTEM,
+    Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::fhir::ResourceKey;
 use crate::store::query::Query;
 use crate::store::reader::{Link, Reader, on};
-use crate::store::rows::{IndexRows, Method, key_from};
+use crate::store::rows::{IndexRows, key_from};
 use crate::store::statement::{Built, Value, fixed};
 use crate::store::trace::StepAnswer;
 use crate::store::{StoreError, Tx};
@@ -83,7 +83,7 @@ pub struct Ownership {
     pub key: ResourceKey,
     /// The current version, which is what `rows` are of.
     pub version: i64,
-    /// `None` when it is deleted, or when what the index says of it can't be read.
+    /// `None` when what the index says of it can't be read.
     pub rows: Option<IndexRows>,
 }
 
@@ -183,16 +183,15 @@ impl Reader<'_> {
     /// Whose the resources `rids` are.
     pub fn ownership(&mut self, rids: &[i64]) -> Result<Vec<Ownership>, StoreError> {
         let mut query = Query::new();
-        query.sql("SELECT rid, rtype, id, version, method, index_rows FROM resource WHERE rid");
+        query.sql("SELECT rid, rtype, id, version, index_rows FROM resource WHERE rid");
         query.among(self.dialect(), rids);
-        let built = Built::<(BigInt, SmallInt, Text, BigInt, SmallInt, Binary)>::new(&query);
-        type Row = (i64, i16, String, i64, i16, Vec<u8>);
+        let built = Built::<(BigInt, SmallInt, Text, BigInt, Binary)>::new(&query);
+        type Row = (i64, i16, String, i64, Vec<u8>);
         let rows: Vec<Row> = on!(self.link, connection => built.load(*connection))?;
         rows.into_iter()
-            .map(|(rid, rtype, id, version, method, rows)| {
+            .map(|(rid, rtype, id, version, rows)| {
                 let key = key_from(rtype, &id).ok_or_else(|| StoreError::Damaged(format!("key of resource {rid}")))?;
-                let rows = if method == Method::Delete as i16 { None } else { IndexRows::decode(&rows) };
-                Ok(Ownership { rid, key, version, rows })
+                Ok(Ownership { rid, key, version, rows: IndexRows::decode(&rows) })
             })
             .collect()
     }

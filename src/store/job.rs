@@ -112,9 +112,10 @@ impl Reader<'_> {
         let rules = self.rules()?;
         let rtype = i64::from(resource_type.map_or(0, ResourceType::code));
         let values = [Value::Integer(rtype), Value::Integer(rtype)];
+        // Of all, what is deleted has rows, too: whose record it was part of.
         let select = fixed!(
             (BigInt, BigInt),
-            "SELECT COALESCE(MAX(rid), 0), COUNT(*) FROM resource WHERE method <> 2 AND (? = 0 OR rtype = ?)",
+            "SELECT COALESCE(MAX(rid), 0), COUNT(*) FROM resource WHERE ? = 0 OR (rtype = ? AND method <> 2)",
             &values,
         );
         let (until, total): (i64, i64) = on!(self.link, connection => select.get_result(*connection))?;

@@ -33,7 +33,8 @@ pub(super) struct Renewed {
 }
 
 impl Reader<'_> {
-    /// The next `limit` resources that are not deleted, of one type or of all, with numbers above `after` up to `until`.
+    /// The next `limit` resources, of one type or of all, with numbers above `after` up to `until`. Those that are deleted come among
+    /// all, each with the text of its last version.
     pub fn current_after(
         &mut self,
         after: i64,
@@ -47,8 +48,10 @@ impl Reader<'_> {
                 let values = [after, until, limit];
                 let select = fixed!(
                     RowSql,
-                    "SELECT rid, rtype, id, version, updated_us, method, codec, tail FROM resource \
-                     WHERE rid > ? AND rid <= ? AND method <> 2 ORDER BY rid LIMIT ?",
+                    "SELECT r.rid, r.rtype, r.id, r.version, r.updated_us, r.method, COALESCE(v.codec, r.codec), \
+                     COALESCE(v.tail, r.tail) FROM resource r LEFT JOIN version v \
+                     ON r.method = 2 AND v.rid = r.rid AND v.version = r.version - 1 \
+                     WHERE r.rid > ? AND r.rid <= ? ORDER BY r.rid LIMIT ?",
                     &values,
                 );
                 on!(self.link, connection => select.load(*connection))?
@@ -118,16 +121,13 @@ impl Tx<'_> {
         type Sql = (BigInt, BigInt, Binary);
         let rows: Vec<(i64, i64, Vec<u8>)> = match &mut self.reader.link {
             // The writer of SQLite is alone.
-            Link::Sqlite(connection) => fixed!(
-                Sql,
-                "SELECT rid, version, index_rows FROM resource WHERE rid >= ? AND rid <= ? AND method <> 2",
-                &values
-            )
-            .load(*connection)?,
+            Link::Sqlite(connection) => {
+                fixed!(Sql, "SELECT rid, version, index_rows FROM resource WHERE rid >= ? AND rid <= ?", &values)
+                    .load(*connection)?
+            }
             Link::Postgres(connection) => fixed!(
                 Sql,
-                "SELECT rid, version, index_rows FROM resource WHERE rid >= ? AND rid <= ? AND method <> 2 \
-                 ORDER BY rid FOR UPDATE",
+                "SELECT rid, version, index_rows FROM resource WHERE rid >= ? AND rid <= ? ORDER BY rid FOR UPDATE",
                 &values
             )
             .load(*connection)?,

@@ -43,6 +43,8 @@ impl IndexRows {
         });
         self.consents.sort_unstable();
         self.consents.dedup();
+        self.deleted_from.sort_unstable();
+        self.deleted_from.dedup();
         self.contained.iter_mut().for_each(|inner| inner.rows.normalize());
     }
 
@@ -119,7 +121,7 @@ impl IndexRows {
         if self.words.count > 0 {
             number(self.words.sum as i64, &mut out);
         }
-        // The end, for all but Locations, Consents and what contains others.
+        // The end, for all but Locations, Consents, deletions and what contains others.
         for row in &self.positions {
             for part in [row.x, row.y, row.z] {
                 number(bits(part), &mut out);
@@ -135,6 +137,13 @@ impl IndexRows {
         if self.labels != 0 {
             out.push(LABELS);
             small(self.labels, &mut out);
+        }
+        if !self.deleted_from.is_empty() {
+            out.push(DELETED_FROM);
+            count(self.deleted_from.len(), &mut out);
+        }
+        for patient in &self.deleted_from {
+            number(*patient, &mut out);
         }
         if !self.contained.is_empty() {
             out.push(CONTAINED);
@@ -195,13 +204,14 @@ impl IndexRows {
             word_texts: WordTexts::default(),
             labels: 0,
             consents: Vec::new(),
+            deleted_from: Vec::new(),
             contained: Vec::new(),
         };
         rows.words.count = u32::try_from(input.count()?).ok()?;
         if rows.words.count > 0 {
             rows.words.sum = input.number()? as u64;
         }
-        while input.0.first().is_some_and(|first| ![CONSENTS, LABELS, CONTAINED].contains(first)) {
+        while input.0.first().is_some_and(|first| ![CONSENTS, LABELS, DELETED_FROM, CONTAINED].contains(first)) {
             rows.positions.push(PositionRow { x: input.real()?, y: input.real()?, z: input.real()? });
         }
         if input.0.first() == Some(&CONSENTS) {
@@ -211,6 +221,10 @@ impl IndexRows {
         if input.0.first() == Some(&LABELS) {
             input.byte()?;
             rows.labels = input.small()?;
+        }
+        if input.0.first() == Some(&DELETED_FROM) {
+            input.byte()?;
+            rows.deleted_from = input.list(Input::number)?;
         }
         if !input.0.is_empty() {
             input.byte()?;
@@ -238,6 +252,7 @@ impl IndexRows {
             word_texts: if has_other_words { self.word_texts.clone() } else { WordTexts::default() },
             labels: self.labels,
             consents: difference(&self.consents, &other.consents),
+            deleted_from: difference(&self.deleted_from, &other.deleted_from),
             contained: contained::difference(&self.contained, &other.contained),
         }
     }
@@ -328,6 +343,8 @@ const CONTAINED: u8 = 2;
 const CONSENTS: u8 = 3;
 /// Stands before the labels, where there are any; no number begins so.
 const LABELS: u8 = 4;
+/// Stands before the Patients whose record a deletion was part of; no number begins so.
+const DELETED_FROM: u8 = 5;
 
 struct Input<'a>(&'a [u8]);
 
@@ -440,6 +457,7 @@ mod tests {
             word_texts: WordTexts::default(),
             labels: 0,
             consents: Vec::new(),
+            deleted_from: Vec::new(),
             contained: Vec::new(),
         };
         rows.normalize();
@@ -483,6 +501,8 @@ mod tests {
         assert_eq!(IndexRows::decode(&consenting.encode()), Some(consenting.clone()));
         let all = IndexRows { consents: consenting.consents, labels: 5, ..containing() };
         assert_eq!(IndexRows::decode(&all.encode()), Some(all));
+        let deleted = IndexRows { deleted_from: vec![-3, 0, 9], ..IndexRows::default() };
+        assert_eq!(IndexRows::decode(&deleted.encode()), Some(deleted));
         let both = IndexRows { contained: containing().contained, ..located };
         assert_eq!(IndexRows::decode(&both.encode()), Some(both));
     }

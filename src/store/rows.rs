@@ -53,6 +53,8 @@ pub struct IndexRows {
     pub labels: i16,
     /// Of a Consent in force: what it lets nobody see or do.
     pub consents: Vec<ConsentRow>,
+    /// Of a deletion: the Patients whose record the last version was part of, as reference targets.
+    pub deleted_from: Vec<i64>,
     /// The resources within it that have rows, in the order of their places.
     pub contained: Vec<ContainedRows>,
 }

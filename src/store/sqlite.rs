@@ -189,6 +189,8 @@ row_statements! {
         from_us, until_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "DELETE FROM consent_rule WHERE rid = ? AND patient = ? AND is_exception = ? AND branch = ? AND actor = ? AND rtype = ? \
         AND item = ? AND code = ? AND system = ? AND ceiling = ? AND rights = ? AND from_us = ? AND until_us = ?";
+    DeletedFrom: "INSERT INTO deleted_from (rid, patient) VALUES (?, ?)",
+        "DELETE FROM deleted_from WHERE rid = ? AND patient = ?";
     Contained: "INSERT INTO contained (rid, rtype, id) VALUES (?, ?, ?)",
         "DELETE FROM contained WHERE rid = ?";
 }
@@ -270,6 +272,9 @@ fn each_row<const ADD: bool>(
     for row in &rows.consents {
         let values: Vec<Value<'_>> = [number].into_iter().chain(row.numbers()).map(Value::Integer).collect();
         Fixed::<Consent<ADD>>::new(&values).execute(connection)?;
+    }
+    for patient in &rows.deleted_from {
+        Fixed::<DeletedFrom<ADD>>::new(&[rid(), Value::Integer(*patient)]).execute(connection)?;
     }
     for inner in &rows.contained {
         let place = contained_rid(number, inner.place);

@@ -67,7 +67,7 @@ pub struct Put {
     pub method: Method,
     /// `None` exactly for a deletion.
     pub tail: Option<Packed>,
-    /// Normalized; empty for a deletion.
+    /// Normalized; of a deletion, whose record it was part of.
     pub rows: IndexRows,
     /// The generation of the rules that `rows` were made by (`Reader::rules`); `None` for a deletion, which has none.
     pub rules: Option<i64>,

@@ -58,10 +58,11 @@ pub enum Table {
     Words,
     Contained,
     Consent,
+    DeletedFrom,
 }
 
 /// All tables of the index.
-pub const TABLES: [Table; 12] = [
+pub const TABLES: [Table; 13] = [
     Table::Token,
     Table::String,
     Table::Date,
@@ -74,6 +75,7 @@ pub const TABLES: [Table; 12] = [
     Table::Words,
     Table::Contained,
     Table::Consent,
+    Table::DeletedFrom,
 ];
 
 impl Table {
@@ -92,6 +94,7 @@ impl Table {
             Table::Words => "index_words",
             Table::Contained => "contained",
             Table::Consent => "consent_rule",
+            Table::DeletedFrom => "deleted_from",
         }
     }
 }
@@ -315,6 +318,14 @@ impl Reader<'_> {
                 &[],
                 |(rid, rtype, id): (i64, i16, String)| each(rid, text(&id, &[i64::from(rtype), rid]))
             ),
+            Table::DeletedFrom => stream!(
+                self,
+                (BigInt, BigInt),
+                (i64, i64),
+                "SELECT rid, patient FROM deleted_from",
+                &[],
+                |(rid, patient)| each(rid, numbers(&[patient, rid]))
+            ),
             Table::Consent => stream!(
                 self,
                 (
@@ -417,6 +428,9 @@ impl IndexRows {
         }
         for row in &self.consents {
             each(Table::Consent, consent(row, rid));
+        }
+        for patient in &self.deleted_from {
+            each(Table::DeletedFrom, numbers(&[*patient, rid]));
         }
         for inner in &self.contained {
             let place = contained_rid(rid, inner.place);

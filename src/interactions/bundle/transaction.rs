@@ -185,7 +185,7 @@ impl Transaction {
                         puts.push(put);
                     }
                 }
-                Kind::Delete { key } => match deletion(key, previous(key)?) {
+                Kind::Delete { key } => match deletion(key, previous(key)?)? {
                     Some(put) => {
                         puts.push(put);
                         owners.push((index, Effect::Deleted));
@@ -198,7 +198,7 @@ impl Transaction {
                 Kind::DeleteAll { keys } => {
                     answers[index] = Some(EntryAnswer::Deleted(Vec::with_capacity(keys.len())));
                     for key in keys {
-                        if let Some(put) = deletion(key, previous(key)?) {
+                        if let Some(put) = deletion(key, previous(key)?)? {
                             puts.push(put);
                             owners.push((index, Effect::Deleted));
                         }

@@ -7,7 +7,7 @@ use crate::search::compile::CompileContext;
 use crate::search::compile::filters::{self, Row};
 use crate::search::compile::write::one_of;
 use crate::search::extract::ATTACHED;
-use crate::search::{Condition, Registry, SHARED_TYPES, View};
+use crate::search::{Condition, Deletions, Registry, SHARED_TYPES, View};
 use crate::store::Query;
 
 /// ` AND ..`: what must hold of `resource r`, of one of `types` (of any, when there are none), to be in `view`.
@@ -26,6 +26,33 @@ pub fn guard(view: &View, types: &[ResourceType], context: &CompileContext<'_>) 
             });
         }
     }
+    query
+}
+
+/// As [`guard`], and besides `resource r` may be one that was deleted, of one of `deletions`.
+pub fn guard_of_deletions(
+    view: &View,
+    types: &[ResourceType],
+    deletions: &[Deletions],
+    context: &CompileContext<'_>,
+) -> Query {
+    let mut query = Query::new();
+    query.for_caller(|query| {
+        query.sql(" AND (r.method <> 2").append(guard(view, types, context));
+        for Deletions { types, records } in deletions {
+            query.sql(" OR (r.method = 2");
+            filters::types(Row::any(types), true, query);
+            if let Some(patients) = records {
+                query.sql(" AND EXISTS (SELECT 1 FROM deleted_from p WHERE p.rid = r.rid AND p.patient");
+                one_of(query, patients, |query, patient| {
+                    query.integer(context.hasher.key(patient));
+                });
+                query.sql(")");
+            }
+            query.sql(")");
+        }
+        query.sql(")");
+    });
     query
 }
 

@@ -34,7 +34,7 @@ mod walk;
 mod words;
 mod write;
 
-pub use access::{guard, holder_of, visible, visible_keys};
+pub use access::{guard, guard_of_deletions, holder_of, visible, visible_keys};
 pub use consents::kept_from;
 pub use contained::{contained_count, contained_page};
 pub use definitions::defined;

@@ -1,4 +1,5 @@
-//! Which old versions a caller may see: they are in no index, so each is judged by its own content.
+//! Which old versions and deletions a caller may see: they are in no index, so each version is judged by its own content, and a deletion by
+//! that of the version before it.
 
 use std::sync::Arc;
 
@@ -18,6 +19,17 @@ pub enum Admission {
 impl AccessFilter {
     /// Whether the content of a version by itself is open to `right`: for versions that are no longer in the index.
     pub fn admits(&self, resource: &Resource, hasher: &Hasher, right: Right) -> Admission {
+        self.admitted(resource, hasher, |permit| permit.rights.has(right))
+    }
+
+    /// Whether it may be seen that a resource was deleted, of which `last` is the version before that.
+    pub fn admits_deletion(&self, last: &Resource, hasher: &Hasher) -> Admission {
+        let is_shared = SHARED_TYPES.contains(&last.resource_type);
+        self.admitted(last, hasher, |permit| permit.rights.has(Right::Read) && (permit.sees_deletions || is_shared))
+    }
+
+    /// Whether one of the permits that `counts` opens the content.
+    fn admitted(&self, resource: &Resource, hasher: &Hasher, counts: impl Fn(&Permit) -> bool) -> Admission {
         let Some(bounds) = &self.0 else { return Admission::Open };
         let of = resource.resource_type;
         let owners = owners(resource, hasher, &bounds.bases);
@@ -29,7 +41,7 @@ impl AccessFilter {
                     SHARED_TYPES.contains(&of) || patients.iter().any(|patient| owners.contains(&hasher.key(patient)))
                 }
             };
-            is_of_type && is_in_reach && permit.only.is_empty() && permit.rights.has(right)
+            is_of_type && is_in_reach && permit.only.is_empty() && counts(permit)
         };
         let labels = LabelSet::of(&resource.value);
         let is_hidden = |sees: Sensitivity| labels.meets(LabelSet::beyond(sees));

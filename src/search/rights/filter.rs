@@ -43,6 +43,15 @@ pub enum View {
     Where(Condition),
 }
 
+/// Some of what was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletions {
+    /// Any, when there are none.
+    pub types: Vec<ResourceType>,
+    /// The Patients whose records it was part of; `None` for whosever it was.
+    pub records: Option<Vec<ResourceKey>>,
+}
+
 /// The caller has no right of this kind for the type at all, whichever resource it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotPermitted {
@@ -174,6 +183,33 @@ impl AccessFilter {
             },
             right,
         )
+    }
+
+    /// Of what may have been deleted among `types` (among all, when there are none) so that the caller may know; the labels and Consents
+    /// that count are still to be asked, by [`AccessFilter::admits_deletion`].
+    pub fn deletions(&self, types: &[ResourceType]) -> Vec<Deletions> {
+        let mut deletions = Vec::new();
+        let is_wanted = |of: &ResourceType| types.is_empty() || types.contains(of);
+        let permits = self.0.iter().flat_map(|bounds| &bounds.permits);
+        for permit in permits.filter(|permit| permit.rights.has(Right::Read) && permit.only.is_empty()) {
+            let of: Vec<ResourceType> = permit.resource_type.into_iter().collect();
+            if !of.iter().all(is_wanted) {
+                continue;
+            }
+            if let Reach::Records(patients) = &permit.reach {
+                let is_open = |shared: &ResourceType| is_wanted(shared) && (of.is_empty() || of.contains(shared));
+                let shared: Vec<ResourceType> = SHARED_TYPES.iter().copied().filter(is_open).collect();
+                if !shared.is_empty() {
+                    deletions.push(Deletions { types: shared, records: None });
+                }
+                if permit.sees_deletions {
+                    deletions.push(Deletions { types: of, records: Some(patients.clone()) });
+                }
+            } else if permit.sees_deletions {
+                deletions.push(Deletions { types: of, records: None });
+            }
+        }
+        deletions
     }
 
     fn view_of(&self, types: &[ResourceType], right: Right, with_provenance: bool) -> View {

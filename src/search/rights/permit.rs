@@ -50,6 +50,9 @@ pub struct Permit {
     pub sees: Sensitivity,
     /// Whether what Consents deny is kept from it: all but custodians in a session of their own.
     pub heeds_consents: bool,
+    /// Whether what was deleted is seen to have been there: by custodians in a session of their own, by system clients, and by whoever
+    /// reaches all records.
+    pub sees_deletions: bool,
 }
 
 impl Permit {

@@ -69,6 +69,8 @@ pub(super) struct RowColumns {
     /// rid, narrative, rest
     words: (Vec<i64>, Vec<String>, Vec<String>),
     consent: ConsentColumns,
+    /// rid, patient
+    deleted_from: (Vec<i64>, Vec<i64>),
     /// rid, rtype, id
     contained: (Vec<i64>, Vec<i16>, Vec<String>),
 }
@@ -148,6 +150,10 @@ impl RowColumns {
             for (column, number) in self.consent.numbers.iter_mut().zip(row.numbers()) {
                 column.push(number);
             }
+        }
+        for patient in &rows.deleted_from {
+            self.deleted_from.0.push(rid);
+            self.deleted_from.1.push(*patient);
         }
         for inner in &rows.contained {
             let place = contained_rid(rid, inner.place);
@@ -241,6 +247,11 @@ pub(super) fn index_inserts<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColu
         consent(out, &rows.consent)?;
         out.push_sql(")), ");
     }
+    if !rows.deleted_from.0.is_empty() {
+        out.push_sql("a13 AS (INSERT INTO deleted_from (rid, patient) SELECT * FROM unnest(");
+        deleted_from(out, rows)?;
+        out.push_sql(")), ");
+    }
     Ok(())
 }
 
@@ -320,6 +331,11 @@ pub(super) fn index_deletes<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColu
              AND i.actor = g.actor AND i.rtype = g.rtype AND i.item = g.item AND i.code = g.code AND i.system = g.system \
              AND i.ceiling = g.ceiling AND i.rights = g.rights AND i.from_us = g.from_us AND i.until_us = g.until_us), ",
         );
+    }
+    if !rows.deleted_from.0.is_empty() {
+        out.push_sql("d13 AS (DELETE FROM deleted_from i USING unnest(");
+        deleted_from(out, rows)?;
+        out.push_sql(") AS g (rid, patient) WHERE i.rid = g.rid AND i.patient = g.patient), ");
     }
     Ok(())
 }
@@ -458,6 +474,11 @@ fn compartment<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> Query
 fn consent<'b>(out: &mut AstPass<'_, 'b, Pg>, columns: &'b ConsentColumns) -> QueryResult<()> {
     out.push_bind_param::<Array<BigInt>, _>(&columns.rid)?;
     columns.numbers.iter().try_for_each(|column| array::<BigInt, _>(out, column))
+}
+
+fn deleted_from<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {
+    out.push_bind_param::<Array<BigInt>, _>(&rows.deleted_from.0)?;
+    array::<BigInt, _>(out, &rows.deleted_from.1)
 }
 
 fn position<'b>(out: &mut AstPass<'_, 'b, Pg>, rows: &'b RowColumns) -> QueryResult<()> {

@@ -9,7 +9,7 @@ use super::keys::{Key, jwks};
 use super::signed::Unsigned;
 use crate::access::family::fill;
 use crate::support::holders::{self, Granted, change};
-use crate::support::tokens::{Issue, issue};
+use crate::support::holders::{Issue, issue};
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(

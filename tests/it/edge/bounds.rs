@@ -4,8 +4,8 @@ use awc::http::Method;
 use emberwell::config::Settings;
 use serde_json::{Value, json};
 
-use crate::support::server::run_with;
 use crate::support::raw::Raw;
+use crate::support::server::run_with;
 use crate::support::{Database, TestServer, on_both, patient};
 
 on_both!(by crate::edge::bounds::narrow:

@@ -146,6 +146,7 @@ impl Worlds {
                 text("tail")
             ),
             format!("SELECT rid || ' ' || patient || ' ' || rtype AS line FROM compartment WHERE rid IN {among}"),
+            format!("SELECT rid || ' ' || patient AS line FROM deleted_from WHERE rid IN {among}"),
         ];
         let mut lines: Vec<String> =
             statements.iter().flat_map(|statement| select(self.full.server.database(), statement)).collect();
