@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::access::{Caller, Deed, Denied};
-use crate::fhir::{Resource, ResourceType};
+use crate::fhir::Resource;
 use crate::interactions::InteractionError;
 use crate::interactions::recorded::give;
 use crate::interactions::search::foreign;
@@ -39,21 +39,22 @@ pub fn history(
     cursor: Option<&str>,
 ) -> Result<HistoryPage, InteractionError> {
     let filter = caller.filter();
-    let types: Vec<ResourceType> = match &request.scope {
-        HistoryScope::Instance(key) => vec![key.resource_type],
-        HistoryScope::Type(resource_type) => vec![*resource_type],
-        HistoryScope::System => Vec::new(),
+    // SMART: the history of an instance belongs to `r`, those of a type and of the system to `s`.
+    let (types, right) = match &request.scope {
+        HistoryScope::Instance(key) => (vec![key.resource_type], Right::Read),
+        HistoryScope::Type(resource_type) => (vec![*resource_type], Right::Search),
+        HistoryScope::System => (Vec::new(), Right::Search),
     };
     for resource_type in &types {
-        filter.permitted(*resource_type, Right::Read).map_err(Denied::from)?;
+        filter.permitted(*resource_type, right).map_err(Denied::from)?;
     }
     if types.iter().any(|of| trail::keeps(caller, *of)) {
         return Err(trail::no_history());
     }
-    if types.is_empty() && matches!(filter.view(&types, Right::Read), View::Nothing) {
-        return Err(Denied::from(NotPermitted { resource_type: None, right: Right::Read }).into());
+    if types.is_empty() && matches!(filter.view(&types, right), View::Nothing) {
+        return Err(Denied::from(NotPermitted { resource_type: None, right }).into());
     }
-    let guard = guard_of(reader, filter, &types, Right::Read);
+    let guard = guard_of(reader, filter, &types, right);
     let mut current = None;
     if let HistoryScope::Instance(key) = &request.scope {
         current = reader.current(key, &guard)?;
@@ -71,7 +72,7 @@ pub fn history(
         let is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < one_more.limit;
         one_more.before = found.last().map(|row| row.place);
         for row in found {
-            let is_seen = !filter.sees_history() || is_open(reader, caller, &row.row)?;
+            let is_seen = !filter.sees_history() || is_open(reader, caller, &row.row, right)?;
             if is_seen && !trail::keeps(caller, row.row.key.resource_type) {
                 rows.push(row);
             }
@@ -134,17 +135,22 @@ pub(super) fn may_see_version(
         return Ok(true);
     }
     if filter.sees_history() {
-        return is_open(reader, caller, row);
+        return is_open(reader, caller, row, Right::Read);
     }
     Ok(reader.current(&row.key, guard)?.is_some_and(|current| current.version == row.version))
 }
 
-/// Whether the content of a version may be seen by itself.
-fn is_open(reader: &mut Reader<'_>, caller: &Caller, row: &ResourceRow) -> Result<bool, InteractionError> {
+/// Whether the content of a version is open to `right` by itself.
+fn is_open(
+    reader: &mut Reader<'_>,
+    caller: &Caller,
+    row: &ResourceRow,
+    right: Right,
+) -> Result<bool, InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() || row.method == Method::Delete {
         return Ok(true);
     }
     let resource = Resource::from_value(whole(row)?).map_err(|issue| InteractionError::Unprocessable(vec![issue]))?;
-    admits(reader, filter, &resource)
+    admits(reader, filter, &resource, right)
 }
