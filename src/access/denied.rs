@@ -18,8 +18,10 @@ pub enum Denied {
     Moved(ResourceType),
     #[error("security labels may not be taken away: keep those in meta.security")]
     Labels,
-    #[error("a {0} may give access to others: only a custodian of the record may write it")]
+    #[error("a {0} may give access to others: only a custodian of the record may write or delete it")]
     Confers(ResourceType),
+    #[error("a Patient is deleted by custodians of the record alone: nobody could reach what is in it any more")]
+    Record,
     #[error(
         "a Binary is attached by whoever may read it alone: store it first, or in the same transaction, with the Patient as \
          its securityContext"

@@ -11,7 +11,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::access::{Caller, Deed, Denied};
-use crate::fhir::ResourceType;
 use crate::interactions::InteractionError;
 use crate::interactions::recorded::give;
 use crate::interactions::search::foreign;
@@ -41,26 +40,27 @@ pub fn history(
     cursor: Option<&str>,
 ) -> Result<HistoryPage, InteractionError> {
     let filter = caller.filter();
-    let types: Vec<ResourceType> = match &request.scope {
-        HistoryScope::Instance(key) => vec![key.resource_type],
-        HistoryScope::Type(resource_type) => vec![*resource_type],
-        HistoryScope::System => Vec::new(),
+    // SMART: the history of an instance belongs to `r`, those of a type and of the system to `s`.
+    let (types, right) = match &request.scope {
+        HistoryScope::Instance(key) => (vec![key.resource_type], Right::Read),
+        HistoryScope::Type(resource_type) => (vec![*resource_type], Right::Search),
+        HistoryScope::System => (Vec::new(), Right::Search),
     };
     for resource_type in &types {
-        filter.permitted(*resource_type, Right::Read).map_err(Denied::from)?;
+        filter.permitted(*resource_type, right).map_err(Denied::from)?;
     }
     if types.iter().any(|of| trail::keeps(caller, *of)) {
         return Err(trail::no_history());
     }
-    if types.is_empty() && matches!(filter.view(&types, Right::Read), View::Nothing) {
-        return Err(Denied::from(NotPermitted { resource_type: None, right: Right::Read }).into());
+    if types.is_empty() && matches!(filter.view(&types, right), View::Nothing) {
+        return Err(Denied::from(NotPermitted { resource_type: None, right }).into());
     }
-    let guard = guard_of_deletions(reader, caller, &types);
+    let guard = guard_of_deletions(reader, caller, &types, right);
     let mut current = None;
     if let HistoryScope::Instance(key) = &request.scope {
         current = reader.current(key, &guard)?;
         let is_seen = match &current {
-            Some(row) if row.method == Method::Delete => sees_deletion(reader, caller, key, row.version)?,
+            Some(row) if row.method == Method::Delete => sees_deletion(reader, caller, key, row.version, right)?,
             row => row.is_some(),
         };
         if !is_seen {
@@ -78,8 +78,8 @@ pub fn history(
         let is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < one_more.limit;
         one_more.before = found.last().map(|row| row.place);
         for row in found {
-            let is_seen = !filter.sees_history() || is_open(reader, caller, &row.row)?;
-            let is_seen = is_seen && (!row.is_deleted_now || is_told(reader, caller, &row.row, &mut deleted)?);
+            let is_seen = !filter.sees_history() || is_open(reader, caller, &row.row, right)?;
+            let is_seen = is_seen && (!row.is_deleted_now || is_told(reader, caller, &row.row, right, &mut deleted)?);
             if is_seen && !trail::keeps(caller, row.row.key.resource_type) {
                 rows.push(row);
             }
@@ -115,6 +115,7 @@ fn is_told(
     reader: &mut Reader<'_>,
     caller: &Caller,
     row: &ResourceRow,
+    right: Right,
     known: &mut BTreeMap<i64, bool>,
 ) -> Result<bool, InteractionError> {
     if caller.filter().is_everything() {
@@ -125,7 +126,7 @@ fn is_told(
     }
     let current = reader.current(&row.key, &Guard::unbounded("what was deleted"))?;
     let is_told = match current {
-        Some(current) => sees_deletion(reader, caller, &row.key, current.version)?,
+        Some(current) => sees_deletion(reader, caller, &row.key, current.version, right)?,
         None => false,
     };
     known.insert(row.rid, is_told);
@@ -164,14 +165,19 @@ pub(super) fn may_see_version(
         return Ok(true);
     }
     let Some(current) = reader.current(&row.key, guard)? else { return Ok(false) };
-    if current.method == Method::Delete && !sees_deletion(reader, caller, &row.key, current.version)? {
+    if current.method == Method::Delete && !sees_deletion(reader, caller, &row.key, current.version, Right::Read)? {
         return Ok(false);
     }
-    if filter.sees_history() { is_open(reader, caller, row) } else { Ok(current.version == row.version) }
+    if filter.sees_history() { is_open(reader, caller, row, Right::Read) } else { Ok(current.version == row.version) }
 }
 
-/// Whether the content of a version may be seen by itself; of a deletion, that of the version before.
-fn is_open(reader: &mut Reader<'_>, caller: &Caller, row: &ResourceRow) -> Result<bool, InteractionError> {
+/// Whether the content of a version is open to `right` by itself; of a deletion, that of the version before.
+fn is_open(
+    reader: &mut Reader<'_>,
+    caller: &Caller,
+    row: &ResourceRow,
+    right: Right,
+) -> Result<bool, InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() {
         return Ok(true);
@@ -181,5 +187,5 @@ fn is_open(reader: &mut Reader<'_>, caller: &Caller, row: &ResourceRow) -> Resul
         _ => Some(resource_of(row)?),
     };
     let Some(resource) = resource else { return Ok(false) };
-    admits(reader, filter, &resource)
+    admits(reader, filter, &resource, right)
 }

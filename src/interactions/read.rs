@@ -21,10 +21,10 @@ pub fn read(reader: &mut Reader<'_>, caller: &Caller, key: &ResourceKey) -> Resu
         return trail::read(reader, caller, key, Deed::Read);
     }
     permitted(caller, key.resource_type, Right::Read)?;
-    let guard = guard_of_deletions(reader, caller, &[key.resource_type]);
+    let guard = guard_of_deletions(reader, caller, &[key.resource_type], Right::Read);
     let row = reader.current(key, &guard)?.ok_or_else(|| InteractionError::NotFound(key.clone()))?;
     if row.method == Method::Delete {
-        return Err(match sees_deletion(reader, caller, &row.key, row.version)? {
+        return Err(match sees_deletion(reader, caller, &row.key, row.version, Right::Read)? {
             true => InteractionError::Deleted { key: row.key, version: row.version },
             false => InteractionError::NotFound(row.key),
         });
@@ -48,7 +48,7 @@ pub fn vread(
         return if row.version == number { Ok(row) } else { Err(unknown()) };
     }
     permitted(caller, key.resource_type, Right::Read)?;
-    let guard = guard_of_deletions(reader, caller, &[key.resource_type]);
+    let guard = guard_of_deletions(reader, caller, &[key.resource_type], Right::Read);
     let row = reader.version(key, number, &guard)?.ok_or_else(unknown)?;
     if !may_see_version(reader, caller, &guard, &row)? {
         return Err(unknown());

@@ -29,15 +29,15 @@ pub(super) fn guard_of(reader: &Reader<'_>, filter: &AccessFilter, types: &[Reso
     Guard::of(guard(&filter.view(types, right), types, &context(reader, filter, &hasher)))
 }
 
-/// As [`guard_of`] for reading, and besides what was deleted of which the caller may know, as far as the index tells: whether it may is
+/// As [`guard_of`], and besides what was deleted of which the caller may know, as far as the index tells: whether it may is
 /// asked of [`sees_deletion`] then.
-pub(super) fn guard_of_deletions(reader: &Reader<'_>, caller: &Caller, types: &[ResourceType]) -> Guard {
+pub(super) fn guard_of_deletions(reader: &Reader<'_>, caller: &Caller, types: &[ResourceType], right: Right) -> Guard {
     let filter = caller.filter();
     if filter.is_everything() {
         return Guard::unbounded(caller.name());
     }
     let hasher = reader.hasher();
-    let (view, deletions) = (filter.view(types, Right::Read), filter.deletions(types));
+    let (view, deletions) = (filter.view(types, right), filter.deletions(types, right));
     Guard::of(compile_guard(&view, types, &deletions, &context(reader, filter, &hasher)))
 }
 
@@ -47,13 +47,14 @@ pub(super) fn sees_deletion(
     caller: &Caller,
     key: &ResourceKey,
     version: i64,
+    right: Right,
 ) -> Result<bool, InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() {
         return Ok(true);
     }
     let Some(last) = before(reader, key, version)? else { return Ok(false) };
-    let admission = filter.admits_deletion(&last, &reader.hasher());
+    let admission = filter.admits_deletion(&last, &reader.hasher(), right);
     is_admitted(reader, filter, &last, admission)
 }
 
@@ -80,13 +81,14 @@ pub(super) fn seen(
     Ok(reader.numbers(&query)?.into_iter().collect())
 }
 
-/// Whether the content of a version may be read by itself.
+/// Whether the content of a version is open to `right` by itself, which is one of reading.
 pub(super) fn admits(
     reader: &mut Reader<'_>,
     filter: &AccessFilter,
     resource: &Resource,
+    right: Right,
 ) -> Result<bool, InteractionError> {
-    let admission = filter.admits(resource, &reader.hasher(), Right::Read);
+    let admission = filter.admits(resource, &reader.hasher(), right);
     is_admitted(reader, filter, resource, admission)
 }
 
@@ -171,14 +173,35 @@ pub(super) fn standing_to_delete(
         Err(InteractionError::NotFound(_)) => return Ok(None),
         other => other?,
     };
-    if key.resource_type == ResourceType::PROVENANCE
-        && !caller.filter().administers()
-        && let Some(previous) = previous.as_ref().filter(|previous| !previous.is_deleted)
-        && is_recorded(&previous.rows()?, &tx.hasher())
-    {
-        return Err(Denied::Recorded.into());
+    if let Some(standing) = previous.as_ref().filter(|previous| !previous.is_deleted) {
+        check_deletion(caller, key, standing, &tx.hasher())?;
     }
     Ok(previous)
+}
+
+/// Refuses to delete what gives access to others, the Patient that is a record, and what the server recorded itself.
+fn check_deletion(
+    caller: &Caller,
+    key: &ResourceKey,
+    standing: &Locked,
+    hasher: &Hasher,
+) -> Result<(), InteractionError> {
+    let (filter, of) = (caller.filter(), key.resource_type);
+    if of == ResourceType::PROVENANCE && !filter.administers() && is_recorded(&standing.rows()?, hasher) {
+        return Err(Denied::Recorded.into());
+    }
+    if of == ResourceType::PATIENT && !may_confer(filter, of, Right::Delete) {
+        return Err(Denied::Record.into());
+    }
+    if is_conferring(of) && !may_confer(filter, of, Right::Delete) {
+        return Err(Denied::Confers(of).into());
+    }
+    Ok(())
+}
+
+/// Whether the caller may do `right` with what gives access to others: a custodian, or a system client on all records.
+fn may_confer(filter: &AccessFilter, of: ResourceType, right: Right) -> bool {
+    filter.is_custodian() || filter.reaches_all(of, right)
 }
 
 /// Whether the caller may create a resource under an id of its choice: to others, an id that is taken and hidden would look
@@ -233,7 +256,7 @@ pub(super) fn check_change(
     if !labels(&before).is_subset(&labels(rows)) && !filter.is_custodian() && !filter.administers() {
         return Err(Denied::Labels.into());
     }
-    if !filter.is_custodian() && !filter.reaches_all(of, Right::Update) && confers(key, &before, rows) {
+    if confers(key, &before, rows) && !may_confer(filter, of, Right::Update) {
         return Err(Denied::Confers(of).into());
     }
     Ok(())
@@ -278,17 +301,20 @@ pub(super) fn seen_keys(
 
 /// Whether a version may give access to others, or lead to another person.
 fn confers(key: &ResourceKey, before: &IndexRows, rows: &IndexRows) -> bool {
-    match key.resource_type.name() {
-        "CareTeam" | "Consent" | "Group" | "Person" | "RelatedPerson" | "Subscription" => true,
-        "Patient" => {
-            let link = Registry::bundled().parameter(key.resource_type, "link").map(|parameter| parameter.id());
-            let links = |rows: &IndexRows| -> BTreeSet<i64> {
-                rows.references.iter().filter(|row| Some(row.param) == link).map(|row| row.target).collect()
-            };
-            links(before) != links(rows)
-        }
-        _ => false,
+    let of = key.resource_type;
+    if of != ResourceType::PATIENT {
+        return is_conferring(of);
     }
+    let link = Registry::bundled().parameter(of, "link").map(|parameter| parameter.id());
+    let links = |rows: &IndexRows| -> BTreeSet<i64> {
+        rows.references.iter().filter(|row| Some(row.param) == link).map(|row| row.target).collect()
+    };
+    links(before) != links(rows)
+}
+
+/// Whether whatever is of this type may give access to others.
+fn is_conferring(of: ResourceType) -> bool {
+    matches!(of.name(), "CareTeam" | "Consent" | "Group" | "Person" | "RelatedPerson" | "Subscription")
 }
 
 /// Refuses what was written if the caller may not do so: asked before the transaction ends, so that it is undone. `unseen` are

@@ -21,7 +21,7 @@ const RESOURCE_TYPES: &str = "http://hl7.org/fhir/resource-types";
 /// Whose accounts say who they are.
 const PEOPLE: [&str; 4] = ["Patient", "Practitioner", "PractitionerRole", "RelatedPerson"];
 /// Who is named in these roles is not whoever asks, but where the information comes from.
-const SOURCES: [&str; 3] = ["AUT", "CST", "INF"];
+const SOURCES: [&str; 3] = ["aut", "cst", "inf"];
 /// What a provision may ask besides, of which nothing is known here when somebody asks.
 const UNKNOWN: [&str; 4] = ["code", "dataPeriod", "modifierExtension", "purpose"];
 const BOTH: i16 = Use::Read as i16 | Use::Write as i16;
@@ -31,7 +31,7 @@ pub(super) fn rules(resource: &Resource, context: &ExtractContext<'_>) -> Result
     let consent = &resource.value;
     let is_in_force = resource.resource_type.name() == "Consent"
         && consent["status"] == "active"
-        && codings(&consent["scope"]).any(|coding| coding["code"] == "patient-privacy");
+        && codings(&consent["scope"]).any(|coding| is_code(coding, "patient-privacy"));
     let whose = patient(consent["patient"]["reference"].as_str(), context).filter(|_| is_in_force);
     let Some(patient) = whose else { return Ok(Vec::new()) };
     let mut rules = Rules { context, patient, branches: 0, rows: Vec::new() };
@@ -168,13 +168,14 @@ impl Rules<'_> {
     /// What a provision applies to at most: what is not understood is left out of account.
     fn at_most(&self, provision: &Value) -> Scope {
         let hashed = |system: &str, code: &str| self.label(Some(system), code);
-        let labels =
-            Listed::of(provision, "securityLabel", |label| match (label["system"].as_str(), label["code"].as_str()?) {
+        let labels = Listed::of(provision, "securityLabel", |label| {
+            match (label["system"].as_str(), &*fold_code(label["code"].as_str()?)) {
                 // What is no more confidential than anything else names everything.
-                (Some(CONFIDENTIALITY), "U" | "L" | "M" | "N") => None,
-                (Some(CONFIDENTIALITY), "R") => Some(vec![hashed(CONFIDENTIALITY, "R"), hashed(CONFIDENTIALITY, "V")]),
+                (Some(CONFIDENTIALITY), "u" | "l" | "m" | "n") => None,
+                (Some(CONFIDENTIALITY), "r") => Some(vec![hashed(CONFIDENTIALITY, "R"), hashed(CONFIDENTIALITY, "V")]),
                 (system, code) => Some(vec![self.label(system, code)]),
-            });
+            }
+        });
         let (from_us, until_us) = self.period(provision).unwrap_or((i64::MIN, i64::MAX));
         Scope {
             actors: self.actors(provision).at_most(),
@@ -196,11 +197,11 @@ impl Rules<'_> {
         let listed = items(provision, "securityLabel").next().is_some();
         let (mut labels, mut ceiling) = (Vec::new(), None);
         for label in items(provision, "securityLabel") {
-            match (label["system"].as_str(), label["code"].as_str()) {
+            match (label["system"].as_str(), label["code"].as_str().map(fold_code).as_deref()) {
                 // "It applies to all resources that are labeled "R" or lower."
-                (Some(CONFIDENTIALITY), Some("N")) => ceiling = ceiling.or(Some(1)),
-                (Some(CONFIDENTIALITY), Some("R")) => ceiling = ceiling.max(Some(2)),
-                (Some(CONFIDENTIALITY), Some("V")) => ceiling = Some(3),
+                (Some(CONFIDENTIALITY), Some("n")) => ceiling = ceiling.or(Some(1)),
+                (Some(CONFIDENTIALITY), Some("r")) => ceiling = ceiling.max(Some(2)),
+                (Some(CONFIDENTIALITY), Some("v")) => ceiling = Some(3),
                 (Some(CONFIDENTIALITY), _) | (_, None) => {}
                 (system, Some(code)) => labels.push(self.label(system, code)),
             }
@@ -228,7 +229,7 @@ impl Rules<'_> {
 
     fn actors(&self, provision: &Value) -> Listed<i64> {
         Listed::of(provision, "actor", |actor| {
-            let is_source = codings(&actor["role"]).any(|role| SOURCES.iter().any(|code| role["code"] == *code));
+            let is_source = codings(&actor["role"]).any(|role| SOURCES.iter().any(|code| is_code(role, code)));
             let who = &actor["reference"];
             match who["reference"].as_str() {
                 _ if is_source => None,
@@ -335,6 +336,11 @@ fn codings(concept: &Value) -> impl Iterator<Item = &Value> {
     items(concept, "coding")
 }
 
+/// Whether a coding has this code, which is in lower case; in whatever case it writes it, as labels are compared.
+fn is_code(coding: &Value, code: &str) -> bool {
+    coding["code"].as_str().is_some_and(|own| fold_code(own) == code)
+}
+
 fn too_many() -> ExtractError {
     ExtractError::TooManyConsentRules { limit: MAX_CONSENT_RULES }
 }
@@ -372,6 +378,21 @@ mod tests {
         // R and V.
         let label = (2, false, condition, true);
         assert_eq!(told, [(1, false, 0, false), (1, true, condition, false), label, label]);
+    }
+
+    #[test]
+    fn codes_are_the_same_in_whatever_case() {
+        let provision = |label: &str, source: &str| {
+            json!({ "type": "permit", "provision": [{ "type": "deny",
+                "securityLabel": [{ "system": CONFIDENTIALITY, "code": label }],
+                "actor": [{ "role": { "coding": [{ "code": source }] }, "reference": { "reference": "Patient/a" } }],
+                "provision": [{ "type": "permit", "securityLabel": [{ "system": CONFIDENTIALITY, "code": label }] }] }] })
+        };
+
+        for label in ["N", "R", "V"] {
+            let large = rules_of(provision(label, "CST")).unwrap();
+            assert_eq!(rules_of(provision(&label.to_lowercase(), "cst")).unwrap(), large, "{label}");
+        }
     }
 
     #[test]

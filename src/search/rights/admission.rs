@@ -23,9 +23,9 @@ impl AccessFilter {
     }
 
     /// Whether it may be seen that a resource was deleted, of which `last` is the version before that.
-    pub fn admits_deletion(&self, last: &Resource, hasher: &Hasher) -> Admission {
+    pub fn admits_deletion(&self, last: &Resource, hasher: &Hasher, right: Right) -> Admission {
         let is_shared = SHARED_TYPES.contains(&last.resource_type);
-        self.admitted(last, hasher, |permit| permit.rights.has(Right::Read) && (permit.sees_deletions || is_shared))
+        self.admitted(last, hasher, |permit| permit.rights.has(right) && (permit.sees_deletions || is_shared))
     }
 
     /// Whether one of the permits that `counts` opens the content.

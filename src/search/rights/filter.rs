@@ -187,11 +187,11 @@ impl AccessFilter {
 
     /// Of what may have been deleted among `types` (among all, when there are none) so that the caller may know; the labels and Consents
     /// that count are still to be asked, by [`AccessFilter::admits_deletion`].
-    pub fn deletions(&self, types: &[ResourceType]) -> Vec<Deletions> {
+    pub fn deletions(&self, types: &[ResourceType], right: Right) -> Vec<Deletions> {
         let mut deletions = Vec::new();
         let is_wanted = |of: &ResourceType| types.is_empty() || types.contains(of);
         let permits = self.0.iter().flat_map(|bounds| &bounds.permits);
-        for permit in permits.filter(|permit| permit.rights.has(Right::Read) && permit.only.is_empty()) {
+        for permit in permits.filter(|permit| permit.rights.has(right) && permit.only.is_empty()) {
             let of: Vec<ResourceType> = permit.resource_type.into_iter().collect();
             if !of.iter().all(is_wanted) {
                 continue;

@@ -4,7 +4,7 @@ use awc::http::Method;
 use emberwell::store::{GrantLevel, Labels};
 use serde_json::{Value, json};
 
-use crate::access::family::fill;
+use crate::access::family::{fill, weight};
 use crate::support::holders::{self, Granted};
 use crate::support::{TestServer, bundle, on_both, statuses};
 
@@ -18,6 +18,8 @@ on_both!(closed:
     old_versions_are_for_those_who_may_see_them,
     an_operators_client_sees_all_but_what_is_personal,
     a_type_without_a_scope_is_refused_whatever_there_is,
+    histories_of_many_are_searches,
+    labels_hide_in_whatever_case_they_are_written,
     entries_of_a_bundle_are_seen_as_alone,
     a_page_belongs_to_whoever_asked_for_the_first,
 );
@@ -363,12 +365,79 @@ async fn a_type_without_a_scope_is_refused_whatever_there_is(server: &TestServer
         "Observation?_id=a-lab",
         "?_type=Observation",
         "Condition/_history",
+        "Observation/_history",
+        "_history",
         "$reindex-status/x",
     ] {
         let issue = server.get_as(&app, path).await.refused(403);
         assert_eq!(issue["code"], "forbidden", "{path}");
     }
     server.get_as(&app, "Observation/a-lab").await.expect(200);
+    server.get_as(&app, "Observation/a-lab/_history").await.expect(200);
+    server.get_as(&app, "Observation/a-lab/_history/1").await.expect(200);
+}
+
+async fn histories_of_many_are_searches(server: &TestServer) {
+    fill(server).await;
+    let on_a = [Granted { sees_history: true, ..Granted::on("a") }];
+    let reads = holders::app(server, "patient/Observation.r", Some("a"), &on_a).token;
+    let searches = holders::app(server, "patient/Observation.s", Some("a"), &on_a).token;
+    let some = "patient/Observation.r patient/Observation.s?category=laboratory";
+    let searches_some = holders::app(server, some, Some("a"), &on_a).token;
+    let get = |url: &str| json!({ "request": { "method": "GET", "url": url } });
+    let both = bundle("batch", &["Observation/_history", "_history", "Observation/a-lab/_history"].map(get));
+
+    for (token, wanted) in [(&reads, ["403", "403", "200"]), (&searches, ["200", "200", "403"])] {
+        let answer = server.request_as(token, Method::POST, "").json(&both).send().await.expect(200);
+        assert_eq!(statuses(&answer.entries()), wanted, "{}", answer.text());
+    }
+    let issue = server.get_as(&reads, "Observation/_history").await.refused(403);
+    assert!(issue["diagnostics"].as_str().unwrap().contains("searching (s)"), "{issue}");
+    server.get_as(&searches, "Observation/a-lab/_history/1").await.refused(403);
+    for (token, path, wanted) in [
+        (&searches, "Observation/_history", &["a-lab", "a-weight"][..]),
+        (&searches, "_history", &["a-lab", "a-weight"]),
+        (&searches_some, "Observation/_history", &["a-lab"]),
+    ] {
+        assert_eq!(visible(server, token, path).await, wanted, "{path}");
+    }
+}
+
+async fn labels_hide_in_whatever_case_they_are_written(server: &TestServer) {
+    let operator = fill(server).await.token;
+    let label = |system: &str, code: &str| json!({ "security": [{ "system": system, "code": code }] });
+    let confidentiality = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+    let own = "https://emberwell.example/CodeSystem/security-label";
+    let on_a = [Granted { sees_history: true, ..Granted::on("a") }];
+    let app = holders::app(server, "patient/*.rs", Some("a"), &on_a).token;
+    let restricted = [Granted { labels: Labels::Restricted, ..on_a[0].clone() }];
+    let trusted = holders::app(server, "patient/*.rs", Some("a"), &restricted).token;
+    let custodian = Granted { level: GrantLevel::Custodian, ..Granted::on("a") };
+    let custodian = holders::person(server, "user/*.cruds", &[custodian]).token;
+
+    for (id, meta, is_for_trusted) in [
+        ("small-r", label(confidentiality, "r"), true),
+        ("small-v", label(confidentiality, "v"), false),
+        ("large-personal", label(own, "PERSONAL"), false),
+    ] {
+        let path = format!("Observation/{id}");
+        let mut labelled = weight(id, "a", "Practitioner/doc", "laboratory");
+        labelled["meta"] = meta;
+        server.request_as(&operator, Method::PUT, &path).json(&labelled).send().await.expect(201);
+        server.get_as(&app, &path).await.refused(404);
+        // The label goes, and what bore it is as hidden as before.
+        labelled.as_object_mut().unwrap().remove("meta");
+        server.request_as(&custodian, Method::PUT, &path).json(&labelled).send().await.expect(200);
+        for (token, is_seen) in [(&app, false), (&trusted, is_for_trusted)] {
+            let old = server.get_as(token, &format!("{path}/_history/1")).await;
+            assert_eq!(old.status, if is_seen { 200 } else { 404 }, "{id}: {}", old.text());
+            for history in [format!("{path}/_history"), "Observation/_history".to_owned(), "_history".to_owned()] {
+                let versions = server.get_as(token, &history).await.expect(200).resources();
+                let of_it = versions.iter().filter(|version| version["id"] == id).count();
+                assert_eq!(of_it, if is_seen { 2 } else { 1 }, "{id}: {history}");
+            }
+        }
+    }
 }
 
 async fn entries_of_a_bundle_are_seen_as_alone(server: &TestServer) {

@@ -14,6 +14,8 @@ on_both!(closed:
     nothing_changes_hands,
     labels_stay,
     what_gives_access_is_for_custodians,
+    what_gives_access_is_deleted_by_custodians,
+    a_record_is_deleted_by_its_custodians,
     conditions_match_what_is_seen_alone,
     a_granular_scope_bounds_what_is_written,
     transactions_are_refused_as_a_whole,
@@ -116,6 +118,101 @@ async fn what_gives_access_is_for_custodians(server: &TestServer) {
     send(server, &app, Method::POST, "CareTeam", &team).await.refused(403);
     send(server, &own, Method::POST, "CareTeam", &team).await.expect(201);
     send(server, &app, Method::PUT, "Patient/a", &linked).await.refused(403);
+}
+
+/// What may give access, all of it part of A's record, with its ids.
+fn what_confers() -> Vec<Value> {
+    let a = json!({ "reference": "Patient/a" });
+    vec![
+        json!({ "resourceType": "CareTeam", "id": "a-team", "subject": a,
+            "participant": [{ "member": { "reference": "Practitioner/doc" } }] }),
+        json!({ "resourceType": "Consent", "id": "a-consent", "status": "active", "patient": a,
+            "scope": { "coding": [{ "code": "patient-privacy" }] }, "category": [{ "text": "x" }],
+            "policyRule": { "coding": [{ "code": "OPTIN" }] },
+            "provision": { "type": "permit", "provision": [{ "type": "deny", "class": [{
+                "system": "http://hl7.org/fhir/resource-types", "code": "Condition" }] }] } }),
+        json!({ "resourceType": "Group", "id": "a-group", "type": "person", "actual": true,
+            "member": [{ "entity": a }] }),
+        json!({ "resourceType": "RelatedPerson", "id": "a-kin", "patient": a }),
+    ]
+}
+
+async fn what_gives_access_is_deleted_by_custodians(server: &TestServer) {
+    let operator = fill(server).await.token;
+    let custodian = Granted { level: GrantLevel::Custodian, ..Granted::on("a") };
+    let app = holders::app(server, "patient/*.cruds", Some("a"), std::slice::from_ref(&custodian)).token;
+    let guest = holders::person(server, "user/*.cruds", &[Granted::on("a")]).token;
+    let own = holders::person(server, "user/*.cruds", &[custodian]).token;
+    let all = Granted { record: None, scopes: "system/*.cruds", ..Granted::on("") };
+    let teams = holders::system(server, "system/CareTeam.cruds", &[all]).token;
+    let delete = async |token: &str, path: &str| server.request_as(token, Method::DELETE, path).send().await;
+    let entry = |path: &str| json!({ "request": { "method": "DELETE", "url": path } });
+
+    for resource in what_confers() {
+        let of = resource["resourceType"].as_str().unwrap();
+        let path = format!("{of}/{}", resource["id"].as_str().unwrap());
+        let criteria = format!("{of}?_id={}", resource["id"].as_str().unwrap());
+        send(server, &operator, Method::PUT, &path, &resource).await.expect(201);
+        for token in [&app, &guest] {
+            for url in [&path, &criteria] {
+                let issue = delete(token, url).await.refused(403);
+                assert_eq!(issue["code"], "forbidden", "{url}");
+                assert!(issue["diagnostics"].as_str().unwrap().contains("custodian"), "{issue}");
+                let batch = send(server, token, Method::POST, "", &bundle("batch", &[entry(url)])).await.expect(200);
+                assert_eq!(statuses(&batch.entries()), ["403"], "{url}: {}", batch.text());
+                send(server, token, Method::POST, "", &bundle("transaction", &[entry(url)])).await.refused(403);
+            }
+            // Nor is it changed by any way.
+            let mut unnamed = resource.clone();
+            unnamed.as_object_mut().unwrap().remove("id");
+            unnamed["language"] = json!("en");
+            send(server, token, Method::PUT, &criteria, &unnamed).await.refused(403);
+            for url in [&path, &criteria] {
+                let patch = server.request_as(token, Method::PATCH, url);
+                let operations = r#"[{"op":"add","path":"/language","value":"en"}]"#;
+                patch.body("application/json-patch+json", operations).send().await.refused(403);
+            }
+        }
+        assert_eq!(server.get_as(&operator, &path).await.expect(200).json()["meta"]["versionId"], "1", "{path}");
+        delete(&own, &criteria).await.expect(204);
+        server.get_as(&operator, &path).await.refused(410);
+    }
+    // What is hidden is as if it were not there, and stays.
+    for hidden in ["Group/cohort", "Group/absent", "Person/absent", "Subscription/absent"] {
+        delete(&app, hidden).await.expect(204);
+    }
+    server.get_as(&operator, "Group/cohort").await.expect(200);
+    let team = what_confers().remove(0);
+    send(server, &operator, Method::PUT, "CareTeam/other-team", &{
+        let mut other = team;
+        other["id"] = json!("other-team");
+        other
+    })
+    .await
+    .expect(201);
+    delete(&teams, "CareTeam/other-team").await.expect(204);
+}
+
+async fn a_record_is_deleted_by_its_custodians(server: &TestServer) {
+    let operator = fill(server).await.token;
+    let custodian = Granted { level: GrantLevel::Custodian, ..Granted::on("a") };
+    let app = holders::app(server, "patient/*.cruds", Some("a"), std::slice::from_ref(&custodian)).token;
+    let guest = holders::person(server, "user/*.cruds", &[Granted::on("a")]).token;
+    let own = holders::person(server, "user/*.cruds", &[custodian]).token;
+    let entry = json!({ "request": { "method": "DELETE", "url": "Patient/a" } });
+
+    for token in [&app, &guest] {
+        for path in ["Patient/a", "Patient?_id=a"] {
+            let issue = server.request_as(token, Method::DELETE, path).send().await.refused(403);
+            assert!(issue["diagnostics"].as_str().unwrap().contains("custodian"), "{issue}");
+        }
+        send(server, token, Method::POST, "", &bundle("transaction", std::slice::from_ref(&entry))).await.refused(403);
+        server.request_as(token, Method::DELETE, "Patient/b").send().await.expect(204);
+    }
+    server.get_as(&operator, "Patient/a").await.expect(200);
+    server.request_as(&own, Method::DELETE, "Patient/a").send().await.expect(204);
+    server.request_as(&operator, Method::DELETE, "Patient/b").send().await.expect(204);
+    server.get_as(&operator, "Patient/b").await.refused(410);
 }
 
 async fn conditions_match_what_is_seen_alone(server: &TestServer) {

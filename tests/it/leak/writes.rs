@@ -117,6 +117,24 @@ fn deletions() -> Vec<Sent> {
         "Observation?value-quantity=4242.5",
         "Patient?identifier=@!b@",
         "Coverage?payor=Patient/@a@",
+        // What gives access, of A, of B and of nobody.
+        "CareTeam/@a-team@",
+        "CareTeam?_id=@a-team@,@b-team@",
+        "CareTeam?participant=Patient/@a@",
+        "Consent/@a-wish@",
+        "Consent/@a-refusal@",
+        "Consent/@b-consent@",
+        "Consent?patient=Patient/@a@",
+        "Group/@a-group@",
+        "RelatedPerson/@a-kin@",
+        "RelatedPerson/@b-parent@",
+        "Person/@person@",
+        "Subscription/@b-watch@",
+        "Patient/@a@",
+        "Patient/@m@",
+        "Patient/@linked@",
+        "Patient?_id=@a@",
+        "Patient?link=Patient/@a@",
     ];
     let mut all: Vec<Sent> = paths.iter().map(|path| Sent::of(Method::DELETE, path)).collect();
     all.push(Sent::of(Method::DELETE, "Observation/@b-lab@").header("If-Match", "W/\"1\""));
@@ -253,7 +271,7 @@ fn self_granting() -> Vec<Sent> {
         r#"[{"op":"add","path":"/link/-","value":{"other":{"reference":"Patient/@b@"},"type":"refer"}}]"#,
     ));
     // Labels stay.
-    for name in ["a-personal", "a-restricted", "a-secret"] {
+    for name in ["a-personal", "a-restricted", "a-secret", "a-lower", "a-small", "a-upper"] {
         all.push(patch(&format!("Observation/@{name}@"), r#"[{"op":"remove","path":"/meta/security"}]"#));
         all.push(put(&format!("Observation/@{name}@"), &with_id(own(), name)));
     }
@@ -312,6 +330,10 @@ fn bundles() -> Vec<Sent> {
             entry("PUT", "Patient/../Observation/@b-lab@", Some(with_id(own(), "b-lab"))),
             entry("DELETE", "Observation/@b-lab@", None),
             entry("DELETE", "Observation?identifier=@!b-lab@", None),
+            entry("DELETE", "CareTeam/@a-team@", None),
+            entry("DELETE", "CareTeam/@b-team@", None),
+            entry("DELETE", "Patient/@a@", None),
+            entry("DELETE", "Patient?_id=@a@,@b@", None),
             entry("PUT", "Observation?identifier=@!b-lab@", Some(own())),
             entry("POST", "Observation", Some(observation("Patient/b", "laboratory", "sent"))),
             entry("POST", "Patient/@b@/Observation", Some(own())),
