@@ -1,13 +1,14 @@
 //! From a token to its [`Caller`].
 //!
 //! What a token lets its holder do is decided when it is met first, and kept. It holds for as long as nothing has changed
-//! that could decide otherwise: the database counts each change to accounts, grants and clients, and each revocation. SQLite
+//! that could decide otherwise: the database counts each change to accounts, grants, clients and Consents, to whom a Person or a
+//! PractitionerRole leads to, and each revocation. SQLite
 //! is asked for that count at each request, a matter of microseconds. PostgreSQL, a network away, is asked four times a
 //! second, and at once after a change that this process made.
 //!
 //! Spec: RFC 6750, SMART App Launch 2.2
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -161,18 +162,31 @@ fn actors(reader: &mut Reader<'_>, context: &TokenContext) -> Result<Option<Vec<
     let mut actors: Vec<i64> = context.client.iter().map(|client| actor_of_client(&client.id, &hasher)).collect();
     let user = context.account.as_ref().and_then(|account| account.fhir_user.as_deref());
     if let Some(Reference::Local { key, .. }) = user.map(|user| Reference::parse(user, &[])) {
+        actors.extend(led_to(reader, key)?);
+    }
+    Ok(Some(actors))
+}
+
+/// `user` and whom it leads to, also by way of others. What is looked at here is what counts the generation on when it changes
+/// (`store::tx::changes_access`); how far it goes is bounded by the time of a read.
+fn led_to(reader: &mut Reader<'_>, user: ResourceKey) -> Result<BTreeSet<i64>, StoreError> {
+    let mut met = BTreeSet::from([actor_of_user(&user, &reader.hasher())]);
+    let mut ahead = vec![user];
+    while let Some(key) = ahead.pop() {
         let of = key.resource_type;
         let leads = match of.name() {
             "Person" => Registry::bundled().parameter(of, "link"),
             "PractitionerRole" => Registry::bundled().parameter(of, "practitioner"),
             _ => None,
         };
-        if let Some(by) = leads {
-            actors.extend(reader.referred_by(&key, by.id())?);
+        let Some(by) = leads else { continue };
+        let mut targets = reader.referred_by(&key, by.id())?;
+        targets.retain(|target| met.insert(*target));
+        if !targets.is_empty() {
+            ahead.extend(reader.targets(&targets)?.into_iter().map(|target| target.key));
         }
-        actors.push(actor_of_user(&key, &hasher));
     }
-    Ok(Some(actors))
+    Ok(met)
 }
 
 fn holding(grant: &Grant) -> Holding {
