@@ -4,6 +4,7 @@
 //! statement carries it.
 
 mod act;
+mod confinement;
 mod decision;
 mod denied;
 pub mod scopes;

@@ -93,7 +93,9 @@ impl Callers {
         })?;
         let context = context.ok_or(TokenRefused::Invalid)?;
         let facts = TokenFacts { actors, ..facts(&context) };
-        let caller = Caller::bounded(decide(&facts, registry, bases)?, agent(&context, &hash));
+        let record = facts.sole_record().map(|record| store.hasher().key(record));
+        let agent = Agent { record, ..agent(&context, &hash) };
+        let caller = Caller::bounded(decide(&facts, registry, bases)?, agent);
         let ends = context.grants.iter().filter_map(|grant| grant.until_us);
         let until_us = ends.chain([context.token.expires_us]).min().unwrap_or(now_us);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,7 +134,7 @@ fn agent(context: &TokenContext, token: &SecretHash) -> Agent {
         account: context.account.as_ref().map(|account| account.id),
         fhir_user: context.account.as_ref().and_then(|account| account.fhir_user.clone()),
         token: Some(token.tail()),
-        command: None,
+        ..Agent::default()
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use clap::Args;
 use serde_json::json;
 
-use crate::audit::{self, Event, EventId};
+use crate::audit::{self, Event, EventId, Queries};
 use crate::cli::{Failure, open, print};
 use crate::config::Settings;
 use crate::fhir::{ResourceKey, ResourceType};
@@ -22,7 +22,7 @@ pub(super) struct VerifyAuditArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
-    /// Only what is about the record of this Patient, such as Patient/1
+    /// Only what is about the record of this Patient, such as Patient/1, and as its custodians may read it
     #[arg(long, value_name = "PATIENT")]
     record: Option<RecordId>,
 }
@@ -57,6 +57,8 @@ pub(super) fn print_trail(settings: &Settings, args: &AuditArgs) -> Result<(), F
     let mut out = std::io::stdout().lock();
     let mut patients: HashMap<i64, Option<ResourceKey>> = HashMap::new();
     let mut unwritten = None;
+    // What is printed of one record is for its people, who are not to learn whom else somebody searched for.
+    let queries = if args.record.is_some() { Queries::OfOneRecord } else { Queries::Whole };
     let mut each = |reader: &mut Reader<'_>, id: EventId, event: Event| {
         let patient = match event.patient {
             None => None,
@@ -69,7 +71,7 @@ pub(super) fn print_trail(settings: &Settings, args: &AuditArgs) -> Result<(), F
             },
         };
         if unwritten.is_none() {
-            unwritten = writeln!(out, "{}", audit::audit_event(id, &event, patient.as_ref())).err();
+            unwritten = writeln!(out, "{}", audit::audit_event(id, &event, patient.as_ref(), queries)).err();
         }
         Ok(())
     };
