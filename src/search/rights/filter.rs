@@ -1,0 +1,311 @@
+//! All that a caller may see and do: the union of its permits, and the conditions that open what they allow.
+//!
+//! Spec: SMART App Launch 2.2, scopes for requesting clinical data
+
+use std::sync::{Arc, LazyLock};
+
+use super::permit::hidden_labels;
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::fold::fold_code;
+use crate::search::{
+    Condition, Criterion, Party, Permit, RECORDED, RECORDED_SYSTEM, Reach, Registry, Right, SHARED_TYPES, Sensitivity,
+    Use,
+};
+use crate::store::{Hasher, IndexRows};
+
+/// All that a caller may see and do.
+#[derive(Clone, Debug)]
+pub struct AccessFilter(pub(super) Option<Arc<Bounds>>);
+
+/// What a caller who holds a token may do.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    pub permits: Vec<Permit>,
+    /// Old versions and deletions, too, of what may be seen now.
+    pub sees_history: bool,
+    /// Whatever gives access to others may be written.
+    pub is_custodian: bool,
+    /// Who asks, for what Consents deny; `None` where no Consent denies anything.
+    pub party: Option<Arc<Party>>,
+    /// Minutes east of UTC, for dates in scopes that name no zone.
+    pub zone_minutes: i16,
+    /// The server's own base URLs, without a slash at the end.
+    pub bases: Arc<[String]>,
+    /// Tells this caller's pages from those of others.
+    pub stamp: u64,
+}
+
+/// What of some types is open to a caller.
+#[derive(Clone, Debug)]
+pub enum View {
+    /// The caller has no such right for any of the types.
+    Nothing,
+    Everything,
+    Where(Condition),
+}
+
+/// The caller has no right of this kind for the type at all, whichever resource it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotPermitted {
+    /// `None` where no type is named.
+    pub resource_type: Option<ResourceType>,
+    pub right: Right,
+}
+
+/// Types whose resources lead to what is in a Binary.
+static HOLDERS: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
+    ["DiagnosticReport", "DocumentReference", "Media"]
+        .iter()
+        .filter_map(|name| ResourceType::parse(name).ok())
+        .collect()
+});
+
+static PROVENANCE: LazyLock<Option<ResourceType>> = LazyLock::new(|| ResourceType::parse("Provenance").ok());
+static BINARY: LazyLock<Option<ResourceType>> = LazyLock::new(|| ResourceType::parse("Binary").ok());
+static AUDIT_EVENT: LazyLock<Option<ResourceType>> = LazyLock::new(|| ResourceType::parse("AuditEvent").ok());
+
+impl AccessFilter {
+    /// No bounds at all: a server that is open, or a job of the program itself.
+    pub fn everything() -> AccessFilter {
+        AccessFilter(None)
+    }
+
+    /// What is allowed within bounds.
+    pub fn bounded(bounds: Bounds) -> AccessFilter {
+        AccessFilter(Some(Arc::new(bounds)))
+    }
+
+    /// Whether there are no bounds.
+    pub fn is_everything(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether old versions and deletions may be seen of what may be seen now.
+    pub fn sees_history(&self) -> bool {
+        // What a scope demands besides is asked of the index, which knows the current version only.
+        let may_ask = |bounds: &Arc<Bounds>| bounds.permits.iter().all(|permit| permit.only.is_empty());
+        self.0.as_ref().is_none_or(|bounds| bounds.sees_history && may_ask(bounds))
+    }
+
+    /// Whether what gives access to others may be written.
+    pub fn is_custodian(&self) -> bool {
+        self.0.as_ref().is_none_or(|bounds| bounds.is_custodian)
+    }
+
+    /// Whether the caller may do all there is with whatever there is, as an operator.
+    pub fn administers(&self) -> bool {
+        let all = [Right::Create, Right::Read, Right::Update, Right::Delete, Right::Search];
+        let is_whole = |permit: &Permit| {
+            permit.resource_type.is_none()
+                && permit.reach == Reach::Everything
+                && permit.only.is_empty()
+                && all.iter().all(|right| permit.rights.has(*right))
+        };
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
+    }
+
+    /// The permits with `right` for AuditEvents, as the audit trail applies them: whose trail, and what an event must meet.
+    pub fn trail_permits(&self, right: Right) -> Vec<(&Reach, &[Criterion])> {
+        let permits = self.0.iter().flat_map(|bounds| &bounds.permits);
+        let is_for = |permit: &&Permit| {
+            permit.rights.has(right) && permit.resource_type.is_none_or(|only| Some(only) == *AUDIT_EVENT)
+        };
+        permits.filter(is_for).map(|permit| (&permit.reach, permit.only.as_slice())).collect()
+    }
+
+    /// Whether the caller may read whatever is part of the record of `patient`, as its custodians do.
+    pub fn sees_whole(&self, patient: &ResourceKey) -> bool {
+        let is_whole = |permit: &Permit| {
+            permit.resource_type.is_none()
+                && permit.only.is_empty()
+                && permit.rights.has(Right::Read)
+                && permit.sees == Sensitivity::ALL
+                && match &permit.reach {
+                    Reach::Everything => true,
+                    Reach::Records(patients) => patients.contains(patient),
+                }
+        };
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
+    }
+
+    /// Minutes east of UTC, for dates in scopes that name no zone.
+    pub fn zone_minutes(&self) -> i16 {
+        self.0.as_ref().map_or(0, |bounds| bounds.zone_minutes)
+    }
+
+    /// Whether all resources of the type are open to `right`, whosever record they are part of, as to a system client.
+    pub fn reaches_all(&self, resource_type: ResourceType, right: Right) -> bool {
+        let is_wide = |permit: &Permit| {
+            permit.reach == Reach::Everything
+                && permit.resource_type.is_none_or(|only| only == resource_type)
+                && permit.rights.has(right)
+        };
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_wide))
+    }
+
+    /// Who asks, if Consents may keep anything from them.
+    pub fn party(&self) -> Option<&Arc<Party>> {
+        let bounds = self.0.as_ref()?;
+        bounds.party.as_ref().filter(|_| bounds.permits.iter().any(|permit| permit.heeds_consents))
+    }
+
+    /// The server's own base URLs, without a slash at the end.
+    pub fn bases(&self) -> &[String] {
+        self.0.as_ref().map_or(&[], |bounds| &bounds.bases)
+    }
+
+    /// What the caller may see of `types` (of all, when there are none) with `right`.
+    pub fn view(&self, types: &[ResourceType], right: Right) -> View {
+        self.view_of(types, right, true)
+    }
+
+    /// What the caller may make of a resource of this type. Whoever may write it may label it, even so that it is hidden from
+    /// then on.
+    pub fn view_of_written(&self, resource_type: ResourceType, right: Right) -> View {
+        self.opened(
+            |permit, terms| {
+                let permit = Permit { sees: Sensitivity::ALL, ..permit.clone() };
+                // What it is made of need not have been seen.
+                let uses = [use_of(right)];
+                self.terms(&permit, &[resource_type], right, &uses, true, terms);
+            },
+            right,
+        )
+    }
+
+    fn view_of(&self, types: &[ResourceType], right: Right, with_provenance: bool) -> View {
+        // Whoever changes what stands sees it.
+        let uses: &[Use] = match use_of(right) {
+            Use::Write if right != Right::Create => &[Use::Write, Use::Read],
+            Use::Write => &[Use::Write],
+            Use::Read => &[Use::Read],
+        };
+        self.opened(|permit, terms| self.terms(permit, types, right, uses, with_provenance, terms), right)
+    }
+
+    /// What the permits with `right` open together, each by the terms that `add` gives.
+    fn opened(&self, add: impl Fn(&Permit, &mut Vec<Vec<Condition>>), right: Right) -> View {
+        let Some(bounds) = &self.0 else { return View::Everything };
+        let mut terms = Vec::new();
+        bounds.permits.iter().filter(|permit| permit.rights.has(right)).for_each(|permit| add(permit, &mut terms));
+        united(terms)
+    }
+
+    /// As [`AccessFilter::view`] of one type, where having no right at all is a refusal.
+    pub fn permitted(&self, resource_type: ResourceType, right: Right) -> Result<View, NotPermitted> {
+        match self.view(&[resource_type], right) {
+            View::Nothing => Err(NotPermitted { resource_type: Some(resource_type), right }),
+            view => Ok(view),
+        }
+    }
+
+    /// The parts of `types` that a permit opens, each as the conditions that its resources must meet.
+    fn terms(
+        &self,
+        permit: &Permit,
+        types: &[ResourceType],
+        right: Right,
+        uses: &[Use],
+        with_provenance: bool,
+        terms: &mut Vec<Vec<Condition>>,
+    ) {
+        let wanted = match (permit.resource_type, types) {
+            (Some(only), []) => vec![only],
+            (Some(only), types) => types.iter().copied().filter(|of| *of == only).collect(),
+            (None, types) => types.to_vec(),
+        };
+        if wanted.is_empty() && permit.resource_type.is_some() {
+            return;
+        }
+        let party = self.0.as_ref().and_then(|bounds| bounds.party.as_ref()).filter(|_| permit.heeds_consents);
+        let denials =
+            |party: &Arc<Party>| uses.iter().map(|put_to| Condition::Consented(Arc::clone(party), *put_to)).collect();
+        let consented: Vec<Condition> = party.map(denials).unwrap_or_default();
+        let mut add = |of: Vec<ResourceType>, conditions: Vec<Condition>, consented: &[Condition]| {
+            let is_told = of.is_empty() || of == types;
+            let of_types = (!is_told).then_some(Condition::OfTypes(of));
+            let only = permit.only.iter().cloned().map(Condition::Criterion);
+            let all = of_types.into_iter().chain(conditions).chain(only).chain(hidden_labels(permit.sees));
+            terms.push(all.chain(consented.iter().cloned()).collect());
+        };
+        let Reach::Records(patients) = &permit.reach else {
+            add(wanted, Vec::new(), &consented);
+            return;
+        };
+        let reads = matches!(right, Right::Read | Right::Search);
+        let owned = || Condition::Owned(patients.clone());
+        let is_wanted = |of: &ResourceType| wanted.is_empty() || wanted.contains(of);
+        let shared: Vec<ResourceType> = SHARED_TYPES.iter().copied().filter(is_wanted).collect();
+        if reads && !shared.is_empty() {
+            // They are part of no record, about which a Consent could say anything.
+            add(shared, Vec::new(), &[]);
+        }
+        if let Some(provenance) = PROVENANCE.filter(|of| with_provenance && is_wanted(of)) {
+            // What is told of a Provenance is not told: it would have no end.
+            let targets = match self.view_of(&[], Right::Read, false) {
+                View::Nothing => None,
+                View::Everything => Some(Condition::And(Vec::new())),
+                View::Where(condition) => Some(condition),
+            };
+            if let Some(targets) = targets {
+                add(vec![provenance], vec![Condition::Targets(Box::new(targets))], &[]);
+            }
+        }
+        if let Some(binary) = BINARY.filter(is_wanted)
+            && reads
+            && let View::Where(holder) = self.view(&HOLDERS, Right::Read)
+        {
+            add(vec![binary], vec![Condition::AttachedTo(Box::new(holder))], &consented);
+        }
+        let is_by_owner = |of: &ResourceType| {
+            !SHARED_TYPES.contains(of) && Some(*of) != *PROVENANCE && (reads || Some(*of) != *AUDIT_EVENT)
+        };
+        match wanted.is_empty() {
+            // Nothing of the other kinds is part of a record.
+            true if reads => add(Vec::new(), vec![owned()], &consented),
+            true => add(ResourceType::all().filter(is_by_owner).collect(), vec![owned()], &consented),
+            false => {
+                let by_owner: Vec<ResourceType> = wanted.iter().copied().filter(is_by_owner).collect();
+                if !by_owner.is_empty() {
+                    add(by_owner, vec![owned()], &consented);
+                }
+            }
+        }
+    }
+
+    /// Tells the pages of one caller from those of another.
+    pub fn stamp(&self) -> u64 {
+        self.0.as_ref().map_or(0, |bounds| bounds.stamp)
+    }
+}
+
+/// What a right is, to a Consent.
+fn use_of(right: Right) -> Use {
+    match right {
+        Right::Read | Right::Search => Use::Read,
+        Right::Create | Right::Update | Right::Delete => Use::Write,
+    }
+}
+
+/// Whether the index says of a Provenance that the server recorded it.
+pub fn is_recorded(rows: &IndexRows, hasher: &Hasher) -> bool {
+    let tag = Registry::bundled().parameter(ResourceType::PROVENANCE, "_tag").map(|tag| tag.id());
+    let (code, system) = (hasher.text(&fold_code(RECORDED)), hasher.text(RECORDED_SYSTEM));
+    rows.tokens.iter().any(|row| Some(row.param) == tag && row.code == code && row.system == system)
+}
+
+/// One of the terms is met.
+fn united(terms: Vec<Vec<Condition>>) -> View {
+    if terms.is_empty() {
+        return View::Nothing;
+    }
+    let mut any: Vec<Condition> = Vec::with_capacity(terms.len());
+    for mut term in terms {
+        match term.len() {
+            0 => return View::Everything,
+            1 => any.append(&mut term),
+            _ => any.push(Condition::And(term)),
+        }
+    }
+    View::Where(if any.len() == 1 { any.remove(0) } else { Condition::Or(any) })
+}

@@ -1,0 +1,160 @@
+//! One thing that is allowed: which rights, on which types, in whose records, up to which labels.
+//!
+//! Spec: SMART App Launch 2.2, scopes for requesting clinical data
+
+use std::sync::LazyLock;
+
+use crate::fhir::{ResourceKey, ResourceType};
+use crate::search::{Condition, Criterion, TokenValue};
+
+/// What may be done with a resource: the letters of a SMART scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    Create = 1,
+    Read = 2,
+    Update = 4,
+    Delete = 8,
+    Search = 16,
+}
+
+/// Several [`Right`]s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rights(u8);
+
+impl Rights {
+    /// These rights.
+    pub fn of(rights: &[Right]) -> Rights {
+        Rights(rights.iter().fold(0, |all, right| all | *right as u8))
+    }
+
+    /// Whether `right` is among them.
+    pub fn has(self, right: Right) -> bool {
+        self.0 & right as u8 != 0
+    }
+
+    /// Those that are in both.
+    pub fn and(self, other: Rights) -> Rights {
+        Rights(self.0 & other.0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Whose resources a permit is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Everything,
+    /// What is part of the records of these Patients, and shared types for reading.
+    Records(Vec<ResourceKey>),
+}
+
+/// How sensitive what is seen may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sensitivity {
+    /// Items that the person marked as personal.
+    pub personal: bool,
+    /// The confidentiality R.
+    pub restricted: bool,
+    /// The confidentiality V.
+    pub very_restricted: bool,
+}
+
+impl Sensitivity {
+    /// Whatever there is.
+    pub const ALL: Sensitivity = Sensitivity { personal: true, restricted: true, very_restricted: true };
+    /// What bears no such label.
+    pub const NORMAL: Sensitivity = Sensitivity { personal: false, restricted: false, very_restricted: false };
+}
+
+/// The system of this server's own security labels.
+pub const LABEL_SYSTEM: &str = "https://emberwell.example/CodeSystem/security-label";
+/// The label of an item that no app sees, and no person but the custodians.
+pub const PERSONAL: &str = "personal";
+/// The system of the tags by which the server tells what it recorded itself.
+pub const RECORDED_SYSTEM: &str = "https://emberwell.example/CodeSystem/provenance";
+/// The tag of a Provenance that the server recorded with what was written: those agents are true that it names by ids of its own.
+pub const RECORDED: &str = "recorded";
+pub(in crate::search) const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+
+/// One thing that is allowed. All that a caller may do is the union of the permits.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    /// `None` is for all types.
+    pub resource_type: Option<ResourceType>,
+    pub rights: Rights,
+    pub reach: Reach,
+    /// What the resources must meet besides; criteria of `resource_type`.
+    pub only: Vec<Criterion>,
+    pub sees: Sensitivity,
+    /// Whether what Consents deny is kept from it: all but custodians in a session of their own.
+    pub heeds_consents: bool,
+}
+
+/// The types that belong to nobody's record: who and what takes part in care, and definitions. Whoever has a scope for such a
+/// type may read all of it. A resource of any other type that is part of no record is open to callers with [`Reach::Everything`]
+/// only.
+pub static SHARED_TYPES: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
+    const NAMES: [&str; 35] = [
+        "ActivityDefinition",
+        "CapabilityStatement",
+        "ChargeItemDefinition",
+        "CodeSystem",
+        "CompartmentDefinition",
+        "ConceptMap",
+        "Endpoint",
+        "EventDefinition",
+        "ExampleScenario",
+        "GraphDefinition",
+        "HealthcareService",
+        "ImplementationGuide",
+        "InsurancePlan",
+        "Library",
+        "Location",
+        "Measure",
+        "Medication",
+        "MedicationKnowledge",
+        "MessageDefinition",
+        "NamingSystem",
+        "ObservationDefinition",
+        "OperationDefinition",
+        "Organization",
+        "OrganizationAffiliation",
+        "PlanDefinition",
+        "Practitioner",
+        "PractitionerRole",
+        "Questionnaire",
+        "SearchParameter",
+        "SpecimenDefinition",
+        "StructureDefinition",
+        "StructureMap",
+        "Substance",
+        "TerminologyCapabilities",
+        "ValueSet",
+    ];
+    NAMES.iter().filter_map(|name| ResourceType::parse(name).ok()).collect()
+});
+
+/// The labels of what is more sensitive than may be seen.
+pub(super) fn labels_beyond(sees: Sensitivity) -> Vec<TokenValue> {
+    let label = |system: &str, code: &str| TokenValue { system: Some(system.to_owned()), code: Some(code.to_owned()) };
+    let mut hidden = Vec::new();
+    if !sees.personal {
+        hidden.push(label(LABEL_SYSTEM, PERSONAL));
+    }
+    if !sees.restricted {
+        hidden.push(label(CONFIDENTIALITY, "R"));
+    }
+    if !sees.very_restricted {
+        hidden.push(label(CONFIDENTIALITY, "V"));
+    }
+    hidden
+}
+
+/// That nothing is more sensitive than may be seen.
+pub(super) fn hidden_labels(sees: Sensitivity) -> Option<Condition> {
+    let hidden = labels_beyond(sees);
+    (!hidden.is_empty()).then_some(Condition::Unlabelled(hidden))
+}
