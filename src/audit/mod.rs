@@ -14,7 +14,7 @@ mod query;
 mod resource;
 mod written;
 
-pub use chain::{Break, Checked, check, told, trail};
+pub use chain::{Break, Checked, check, compare, told, trail};
 pub use event::{Event, Outcome, SPAN_US};
 pub use id::EventId;
 pub use journal::{Journal, Story};
