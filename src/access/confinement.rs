@@ -67,6 +67,7 @@ mod tests {
                 scopes: ScopeSet::parse(scopes),
                 policy: None,
                 app_grant: app.map(holding),
+                is_of_app: app.is_some(),
                 patient: launch.map(patient),
                 holdings: held.iter().map(|record| holding(*record)).collect(),
                 holder: String::new(),

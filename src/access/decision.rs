@@ -31,10 +31,17 @@ pub struct Holding {
 
 impl Holding {
     /// As far as a token uses it. What an app was granted is on the record of its grant, no more sensitive, and with old versions
-    /// only where both say so. A custodian is one in a session of their own, not where an app acts for them.
+    /// only where both say so; an app that was granted nothing of its own sees nothing beyond the ordinary. A custodian is one in a
+    /// session of their own, not where an app acts for them.
     fn used_by(&self, facts: &TokenFacts) -> Option<Holding> {
         let is_custodian = self.is_custodian && facts.policy.is_none();
-        let Some(grant) = &facts.app_grant else { return Some(Holding { is_custodian, ..self.clone() }) };
+        let Some(grant) = &facts.app_grant else {
+            let (sees, sees_history) = match facts.is_of_app {
+                true => (Sensitivity::NORMAL, false),
+                false => (self.sees, self.sees_history),
+            };
+            return Some(Holding { sees, sees_history, is_custodian, ..self.clone() });
+        };
         let record = match (&self.record, &grant.record) {
             (Some(own), Some(granted)) if own != granted => return None,
             (own, granted) => granted.clone().or_else(|| own.clone()),
@@ -63,6 +70,8 @@ pub struct TokenFacts {
     pub policy: Option<ScopeSet>,
     /// What the person granted to the app, which narrows all that the person holds; `None` where no app was granted anything.
     pub app_grant: Option<Holding>,
+    /// Whether an app acts for a person.
+    pub is_of_app: bool,
     /// The patient of the launch.
     pub patient: Option<ResourceKey>,
     /// What whoever stands behind the token holds.
@@ -109,7 +118,7 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
             let Some(reach) = reach(scope, holding, facts.patient.as_ref()) else { continue };
             let sees = Sensitivity { personal: holding.is_custodian, ..holding.sees };
             for given in holding.scopes.scopes() {
-                permits.add(scope, given, reach.clone(), sees, !holding.is_custodian)?;
+                permits.add(scope, given, reach.clone(), Terms { sees, ..Terms::of(holding) })?;
             }
         }
     }
@@ -118,10 +127,9 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
     let keeps_consents = |consent| permits.found.iter().any(|permit| permit.reaches_all(consent, Right::Update));
     let keeps_consents = ResourceType::parse("Consent").is_ok_and(keeps_consents);
     let party = facts.actors.clone().map(|actors| Arc::new(Party { actors, keeps_consents }));
-    let is_each = |is_so: fn(&Holding) -> bool| !holdings.is_empty() && holdings.iter().all(is_so);
+    let held = holdings.into_iter().filter(|holding| holding.is_custodian);
     Ok(AccessFilter::bounded(Bounds {
-        sees_history: is_each(|holding| holding.sees_history),
-        is_custodian: is_each(|holding| holding.is_custodian),
+        custodian_of: held.filter_map(|holding| holding.record).collect(),
         permits: permits.found,
         party,
         zone_minutes: registry.zone_minutes(),
@@ -143,6 +151,21 @@ fn reach(scope: &Scope, holding: &Holding, patient: Option<&ResourceKey>) -> Opt
     }
 }
 
+/// On what terms a holding opens what it does.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    sees: Sensitivity,
+    sees_history: bool,
+    is_custodian: bool,
+}
+
+impl Terms {
+    fn of(holding: &Holding) -> Terms {
+        let Holding { sees, sees_history, is_custodian, .. } = *holding;
+        Terms { sees, sees_history, is_custodian }
+    }
+}
+
 /// The permits found so far; equal ones are one, with the records of all.
 struct Permits<'a> {
     registry: &'a Arc<Registry>,
@@ -153,15 +176,9 @@ struct Permits<'a> {
 }
 
 impl Permits<'_> {
-    /// What `scope` and `given` have in common.
-    fn add(
-        &mut self,
-        scope: &Scope,
-        given: &Scope,
-        reach: Reach,
-        sees: Sensitivity,
-        heeds_consents: bool,
-    ) -> Result<(), Unfit> {
+    /// What `scope`, of the token, and `given`, by a grant, have in common. A grant that can't be applied opens nothing, and takes
+    /// nothing from what others open.
+    fn add(&mut self, scope: &Scope, given: &Scope, reach: Reach, terms: Terms) -> Result<(), Unfit> {
         let Some(types) = scope.types.intersection(given.types) else { return Ok(()) };
         let rights = scope.rights.intersection(given.rights);
         if rights.is_empty() {
@@ -171,13 +188,11 @@ impl Permits<'_> {
             Types::Any => None,
             Types::One(resource_type) => Some(resource_type),
         };
-        let queries: Vec<&ScopeQuery> =
-            [&scope.query, &given.query].into_iter().filter(|query| !query.is_empty()).collect();
+        let Terms { sees, sees_history, is_custodian } = terms;
         let is_wide = reach == Reach::Everything;
-        let sees_deletions = is_wide || !heeds_consents || scope.context == Context::System;
-        let demanded: Vec<&[(String, String)]> = queries.iter().map(|query| query.pairs()).collect();
-        let place =
-            format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {sees:?} {heeds_consents} {sees_deletions}");
+        let sees_deletions = is_wide || is_custodian || scope.context == Context::System;
+        let demanded = (scope.query.pairs(), given.query.pairs());
+        let place = format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {terms:?} {sees_deletions}");
         if let Some(known) = self.places.get(&place) {
             if let (Reach::Records(all), Reach::Records(more)) = (&mut self.found[*known].reach, reach) {
                 all.extend(more);
@@ -186,14 +201,26 @@ impl Permits<'_> {
             }
             return Ok(());
         }
-        let mut only = Vec::new();
-        for query in queries {
-            let of = resource_type.ok_or(Unfit::QueryOfAllTypes)?;
-            only.extend(criteria(of, query, self.registry, self.bases)?);
+        let mut only = self.limits(resource_type, &scope.query)?;
+        match self.limits(resource_type, &given.query) {
+            Ok(limits) => only.extend(limits),
+            Err(error) => {
+                tracing::warn!(%error, "A scope of a grant can't be applied: it opens nothing");
+                return Ok(());
+            }
         }
         self.places.insert(place, self.found.len());
-        self.found.push(Permit { resource_type, rights, reach, only, sees, heeds_consents, sees_deletions });
+        let heeds_consents = !is_custodian;
+        let permit = Permit { resource_type, rights, reach, only, sees, heeds_consents, sees_history, sees_deletions };
+        self.found.push(permit);
         Ok(())
+    }
+
+    fn limits(&self, resource_type: Option<ResourceType>, query: &ScopeQuery) -> Result<Vec<Criterion>, Unfit> {
+        if query.is_empty() {
+            return Ok(Vec::new());
+        }
+        criteria(resource_type.ok_or(Unfit::QueryOfAllTypes)?, query, self.registry, self.bases)
     }
 }
 
@@ -243,7 +270,8 @@ mod tests {
         let scopes = ScopeSet::parse(scopes);
         let policy = Some(scopes.clone());
         let patient = patient_id.map(patient);
-        TokenFacts { scopes, policy, app_grant: None, patient, holdings, holder: "app".to_owned(), actors: None }
+        let holder = "app".to_owned();
+        TokenFacts { scopes, policy, app_grant: None, is_of_app: false, patient, holdings, holder, actors: None }
     }
 
     fn decided(facts: &TokenFacts) -> Result<AccessFilter, Unfit> {

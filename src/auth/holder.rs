@@ -144,6 +144,7 @@ fn facts(context: &TokenContext) -> TokenFacts {
         scopes: ScopeSet::parse(&token.scopes),
         policy: client.as_ref().map(|client| ScopeSet::parse(&client.scopes)),
         app_grant: grants.iter().find(is_to_app).map(holding),
+        is_of_app: account.is_some() && client.is_some(),
         patient: token.patient.as_ref().map(patient),
         holdings: grants.iter().filter(|grant| !is_to_app(grant)).map(holding).collect(),
         holder: format!("{account_id:?} {client_id:?}"),

@@ -78,7 +78,7 @@ pub fn history(
         let is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < one_more.limit;
         one_more.before = found.last().map(|row| row.place);
         for row in found {
-            let is_seen = !filter.sees_history() || is_open(reader, caller, &row.row, right)?;
+            let is_seen = row.is_current || is_open(reader, caller, &row.row, right)?;
             let is_seen = is_seen && (!row.is_deleted_now || is_told(reader, caller, &row.row, right, &mut deleted)?);
             if is_seen && !trail::keeps(caller, row.row.key.resource_type) {
                 rows.push(row);
@@ -168,7 +168,7 @@ pub(super) fn may_see_version(
     if current.method == Method::Delete && !sees_deletion(reader, caller, &row.key, current.version, Right::Read)? {
         return Ok(false);
     }
-    if filter.sees_history() { is_open(reader, caller, row, Right::Read) } else { Ok(current.version == row.version) }
+    Ok(current.version == row.version || is_open(reader, caller, row, Right::Read)?)
 }
 
 /// Whether the content of a version is open to `right` by itself; of a deletion, that of the version before.

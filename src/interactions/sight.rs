@@ -190,18 +190,25 @@ fn check_deletion(
     if of == ResourceType::PROVENANCE && !filter.administers() && is_recorded(&standing.rows()?, hasher) {
         return Err(Denied::Recorded.into());
     }
-    if of == ResourceType::PATIENT && !may_confer(filter, of, Right::Delete) {
+    let owners = || Ok::<_, InteractionError>(owners(&standing.rows()?));
+    if of == ResourceType::PATIENT && !may_confer(filter, of, Right::Delete, &owners()?, hasher) {
         return Err(Denied::Record.into());
     }
-    if is_conferring(of) && !may_confer(filter, of, Right::Delete) {
+    if is_conferring(of) && !may_confer(filter, of, Right::Delete, &owners()?, hasher) {
         return Err(Denied::Confers(of).into());
     }
     Ok(())
 }
 
-/// Whether the caller may do `right` with what gives access to others: a custodian, or a system client on all records.
-fn may_confer(filter: &AccessFilter, of: ResourceType, right: Right) -> bool {
-    filter.is_custodian() || filter.reaches_all(of, right)
+/// Whether the caller may do `right` with what gives access to others in the records of `owners`: a custodian of these, or a system client on all
+/// records.
+fn may_confer(filter: &AccessFilter, of: ResourceType, right: Right, owners: &BTreeSet<i64>, hasher: &Hasher) -> bool {
+    filter.is_custodian_of(owners, hasher) || filter.reaches_all(of, right)
+}
+
+/// The keys of the Patients whose records a resource with these rows is part of.
+fn owners(rows: &IndexRows) -> BTreeSet<i64> {
+    rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
 }
 
 /// Whether the caller may create a resource under an id of its choice: to others, an id that is taken and hidden would look
@@ -242,9 +249,6 @@ pub(super) fn check_change(
     if (is_ours(&before) || is_ours(rows)) && !filter.administers() {
         return Err(Denied::Recorded.into());
     }
-    let owners = |rows: &IndexRows| -> BTreeSet<i64> {
-        rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
-    };
     let number = |code| Registry::bundled().parameter(of, code).map(|parameter| parameter.id());
     if !owners(&before).is_empty() && owners(&before) != owners(rows) && !filter.administers() {
         return Err(Denied::Moved(of).into());
@@ -253,10 +257,12 @@ pub(super) fn check_change(
     let labels = |rows: &IndexRows| -> BTreeSet<(i64, i64)> {
         rows.tokens.iter().filter(|row| Some(row.param) == security).map(|row| (row.code, row.system)).collect()
     };
-    if !labels(&before).is_subset(&labels(rows)) && !filter.is_custodian() && !filter.administers() {
+    let touched: BTreeSet<i64> = owners(&before).union(&owners(rows)).copied().collect();
+    let is_custodian = || filter.is_custodian_of(&touched, hasher);
+    if !labels(&before).is_subset(&labels(rows)) && !is_custodian() && !filter.administers() {
         return Err(Denied::Labels.into());
     }
-    if confers(key, &before, rows) && !may_confer(filter, of, Right::Update) {
+    if confers(key, &before, rows) && !may_confer(filter, of, Right::Update, &touched, hasher) {
         return Err(Denied::Confers(of).into());
     }
     Ok(())

@@ -36,18 +36,20 @@ pub struct HistoryRequest {
 pub struct HistoryRow {
     pub place: i64,
     pub row: ResourceRow,
+    /// Whether it is the current version.
+    pub is_current: bool,
     /// Whether the resource is deleted by now.
     pub is_deleted_now: bool,
 }
 
-type Sql = (BigInt, BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>, SmallInt);
-type Tuple = (i64, i64, i16, String, i64, i64, i16, i16, Option<Vec<u8>>, i16);
+type Sql = (BigInt, BigInt, SmallInt, Text, BigInt, BigInt, SmallInt, SmallInt, Nullable<Binary>, SmallInt, BigInt);
+type Tuple = (i64, i64, i16, String, i64, i64, i16, i16, Option<Vec<u8>>, i16, i64);
 
 /// The change log with each version's own columns, wherever that version is kept.
 const SELECT: &str = "SELECT c.seq, r.rid, r.rtype, r.id, c.version, c.updated_us, \
      CASE WHEN v.rid IS NULL THEN r.method ELSE v.method END, \
      CASE WHEN v.rid IS NULL THEN r.codec ELSE v.codec END, \
-     CASE WHEN v.rid IS NULL THEN r.tail ELSE v.tail END, r.method \
+     CASE WHEN v.rid IS NULL THEN r.tail ELSE v.tail END, r.method, r.version \
      FROM change c JOIN resource r ON r.rid = c.rid \
      LEFT JOIN version v ON v.rid = c.rid AND v.version = c.version WHERE 1 = 1";
 
@@ -95,9 +97,10 @@ impl Reader<'_> {
         let built = Built::<Sql>::new(&query);
         let rows: Vec<Tuple> = on!(self.link, connection => built.load(*connection))?;
         rows.into_iter()
-            .map(|(place, rid, rtype, id, version, updated_us, method, codec, tail, current)| {
+            .map(|(place, rid, rtype, id, version, updated_us, method, codec, tail, current, newest)| {
                 let row = self.row_from((rid, rtype, id, version, updated_us, method, codec, tail))?;
-                Ok(HistoryRow { place, row, is_deleted_now: current == Method::Delete as i16 })
+                let (is_current, is_deleted_now) = (version == newest, current == Method::Delete as i16);
+                Ok(HistoryRow { place, row, is_current, is_deleted_now })
             })
             .collect()
     }

@@ -19,7 +19,7 @@ pub enum Admission {
 impl AccessFilter {
     /// Whether the content of a version by itself is open to `right`: for versions that are no longer in the index.
     pub fn admits(&self, resource: &Resource, hasher: &Hasher, right: Right) -> Admission {
-        self.admitted(resource, hasher, |permit| permit.rights.has(right))
+        self.admitted(resource, hasher, |permit| permit.rights.has(right) && permit.opens_history())
     }
 
     /// Whether it may be seen that a resource was deleted, of which `last` is the version before that.

@@ -2,6 +2,7 @@
 //!
 //! Spec: SMART App Launch 2.2, scopes for requesting clinical data
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use crate::fhir::{ResourceKey, ResourceType};
@@ -20,10 +21,8 @@ pub struct AccessFilter(pub(super) Option<Arc<Bounds>>);
 #[derive(Clone, Debug)]
 pub struct Bounds {
     pub permits: Vec<Permit>,
-    /// Old versions and deletions, too, of what may be seen now.
-    pub sees_history: bool,
-    /// Whatever gives access to others may be written.
-    pub is_custodian: bool,
+    /// The Patients in whose records the caller may write whatever gives access to others.
+    pub custodian_of: Vec<ResourceKey>,
     /// Who asks, for what Consents deny; `None` where no Consent denies anything.
     pub party: Option<Arc<Party>>,
     /// Minutes east of UTC, for dates in scopes that name no zone.
@@ -88,16 +87,18 @@ impl AccessFilter {
         self.0.is_none()
     }
 
-    /// Whether old versions and deletions may be seen of what may be seen now.
+    /// Whether old versions of anything may be seen; which, [`AccessFilter::admits`] says.
     pub fn sees_history(&self) -> bool {
-        // What a scope demands besides is asked of the index, which knows the current version only.
-        let may_ask = |bounds: &Arc<Bounds>| bounds.permits.iter().all(|permit| permit.only.is_empty());
-        self.0.as_ref().is_none_or(|bounds| bounds.sees_history && may_ask(bounds))
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(Permit::opens_history))
     }
 
-    /// Whether what gives access to others may be written.
-    pub fn is_custodian(&self) -> bool {
-        self.0.as_ref().is_none_or(|bounds| bounds.is_custodian)
+    /// Whether what gives access to others may be written where it is part of the records of all these Patients, given by their keys.
+    /// Nobody keeps what is part of no record.
+    pub fn is_custodian_of(&self, owners: &BTreeSet<i64>, hasher: &Hasher) -> bool {
+        self.0.as_ref().is_none_or(|bounds| {
+            let kept: BTreeSet<i64> = bounds.custodian_of.iter().map(|patient| hasher.key(patient)).collect();
+            !owners.is_empty() && owners.is_subset(&kept)
+        })
     }
 
     /// Whether the caller may do all there is with whatever there is, as an operator.

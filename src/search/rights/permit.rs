@@ -50,12 +50,19 @@ pub struct Permit {
     pub sees: Sensitivity,
     /// Whether what Consents deny is kept from it: all but custodians in a session of their own.
     pub heeds_consents: bool,
+    /// Whether older versions are seen of what may be seen now.
+    pub sees_history: bool,
     /// Whether what was deleted is seen to have been there: by custodians in a session of their own, by system clients, and by whoever
     /// reaches all records.
     pub sees_deletions: bool,
 }
 
 impl Permit {
+    /// Whether it opens older versions. What a scope demands besides is asked of the index, which knows the current ones only.
+    pub(super) fn opens_history(&self) -> bool {
+        self.sees_history && self.only.is_empty()
+    }
+
     /// Whether it opens all resources of the type to `right`, whosever record they are part of.
     pub fn reaches_all(&self, resource_type: ResourceType, right: Right) -> bool {
         self.reach == Reach::Everything
