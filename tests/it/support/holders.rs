@@ -185,7 +185,11 @@ fn mint(
             for given in &granted {
                 grants.push(tx.add_grant(&new_grant(given, to.clone()))?.id);
             }
-            let issued = Issue { client: client.as_deref(), account, grant: None, patient, scopes };
+            let to_app = match (account, &client) {
+                (Some(_), Some(client)) => Some(tx.add_grant(&app_grant(&granted, client, scopes))?.id),
+                _ => None,
+            };
+            let issued = Issue { client: client.as_deref(), account, grant: to_app, patient, scopes };
             tx.add_token(&issued.token(&secret))?;
             Ok::<_, StoreError>((account, client, grants))
         })
@@ -216,6 +220,23 @@ fn new_client(number: u64, scopes: &str, has_account: bool) -> NewClient {
         reasons: Default::default(),
         secret_hash: None,
     }
+}
+
+/// What a person lets an app do: all that was granted to the person, as far as the scopes go.
+fn app_grant(granted: &[Granted], client: &str, scopes: &'static str) -> NewGrant {
+    let record = match granted {
+        [only] => only.record,
+        _ => None,
+    };
+    let given = Granted {
+        record,
+        level: GrantLevel::OwnChoice,
+        scopes,
+        labels: granted.iter().map(|granted| granted.labels).max().unwrap_or(Labels::Normal),
+        sees_history: granted.iter().any(|granted| granted.sees_history),
+        fhir_user: None,
+    };
+    new_grant(&given, Grantee::Client(client.to_owned()))
 }
 
 fn new_grant(given: &Granted, to: Grantee) -> NewGrant {
