@@ -43,22 +43,11 @@ impl Denied {
         match self {
             Denied::Scope(NotPermitted { resource_type, right }) => {
                 let types = resource_type.map_or("*", ResourceType::name);
-                Some(format!("{}/{types}.{}", context.name(), letter(*right)))
+                Some(format!("{}/{types}.{}", context.name(), right.letter()))
             }
             Denied::Administration => Some("system/*.cruds".to_owned()),
             _ => None,
         }
-    }
-}
-
-/// As a scope writes it.
-fn letter(right: Right) -> char {
-    match right {
-        Right::Create => 'c',
-        Right::Read => 'r',
-        Right::Update => 'u',
-        Right::Delete => 'd',
-        Right::Search => 's',
     }
 }
 

@@ -121,8 +121,7 @@ impl Holder {
 }
 
 fn opens(filter: &AccessFilter) -> bool {
-    let all = [Right::Create, Right::Read, Right::Update, Right::Delete, Right::Search];
-    all.into_iter().any(|right| !matches!(filter.view(&[], right), View::Nothing))
+    Right::ALL.into_iter().any(|right| !matches!(filter.view(&[], right), View::Nothing))
 }
 
 fn agent(context: &TokenContext, token: &SecretHash) -> Agent {
