@@ -16,6 +16,11 @@ pub enum Denied {
     OutOfReach(ResourceType),
     #[error("a {0} may not be handed from one person's record to another's: leave whom it is about as it is")]
     Moved(ResourceType),
+    /// The element that names a Patient.
+    #[error(
+        "{0} names a Patient in whose record the caller may not write this: leave that party out, or have it added by somebody who may"
+    )]
+    Party(String),
     #[error("security labels may not be taken away: keep those in meta.security")]
     Labels,
     #[error("a {0} may give access to others: only a custodian of the record may write or delete it")]

@@ -4,7 +4,7 @@ use crate::access::{Caller, Deed};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::provenance::Origin;
 use crate::interactions::recorded;
-use crate::interactions::sight::{check_change, check_written, unseen_attachments};
+use crate::interactions::sight::{Gained, check_change, check_written, gained};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
 use crate::search::{ExtractContext, OwnParameter, Registry, Right, extract, problem_of_parameter, read_own_parameter};
 use crate::store::{Bond, Guard, Hasher, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx, Written};
@@ -67,10 +67,10 @@ impl Prepared {
             return Ok(unchanged);
         }
         let put = self.put(tx, key, previous, method)?;
-        let (effect, unseen) = (effect(&put), unseen_attachments(tx, &self.caller, &put)?);
+        let (effect, gained) = (effect(&put), gained(tx, &self.caller, &put)?);
         let origin = self.origin(tx, &put)?;
         let (written, recorded) = recorded::put(tx, &self.caller, put, origin)?;
-        self.check_written(tx, effect, &written, &unseen)?;
+        self.check_written(tx, effect, &written, &gained)?;
         recorded.check_claims(tx, &self.caller)?;
         Ok(self.answer(effect, written))
     }
@@ -81,10 +81,10 @@ impl Prepared {
         tx: &mut Tx<'_>,
         effect: Effect,
         written: &Written,
-        unseen: &[i64],
+        gained: &Gained,
     ) -> Result<(), InteractionError> {
         let right = if effect == Effect::Created { Right::Create } else { Right::Update };
-        check_written(tx, &self.caller, written, right, unseen)
+        check_written(tx, &self.caller, written, right, gained)
     }
 
     /// The answer `Unchanged` when the current version says the same and the settings spare a new one.

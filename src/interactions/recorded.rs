@@ -3,7 +3,7 @@
 use crate::access::{Caller, Deed, Note, Refused};
 use crate::audit::{Touched, tell};
 use crate::interactions::InteractionError;
-use crate::interactions::sight::check_written;
+use crate::interactions::sight::{Gained, check_written};
 use crate::search::Right;
 use crate::store::{Put, ResourceRow, StoreError, Tx, Written, container_of};
 
@@ -59,7 +59,7 @@ impl Recorded {
         if caller.claim().is_none() {
             return Ok(());
         }
-        self.origins.iter().try_for_each(|origin| check_written(tx, caller, origin, Right::Create, &[]))
+        self.origins.iter().try_for_each(|origin| check_written(tx, caller, origin, Right::Create, &Gained::default()))
     }
 }
 

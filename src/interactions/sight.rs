@@ -14,8 +14,8 @@ use crate::interactions::trail;
 use crate::interactions::whole::resource_of;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{
-    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, guard,
-    guard_of_deletions as compile_guard, is_recorded, kept_from, visible, visible_keys,
+    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, element_of_owner, guard,
+    guard_of_deletions as compile_guard, has_parties, is_recorded, kept_from, visible, visible_keys,
 };
 use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
 
@@ -250,7 +250,9 @@ pub(super) fn check_change(
         return Err(Denied::Recorded.into());
     }
     let number = |code| Registry::bundled().parameter(of, code).map(|parameter| parameter.id());
-    if !owners(&before).is_empty() && owners(&before) != owners(rows) && !filter.administers() {
+    let (were, are) = (owners(&before), owners(rows));
+    let is_joined = has_parties(of) && were.is_subset(&are);
+    if !were.is_empty() && were != are && !is_joined && !filter.administers() {
         return Err(Denied::Moved(of).into());
     }
     let security = number("_security");
@@ -268,15 +270,49 @@ pub(super) fn check_change(
     Ok(())
 }
 
-/// The keys of Binaries that `put` comes to have as attachments and that the caller can't read: to name somebody's Binary must
-/// not be a way to see it.
-pub(super) fn unseen_attachments(tx: &mut Tx<'_>, caller: &Caller, put: &Put) -> Result<Vec<i64>, InteractionError> {
+/// The keys of the Patients whose records a resource with these rows is part of.
+fn owners(rows: &IndexRows) -> BTreeSet<i64> {
+    rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
+}
+
+/// What a version comes to have that its writer may not give it just so.
+#[derive(Debug, Default)]
+pub(super) struct Gained {
+    /// The keys of Binaries as attachments that the writer can't read: to name somebody's Binary must not be a way to see it.
+    unseen: Vec<i64>,
+    /// Where it is part of several records, the Patients to whose it comes, with the elements that name them: to name somebody must not be
+    /// a way to write there.
+    parties: Vec<(i64, String)>,
+}
+
+/// What `put` comes to have that [`check_written`] is to ask about.
+pub(super) fn gained(tx: &mut Tx<'_>, caller: &Caller, put: &Put) -> Result<Gained, InteractionError> {
+    if caller.filter().is_everything() {
+        return Ok(Gained::default());
+    }
+    Ok(Gained { unseen: unseen_attachments(tx, caller, put)?, parties: parties(put)? })
+}
+
+fn parties(put: &Put) -> Result<Vec<(i64, String)>, InteractionError> {
+    let mut come = owners(&put.rows);
+    if come.len() < 2 {
+        return Ok(Vec::new());
+    }
+    if let Some(previous) = put.previous.as_ref().filter(|previous| !previous.is_deleted) {
+        let were = owners(&previous.rows()?);
+        come.retain(|patient| !were.contains(patient));
+    }
+    let of = put.key.resource_type;
+    Ok(come.into_iter().map(|patient| (patient, element_of_owner(of, &put.rows, patient))).collect())
+}
+
+fn unseen_attachments(tx: &mut Tx<'_>, caller: &Caller, put: &Put) -> Result<Vec<i64>, InteractionError> {
     let filter = caller.filter();
     let attached = |rows: &IndexRows| -> BTreeSet<i64> {
         rows.references.iter().filter(|row| row.param == ATTACHED).map(|row| row.target).collect()
     };
     let mut gained = attached(&put.rows);
-    if filter.is_everything() || gained.is_empty() {
+    if gained.is_empty() {
         return Ok(Vec::new());
     }
     if let Some(previous) = put.previous.as_ref().filter(|previous| !previous.is_deleted) {
@@ -323,28 +359,44 @@ fn is_conferring(of: ResourceType) -> bool {
     matches!(of.name(), "CareTeam" | "Consent" | "Group" | "Person" | "RelatedPerson" | "Subscription")
 }
 
-/// Refuses what was written if the caller may not do so: asked before the transaction ends, so that it is undone. `unseen` are
-/// the [`unseen_attachments`], of which only those may be there that the same transaction wrote.
+/// Refuses what was written if the caller may not do so: asked before the transaction ends, so that it is undone. Of the attachments that are
+/// [`Gained`] only those may be there that the same transaction wrote.
 pub(super) fn check_written(
     tx: &mut Tx<'_>,
     caller: &Caller,
     written: &Written,
     right: Right,
-    unseen: &[i64],
+    gained: &Gained,
 ) -> Result<(), InteractionError> {
     let filter = caller.filter();
     if filter.is_everything() {
         return Ok(());
     }
     let view = filter.view_of_written(ResourceType::BINARY, Right::Create);
-    let own = seen_keys(tx, filter, unseen, ResourceType::BINARY, &view)?;
-    if own.len() < unseen.len() {
+    let own = seen_keys(tx, filter, &gained.unseen, ResourceType::BINARY, &view)?;
+    if own.len() < gained.unseen.len() {
         return Err(Denied::Attached.into());
     }
     let of = written.key.resource_type;
-    let view = filter.view_of_written(of, right);
-    if matches!(view, View::Everything) || seen(tx, filter, &view, &[written.rid])?.contains(&written.rid) {
-        return Ok(());
+    if !is_written(tx, filter, written, right)? {
+        return Err(Denied::OutOfReach(of).into());
     }
-    Err(Denied::OutOfReach(of).into())
+    for (patient, element) in &gained.parties {
+        let there = filter.on_record(*patient, &tx.hasher());
+        if !is_written(tx, &there, written, right)? {
+            return Err(Denied::Party(element.clone()).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether what was written is among what `filter` lets be written.
+fn is_written(
+    tx: &mut Tx<'_>,
+    filter: &AccessFilter,
+    written: &Written,
+    right: Right,
+) -> Result<bool, InteractionError> {
+    let view = filter.view_of_written(written.key.resource_type, right);
+    Ok(matches!(view, View::Everything) || seen(tx, filter, &view, &[written.rid])?.contains(&written.rid))
 }

@@ -45,7 +45,9 @@ pub use condition::{Chain, Condition, Contains, Extent, Has};
 pub use dialect::keeps_statistics;
 pub use error::SearchError;
 use extract::makes_owner;
-pub use extract::{ATTACHED, ExtractContext, ExtractError, Places, extract, owners, reference_texts};
+pub use extract::{
+    ATTACHED, ExtractContext, ExtractError, Places, element_of_owner, extract, has_parties, owners, reference_texts,
+};
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
 pub use labels::{LABEL_SYSTEM, LabelSet, PERSONAL};

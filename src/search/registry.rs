@@ -136,6 +136,14 @@ impl Parameter {
         &self.definition.code
     }
 
+    /// The element of a resource of this type that it reads, such as `Appointment.participant.actor`.
+    pub fn element(&self, of: ResourceType) -> Option<String> {
+        let expression = self.definition.expression.as_deref()?;
+        let start = format!("{of}.");
+        let path = expression.split('|').map(str::trim).find(|path| path.starts_with(&start))?;
+        path.split(".where(").next().map(str::to_owned)
+    }
+
     /// Whether a reference may lead to a resource of this type.
     pub fn points_to(&self, resource_type: ResourceType) -> bool {
         self.targets.is_empty() || self.targets.contains(&resource_type)

@@ -22,7 +22,7 @@ use crate::interactions::bundle::{EntryAnswer, Rider, at};
 use crate::interactions::delete::{deleted, deletion};
 use crate::interactions::prepared::{Prepared, effect};
 use crate::interactions::recorded;
-use crate::interactions::sight::{may_choose_ids, permitted, standing, standing_to_delete, unseen_attachments};
+use crate::interactions::sight::{gained, may_choose_ids, permitted, standing, standing_to_delete};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition};
 use crate::search::{OwnParameter, Right, problem_of_parameter};
 use crate::store::{Locked, Method, ResourceRow, Tx};
@@ -212,13 +212,13 @@ impl Transaction {
                 Kind::SameAs(_) | Kind::Get(_) => {}
             }
         }
-        let unseen = puts.iter().map(|put| unseen_attachments(tx, &self.caller, put)).collect::<Result<Vec<_>, _>>()?;
+        let gained = puts.iter().map(|put| gained(tx, &self.caller, put)).collect::<Result<Vec<_>, _>>()?;
         let recorded = recorded::put_all(tx, &self.caller, puts, origins)?;
         let written = recorded.written.iter().cloned();
-        for (((index, effect), unseen), written) in owners.into_iter().zip(unseen).zip(written) {
+        for (((index, effect), gained), written) in owners.into_iter().zip(gained).zip(written) {
             let answer = match &self.steps[index].kind {
                 Kind::Create { prepared, .. } | Kind::Update { prepared, .. } | Kind::Patch { prepared, .. } => {
-                    prepared.check_written(tx, effect, &written, &unseen).map_err(|error| at(index, error))?;
+                    prepared.check_written(tx, effect, &written, &gained).map_err(|error| at(index, error))?;
                     prepared.answer(effect, written)
                 }
                 _ => deleted(written),

@@ -27,6 +27,7 @@ pub(super) use plan::Plan;
 pub(super) use quantities::CANONICAL_SYSTEM;
 pub use records::ATTACHED;
 pub(super) use records::makes_owner_of as makes_owner;
+pub use records::{element_of_owner, has_parties};
 pub(super) use references::NO_TARGET;
 
 use std::fmt::Debug;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::fhir::{Reference, Resource, ResourceType};
 use crate::search::extract::references::patient;
-use crate::search::{ExtractContext, Parameter};
+use crate::search::{ExtractContext, Parameter, Registry};
 use crate::store::{Bond, IndexRows, PatientRow, ReferenceRow};
 
 /// The parameters that name whom a resource is about, in whatever type has them.
@@ -43,6 +43,25 @@ pub(super) fn makes_owner(resource_type: ResourceType, code: &str) -> bool {
 /// names.
 pub fn makes_owner_of(resource_type: ResourceType, parameter: &Parameter) -> bool {
     !parameter.is_own() && makes_owner(resource_type, parameter.code())
+}
+
+/// Whether a resource of this type is part of the records of all who take part in it, who may come to be more.
+pub fn has_parties(resource_type: ResourceType) -> bool {
+    resource_type.name() != "AuditEvent" && ALSO.iter().any(|(of, _)| *of == resource_type.name())
+}
+
+/// The element by which a resource with these rows has the Patient as an owner, such as `Appointment.participant.actor`; the type, where no
+/// search parameter tells.
+pub fn element_of_owner(resource_type: ResourceType, rows: &IndexRows, patient: i64) -> String {
+    let mut parameters = Registry::bundled().parameters(resource_type);
+    // `patient` says the same as others, by more elements.
+    parameters.sort_by_key(|parameter| parameter.code() == "patient");
+    let names = |parameter: &&Parameter| {
+        makes_owner_of(resource_type, parameter)
+            && rows.references.iter().any(|row| row.param == parameter.id() && row.target == patient)
+    };
+    let element = parameters.into_iter().find(names).and_then(|parameter| parameter.element(resource_type));
+    element.unwrap_or_else(|| resource_type.name().to_owned())
 }
 
 /// Definitions may say whom they are made for, but they are not about a person.
@@ -109,7 +128,7 @@ fn attachments(resource: &Resource, context: &ExtractContext<'_>, references: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::{ParameterKind, Registry};
+    use crate::search::ParameterKind;
 
     /// The parameters that make owners, as `Type code`.
     fn owning() -> Vec<String> {

@@ -172,6 +172,20 @@ impl AccessFilter {
         self.view_of(types, right, true)
     }
 
+    /// What the caller may do in the record of the Patient with the key `patient` alone.
+    pub fn on_record(&self, patient: i64, hasher: &Hasher) -> AccessFilter {
+        let Some(bounds) = &self.0 else { return self.clone() };
+        let on_it = |permit: &Permit| match &permit.reach {
+            Reach::Everything => Some(permit.clone()),
+            Reach::Records(patients) => {
+                let only = patients.iter().find(|known| hasher.key(known) == patient)?;
+                Some(Permit { reach: Reach::Records(vec![only.clone()]), ..permit.clone() })
+            }
+        };
+        let permits = bounds.permits.iter().filter_map(on_it).collect();
+        AccessFilter::bounded(Bounds { permits, ..Bounds::clone(bounds) })
+    }
+
     /// What the caller may make of a resource of this type. Whoever may write it may label it, even so that it is hidden from
     /// then on.
     pub fn view_of_written(&self, resource_type: ResourceType, right: Right) -> View {

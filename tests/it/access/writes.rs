@@ -20,6 +20,8 @@ on_both!(closed:
     a_granular_scope_bounds_what_is_written,
     transactions_are_refused_as_a_whole,
     a_binary_is_attached_by_whoever_may_read_it,
+    a_party_is_added_by_whoever_may_write_in_its_record,
+    a_party_that_was_there_stays,
 );
 
 async fn send(server: &TestServer, token: &str, method: Method, path: &str, body: &Value) -> crate::support::Answer {
@@ -312,4 +314,88 @@ async fn a_binary_is_attached_by_whoever_may_read_it(server: &TestServer) {
     let both = bundle("transaction", &[post("Binary", text), linked]);
     send(server, &app, Method::POST, "", &both).await.expect(200);
     assert_eq!(server.get_as(&app, "Binary").await.expect(200).json()["total"], 3);
+}
+
+fn appointment(participants: &[&str]) -> Value {
+    let participants: Vec<Value> = participants
+        .iter()
+        .map(|who| json!({ "actor": { "reference": format!("Patient/{who}") }, "status": "accepted" }))
+        .collect();
+    json!({ "resourceType": "Appointment", "status": "booked", "participant": participants })
+}
+
+async fn a_party_is_added_by_whoever_may_write_in_its_record(server: &TestServer) {
+    fill(server).await;
+    let views_b = Granted { scopes: "user/*.rs", ..Granted::on("b") };
+    let app = holders::app(server, "user/*.cruds", None, &[Granted::on("a"), Granted::on("m"), views_b]).token;
+    let to = |who: &str| json!({ "reference": format!("Patient/{who}") });
+    let of = |who: &str| {
+        let coverage = |by: &str| {
+            let mut coverage = json!({ "resourceType": "Coverage", "status": "active", "beneficiary": to("a"),
+                "payor": [to("a")] });
+            coverage[by] = to(who);
+            coverage
+        };
+        let request = json!({ "resourceType": "CommunicationRequest", "status": "active", "subject": to("a"),
+            "requester": to(who) });
+        let task = json!({ "resourceType": "Task", "status": "requested", "intent": "order", "for": to("a"),
+            "owner": to(who) });
+        [
+            ("Appointment.participant.actor", appointment(&["a", who])),
+            (
+                "Communication.recipient",
+                json!({ "resourceType": "Communication", "status": "completed", "sender": to("a"), "recipient": [to(who)] }),
+            ),
+            ("CommunicationRequest.requester", request),
+            ("Schedule.actor", json!({ "resourceType": "Schedule", "actor": [to("a"), to(who)] })),
+            ("Coverage.subscriber", coverage("subscriber")),
+            ("Coverage.policyHolder", coverage("policyHolder")),
+            ("Task.owner", task),
+        ]
+    };
+
+    for ((element, with_b), (_, with_nobody)) in of("b").into_iter().zip(of("absent")) {
+        let path = with_b["resourceType"].as_str().unwrap();
+        let refused = send(server, &app, Method::POST, path, &with_b).await;
+        let issue = refused.refused(403);
+        assert!(issue["diagnostics"].as_str().unwrap().starts_with(&format!("{element} names a Patient")), "{issue}");
+        let absent = send(server, &app, Method::POST, path, &with_nobody).await;
+        assert_eq!(absent.status, 403);
+        assert_eq!(refused.text(), absent.text());
+        let entry = json!({ "request": { "method": "POST", "url": path }, "resource": with_b });
+        send(server, &app, Method::POST, "", &bundle("transaction", &[entry])).await.refused(403);
+    }
+    for (_, with_m) in of("m") {
+        send(server, &app, Method::POST, with_m["resourceType"].as_str().unwrap(), &with_m).await.expect(201);
+    }
+    let of_b = holders::app(server, "patient/*.rs", Some("b"), &[Granted::on("b")]).token;
+    for path in ["Appointment", "Communication", "CommunicationRequest", "Schedule", "Task"] {
+        let found = server.get_as(&of_b, path).await.expect(200).json();
+        assert_eq!(found["total"].as_u64().unwrap_or_default(), 0, "{path}");
+        assert!(found.get("entry").is_none_or(|entries| entries.as_array().unwrap().is_empty()), "{path}: {found}");
+    }
+}
+
+async fn a_party_that_was_there_stays(server: &TestServer) {
+    let operator = fill(server).await.token;
+    let app = holders::app(server, "user/*.cruds", None, &[Granted::on("a"), Granted::on("m")]).token;
+    let with = |participants: &[&str], status: &str| {
+        let mut appointment = appointment(participants);
+        appointment["id"] = json!("visit");
+        appointment["status"] = json!(status);
+        appointment
+    };
+    let put = async |appointment: &Value| send(server, &app, Method::PUT, "Appointment/visit", appointment).await;
+    send(server, &operator, Method::PUT, "Appointment/visit", &with(&["a", "b"], "booked")).await.expect(201);
+
+    put(&with(&["a", "b"], "arrived")).await.expect(200);
+    put(&with(&["a"], "arrived")).await.refused(403);
+    put(&with(&["a", "b", "absent"], "arrived")).await.refused(403);
+    put(&with(&["a", "b", "m"], "arrived")).await.expect(200);
+    let patch = server.request_as(&app, Method::PATCH, "Appointment/visit");
+    let patch = patch.body(
+        "application/json-patch+json",
+        r#"[{"op":"add","path":"/participant/-","value":{"status":"accepted","actor":{"reference":"Patient/absent"}}}]"#,
+    );
+    patch.send().await.refused(403);
 }

@@ -193,6 +193,20 @@ fn creates() -> Vec<Sent> {
         resource[name] = value;
         all.push(post("Observation", &resource));
     }
+    // Into the record of somebody else, as a party.
+    let with = |party: &str| json!({ "actor": { "reference": format!("Patient/@{party}@") }, "status": "accepted" });
+    for party in ["b", "m", "free"] {
+        let participants = [with("a"), with(party)];
+        all.push(post(
+            "Appointment",
+            &json!({ "resourceType": "Appointment", "status": "booked", "participant": participants }),
+        ));
+        all.push(post(
+            "Communication",
+            &json!({ "resourceType": "Communication", "status": "completed",
+            "sender": { "reference": "Patient/@a@" }, "recipient": [{ "reference": format!("Patient/@{party}@") }] }),
+        ));
+    }
     // What somebody names is not thereby seen.
     for binary in ["b-text", "gone-text", "lone-text", "owned-text", "free"] {
         let letter = |url: String| {
