@@ -1,9 +1,11 @@
 //! Each limit on input, at the limit and one beyond.
 
 use awc::http::Method;
+use emberwell::config::Settings;
 use serde_json::{Value, json};
 
 use crate::support::raw::Raw;
+use crate::support::server::run_with;
 use crate::support::{Database, TestServer, on_both, patient};
 
 on_both!(by crate::edge::bounds::narrow:
@@ -20,16 +22,12 @@ const RESOURCE_BYTES: usize = 20_000;
 const BUNDLE_BYTES: usize = 40_000;
 
 fn narrow(database: Database, behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let narrow = TestServer::start_with(database, |settings| {
-            settings.limits.resource_bytes = RESOURCE_BYTES;
-            settings.limits.bundle_bytes = BUNDLE_BYTES;
-            settings.limits.bundle_entries = 7;
-        });
-        let Some(server) = narrow.await else { return };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    let narrow = |settings: &mut Settings| {
+        settings.limits.resource_bytes = RESOURCE_BYTES;
+        settings.limits.bundle_bytes = BUNDLE_BYTES;
+        settings.limits.bundle_entries = 7;
+    };
+    run_with(database, narrow, behaviour);
 }
 
 /// Spaces around JSON change nothing but its size.
@@ -133,15 +131,11 @@ async fn a_token_request_may_have_64_kib(server: &TestServer) {
 on_both!(by crate::edge::bounds::short: heads_may_have_as_many_bytes_as_the_settings_say);
 
 fn short(database: Database, behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let short = TestServer::start_with(database, |settings| {
-            settings.limits.address_bytes = 40;
-            settings.limits.head_bytes = 1000;
-        });
-        let Some(server) = short.await else { return };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    let short = |settings: &mut Settings| {
+        settings.limits.address_bytes = 40;
+        settings.limits.head_bytes = 1000;
+    };
+    run_with(database, short, behaviour);
 }
 
 async fn heads_may_have_as_many_bytes_as_the_settings_say(server: &TestServer) {
