@@ -131,15 +131,11 @@ async fn a_token_request_may_have_64_kib(server: &TestServer) {
 on_both!(by crate::edge::bounds::short: heads_may_have_as_many_bytes_as_the_settings_say);
 
 fn short(database: Database, behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let short = TestServer::start_with(database, |settings| {
-            settings.limits.address_bytes = 40;
-            settings.limits.head_bytes = 1000;
-        });
-        let Some(server) = short.await else { return };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    let short = |settings: &mut Settings| {
+        settings.limits.address_bytes = 40;
+        settings.limits.head_bytes = 1000;
+    };
+    run_with(database, short, behaviour);
 }
 
 async fn heads_may_have_as_many_bytes_as_the_settings_say(server: &TestServer) {
