@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::access::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types};
+use crate::access::{Context, Scope, ScopeQuery, ScopeSet, Types};
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::{
-    AccessFilter, Bounds, Condition, Criterion, Handling, ParseContext, Party, Permit, Reach, Registry, Right, Rights,
+    AccessFilter, Bounds, Condition, Criterion, Handling, ParseContext, Party, Permit, Reach, Registry, Right,
     Sensitivity, parse,
 };
 
@@ -30,9 +30,11 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// As far as an app was granted it: on its record, no more sensitive, with old versions only where both say so.
-    fn within(&self, grant: Option<&Holding>) -> Option<Holding> {
-        let Some(grant) = grant else { return Some(self.clone()) };
+    /// As far as a token uses it. What an app was granted is on the record of its grant, no more sensitive, and with old versions
+    /// only where both say so. A custodian is one in a session of their own, not where an app acts for them.
+    fn used_by(&self, facts: &TokenFacts) -> Option<Holding> {
+        let is_custodian = self.is_custodian && facts.policy.is_none();
+        let Some(grant) = &facts.app_grant else { return Some(Holding { is_custodian, ..self.clone() }) };
         let record = match (&self.record, &grant.record) {
             (Some(own), Some(granted)) if own != granted => return None,
             (own, granted) => granted.clone().or_else(|| own.clone()),
@@ -47,7 +49,7 @@ impl Holding {
             scopes: self.scopes.clone(),
             sees,
             sees_history: self.sees_history && grant.sees_history,
-            is_custodian: self.is_custodian,
+            is_custodian,
         })
     }
 }
@@ -92,7 +94,6 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
         Some(policy) => facts.scopes.intersection(policy),
         None => facts.scopes.clone(),
     };
-    let has_app = facts.policy.is_some();
     let mut permits = Permits { registry, bases, found: Vec::new(), places: HashMap::new() };
     // A patient scope without a patient is never read as one for all.
     if facts.patient.is_none() && facts.scopes.scopes().iter().any(|scope| scope.context == Context::Patient) {
@@ -102,36 +103,31 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
         Some(grant) => allowed.intersection(&grant.scopes),
         None => allowed,
     };
-    let holdings: Vec<Holding> =
-        facts.holdings.iter().filter_map(|holding| holding.within(facts.app_grant.as_ref())).collect();
+    let holdings: Vec<Holding> = facts.holdings.iter().filter_map(|holding| holding.used_by(facts)).collect();
     for scope in allowed.scopes() {
         for holding in &holdings {
             let Some(reach) = reach(scope, holding, facts.patient.as_ref()) else { continue };
-            let is_own_session = !has_app && holding.is_custodian;
-            let sees = Sensitivity { personal: is_own_session, ..holding.sees };
+            let sees = Sensitivity { personal: holding.is_custodian, ..holding.sees };
             for given in holding.scopes.scopes() {
-                permits.add(scope, given, reach.clone(), sees, !is_own_session)?;
+                permits.add(scope, given, reach.clone(), sees, !holding.is_custodian)?;
             }
         }
     }
-    let used = || holdings.iter();
     let mut stamp = DefaultHasher::new();
     (&facts.holder, format!("{:?}", permits.found)).hash(&mut stamp);
-    let filter = |party| {
-        AccessFilter::bounded(Bounds {
-            sees_history: !holdings.is_empty() && used().all(|holding| holding.sees_history),
-            is_custodian: !has_app && !holdings.is_empty() && used().all(|holding| holding.is_custodian),
-            permits: permits.found.clone(),
-            party,
-            zone_minutes: registry.zone_minutes(),
-            bases: Arc::clone(bases),
-            stamp: stamp.finish(),
-        })
-    };
-    let Some(actors) = facts.actors.clone() else { return Ok(filter(None)) };
-    let keeps_consents =
-        ResourceType::parse("Consent").is_ok_and(|consent| filter(None).reaches_all(consent, Right::Update));
-    Ok(filter(Some(Arc::new(Party { actors, keeps_consents }))))
+    let keeps_consents = |consent| permits.found.iter().any(|permit| permit.reaches_all(consent, Right::Update));
+    let keeps_consents = ResourceType::parse("Consent").is_ok_and(keeps_consents);
+    let party = facts.actors.clone().map(|actors| Arc::new(Party { actors, keeps_consents }));
+    let is_each = |is_so: fn(&Holding) -> bool| !holdings.is_empty() && holdings.iter().all(is_so);
+    Ok(AccessFilter::bounded(Bounds {
+        sees_history: is_each(|holding| holding.sees_history),
+        is_custodian: is_each(|holding| holding.is_custodian),
+        permits: permits.found,
+        party,
+        zone_minutes: registry.zone_minutes(),
+        bases: Arc::clone(bases),
+        stamp: stamp.finish(),
+    }))
 }
 
 /// Whose resources `scope` opens by virtue of `holding`.
@@ -167,8 +163,8 @@ impl Permits<'_> {
         heeds_consents: bool,
     ) -> Result<(), Unfit> {
         let Some(types) = scope.types.intersection(given.types) else { return Ok(()) };
-        let interactions = scope.interactions.intersection(given.interactions);
-        if interactions.is_empty() {
+        let rights = scope.rights.intersection(given.rights);
+        if rights.is_empty() {
             return Ok(());
         }
         let resource_type = match types {
@@ -177,7 +173,7 @@ impl Permits<'_> {
         };
         let queries: Vec<&ScopeQuery> =
             [&scope.query, &given.query].into_iter().filter(|query| !query.is_empty()).collect();
-        let (rights, is_wide) = (rights(interactions), reach == Reach::Everything);
+        let is_wide = reach == Reach::Everything;
         let demanded: Vec<&[(String, String)]> = queries.iter().map(|query| query.pairs()).collect();
         let place = format!("{resource_type:?} {rights:?} {demanded:?} {is_wide} {sees:?} {heeds_consents}");
         if let Some(known) = self.places.get(&place) {
@@ -197,17 +193,6 @@ impl Permits<'_> {
         self.found.push(Permit { resource_type, rights, reach, only, sees, heeds_consents });
         Ok(())
     }
-}
-
-fn rights(interactions: Interactions) -> Rights {
-    let each = [
-        (interactions.create, Right::Create),
-        (interactions.read, Right::Read),
-        (interactions.update, Right::Update),
-        (interactions.delete, Right::Delete),
-        (interactions.search, Right::Search),
-    ];
-    Rights::of(&each.into_iter().filter_map(|(is_set, right)| is_set.then_some(right)).collect::<Vec<_>>())
 }
 
 /// The criteria that a scope's search stands for. Whatever could look at other resources, or is not understood, is refused.

@@ -14,12 +14,13 @@ pub use act::{ACCOUNT_SYSTEM, Act, Agent, CLIENT_SYSTEM, Deed, Note, Noted, Refu
 pub use decision::{Holding, TokenFacts, Unfit, decide};
 pub use denied::Denied;
 pub use fit::check_searches;
-pub use scopes::{Context, Interactions, Scope, ScopeQuery, ScopeSet, Types, Word};
+pub use scopes::{Context, Scope, ScopeQuery, ScopeSet, Types, Word};
 
 use std::sync::Arc;
 
 use crate::fhir::{Id, Resource};
 use crate::search::AccessFilter;
+pub use crate::search::{Right, Rights};
 
 /// The party behind a request, with what it may see. Every read and write takes one.
 #[derive(Clone, Debug)]

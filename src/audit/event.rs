@@ -44,11 +44,9 @@ pub enum Outcome {
 
 /// Blocks are packed from this size on.
 const PACKED_FROM: usize = 1024;
-/// The first byte of a block. Where each event has its agent, as blocks were written at first:
-const PLAIN_OF_OLD: u8 = 0;
-const ZSTD_OF_OLD: u8 = 1;
-/// Where the agents stand once, ahead of the events:
+/// The first byte of a block: its text as it is.
 const PLAIN: u8 = 2;
+/// And packed.
 const ZSTD: u8 = 3;
 
 /// No event of a block is so much older than its block, in microseconds.
@@ -123,15 +121,6 @@ struct KeptEvent<'k> {
     error: Option<Cow<'k, str>>,
 }
 
-/// An event with its agent, as they were written at first.
-#[derive(Deserialize)]
-struct OldEvent<'k> {
-    #[serde(flatten, borrow)]
-    event: KeptEvent<'k>,
-    #[serde(flatten, borrow)]
-    agent: KeptAgent<'k>,
-}
-
 fn is_done(outcome: &Outcome) -> bool {
     *outcome == Outcome::Done
 }
@@ -197,7 +186,7 @@ impl<'k> KeptEvent<'k> {
 }
 
 /// The events as a block, which is of the moment of the last of them.
-pub(super) fn block(events: &[Event]) -> Result<AuditBlock, StoreError> {
+pub(crate) fn block(events: &[Event]) -> Result<AuditBlock, StoreError> {
     let damaged = |error: String| StoreError::Damaged(format!("events of the audit trail: {error}"));
     let text = serde_json::to_vec(&kept(events)).map_err(|error| damaged(error.to_string()))?;
     let mut bytes = vec![if text.len() < PACKED_FROM { PLAIN } else { ZSTD }];
@@ -236,14 +225,10 @@ pub(super) fn patients(events: &[Event]) -> Vec<i64> {
 pub(super) fn events(bytes: &[u8]) -> Option<Vec<Event>> {
     let (form, text) = bytes.split_first()?;
     let text = match *form {
-        PLAIN | PLAIN_OF_OLD => Cow::Borrowed(text),
-        ZSTD | ZSTD_OF_OLD => Cow::Owned(zstd::stream::decode_all(text).ok()?),
+        PLAIN => Cow::Borrowed(text),
+        ZSTD => Cow::Owned(zstd::stream::decode_all(text).ok()?),
         _ => return None,
     };
-    if matches!(*form, PLAIN_OF_OLD | ZSTD_OF_OLD) {
-        let old: Vec<OldEvent<'_>> = serde_json::from_slice(&text).ok()?;
-        return Some(old.into_iter().map(|OldEvent { event, agent }| event.read(Arc::new(agent.read()))).collect());
-    }
     let kept: Kept<'_> = serde_json::from_slice(&text).ok()?;
     let agents: Vec<Arc<Agent>> = kept.agents.into_iter().map(|agent| Arc::new(agent.read())).collect();
     kept.events
@@ -280,26 +265,9 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_old_are_still_read() {
-        let text =
-            r#"[{"t":5,"d":"read","o":{"-":404},"p":-3,"e":["Patient/1"],"q":"Patient","r":"x","c":"app","a":7}]"#;
-        let packed = zstd::bulk::compress(text.as_bytes(), 1).unwrap();
-
-        for bytes in [[b"\0", text.as_bytes()].concat(), [b"\x01", &*packed].concat()] {
-            let events = events(&bytes).unwrap();
-            let event = &events[0];
-            assert_eq!((event.at_us, &*event.deed, event.outcome), (5, "read", Outcome::Refused(404)));
-            assert_eq!(
-                (event.agent.client.as_deref(), event.agent.account, &*event.request),
-                (Some("app"), Some(7), "x")
-            );
-        }
-    }
-
-    #[test]
     fn what_is_no_block_gives_no_events() {
         let lost = br#"{"a":[],"e":[{"t":5,"d":"read","r":"x"}]}"#;
-        for bytes in [&b""[..], b"\x00[", b"\x01abc", b"\x07[]", b"\x02[]", &[b"\x02", &lost[..]].concat()] {
+        for bytes in [&b""[..], b"\x02[", b"\x03abc", b"\x07[]", b"\x02[]", &[b"\x02", &lost[..]].concat()] {
             assert_eq!(events(bytes), None);
         }
     }

@@ -15,6 +15,8 @@ mod resource;
 mod written;
 
 pub use chain::{Break, Checked, check, compare, told, trail};
+#[cfg(test)]
+pub(crate) use event::block;
 pub use event::{Event, Outcome, SPAN_US};
 pub use id::EventId;
 pub use journal::{Journal, Story};

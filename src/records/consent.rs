@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::access::{Interactions, ScopeSet, Types};
+use crate::access::{Right, Rights, ScopeSet, Types};
 use crate::fhir::format_instant;
 use crate::records::RecordId;
 use crate::store::{Account, Client, Grant, GrantLevel, Labels};
@@ -93,12 +93,12 @@ fn class(types: Types) -> Option<Value> {
 
 /// What is allowed, in the words of consentaction; what exactly is in the text.
 fn actions(grant: &Grant, scopes: &ScopeSet) -> Vec<Value> {
-    let together = scopes.scopes().iter().map(|scope| scope.interactions);
-    let together = together.fold(Interactions::default(), Interactions::union);
+    let together = scopes.scopes().iter().map(|scope| scope.rights);
+    let together = together.fold(Rights::default(), Rights::union);
     let all = [
-        (together.read || together.search, "access"),
-        (together.create, "collect"),
-        (together.update || together.delete, "correct"),
+        (together.has(Right::Read) || together.has(Right::Search), "access"),
+        (together.has(Right::Create), "collect"),
+        (together.has(Right::Update) || together.has(Right::Delete), "correct"),
         (grant.level == GrantLevel::Custodian, "disclose"),
     ];
     let coding = |code: &str| json!({ "system": "http://terminology.hl7.org/CodeSystem/consentaction", "code": code });

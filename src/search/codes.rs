@@ -12,8 +12,8 @@ use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::compile::sizes::{self, Wanted};
 use crate::search::compile::{labels, reach};
 use crate::search::{
-    AccessFilter, Condition, Criterion, Modifier, NarrowedSearch, Parameter, SearchRequest, Size, Sort, SortKey,
-    TokenValue, Values,
+    AccessFilter, Condition, Criterion, Extent, Modifier, NarrowedSearch, Parameter, SearchRequest, Size, Sort,
+    SortKey, TokenValue, Values,
 };
 
 /// What one value of such a criterion names.
@@ -111,10 +111,9 @@ impl ResolvedSearch<'_> {
         if self.filter.is_everything() || !passes_through_others {
             return Ok(self);
         }
-        let request = self.request.to_mut();
-        let asked = labels::asked_often(request);
+        let asked = labels::asked_often(&self.request);
         if !asked.is_empty() && !is_any(&asked)? {
-            labels::forget(request);
+            labels::forget(self.request.to_mut());
         }
         Ok(self)
     }
@@ -129,7 +128,7 @@ impl ResolvedSearch<'_> {
 impl SearchRequest {
     /// Whether [`SearchRequest::resolve`] asks anything.
     pub fn asks_terminology(&self) -> bool {
-        self.demands.iter().any(|demand| asks(&demand.condition)) || self.access.as_ref().is_some_and(asks)
+        self.conditions().flat_map(|condition| condition.walk(Extent::Everything)).any(asks)
     }
 }
 
@@ -156,37 +155,14 @@ impl<'a> NarrowedSearch<'a> {
 }
 
 fn asks(condition: &Condition) -> bool {
-    match condition {
-        Condition::Criterion(criterion) => matches!(criterion.values, Values::CodeQueries(_)),
-        Condition::Chain(chain) => chain.targets.iter().any(|(_, condition)| asks(condition)),
-        Condition::Has(has) => asks(&has.condition),
-        Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..) => false,
-        Condition::And(all) | Condition::Or(all) => all.iter().any(asks),
-        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => asks(inner),
-        Condition::Contains(contains) => asks(&contains.condition),
-        Condition::ByType(types) => types.iter().any(|(_, condition)| asks(condition)),
-    }
+    matches!(condition, Condition::Criterion(Criterion { values: Values::CodeQueries(_), .. }))
 }
 
 fn resolve<E>(condition: &mut Condition, answer: &mut dyn FnMut(&[CodeQuery]) -> Result<Codes, E>) -> Result<(), E> {
-    match condition {
-        Condition::Criterion(criterion) => resolve_criterion(criterion, answer),
-        Condition::Chain(chain) => chain.targets.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
-        Condition::Has(has) => resolve(&mut has.condition, answer),
-        Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..) => Ok(()),
-        Condition::And(all) | Condition::Or(all) => all.iter_mut().try_for_each(|condition| resolve(condition, answer)),
-        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => resolve(inner, answer),
-        Condition::Contains(contains) => resolve(&mut contains.condition, answer),
-        Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| resolve(condition, answer)),
+    if let Condition::Criterion(criterion) = condition {
+        return resolve_criterion(criterion, answer);
     }
+    condition.inner_mut(Extent::Everything).try_for_each(|inner| resolve(inner, answer))
 }
 
 fn resolve_criterion<E>(

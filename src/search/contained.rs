@@ -3,7 +3,7 @@
 //! Spec: R4 search.html#contained, #containedType
 
 use crate::search::{
-    Compartment, Condition, Contains, Criterion, Demand, Returned, SearchError, SearchRequest, SortBy, Subject,
+    Compartment, Condition, Contains, Criterion, Demand, Extent, Returned, SearchError, SearchRequest, SortBy, Subject,
 };
 
 /// Refuses what does not go together with `_contained`, once the whole search is known.
@@ -37,22 +37,10 @@ pub(super) fn check(request: &SearchRequest) -> Result<(), SearchError> {
 
 /// Whether words of the resource itself are asked for, not of one that it refers to.
 fn asks_for_words(condition: &Condition) -> bool {
-    match condition {
-        Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Text | Subject::Content),
-        Condition::Chain(_)
-        | Condition::Has(_)
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..)
-        | Condition::Targets(_)
-        | Condition::AttachedTo(_) => false,
-        Condition::And(all) | Condition::Or(all) => all.iter().any(asks_for_words),
-        Condition::Not(negated) => asks_for_words(negated),
-        Condition::ByType(types) => types.iter().any(|(_, condition)| asks_for_words(condition)),
-        Condition::Contains(contains) => asks_for_words(&contains.condition),
-    }
+    let are_words = |subject: &Subject| matches!(subject, Subject::Text | Subject::Content);
+    condition
+        .walk(Extent::Itself)
+        .any(|part| matches!(part, Condition::Criterion(Criterion { subject, .. }) if are_words(subject)))
 }
 
 impl SearchRequest {

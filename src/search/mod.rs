@@ -9,6 +9,7 @@ mod canonical;
 mod codes;
 mod compartment;
 mod compile;
+mod condition;
 mod contained;
 mod dialect;
 mod error;
@@ -38,6 +39,7 @@ pub use compile::{
     rows_of, screened, size, token_entries, token_texts, updated_since, visible, visible_keys,
 };
 
+pub use condition::{Chain, Condition, Contains, Extent, Has};
 pub use dialect::keeps_statistics;
 pub use error::SearchError;
 use extract::makes_owner;
@@ -51,9 +53,9 @@ pub use party::{Party, Use, actor_of_client, actor_of_user};
 pub use query_text::parse_query_string;
 pub use registry::{OwnDefinition, Parameter, ParameterKind, Registry};
 pub use request::{
-    CanonicalQuantity, Chain, Condition, Containment, Contains, Control, Criterion, DateValue, Demand, Handling, Has,
-    Modifier, Position, Prefix, QuantityValue, ReferenceValue, Returned, SearchRequest, Size, Subject, Summary,
-    TokenValue, Total, TypedIdentifier, Values,
+    CanonicalQuantity, Containment, Control, Criterion, DateValue, Demand, Handling, Modifier, Position, Prefix,
+    QuantityValue, ReferenceValue, Returned, SearchRequest, Size, Subject, Summary, TokenValue, Total, TypedIdentifier,
+    Values,
 };
 pub use rights::{
     AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, RECORDED,

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use crate::fhir::{Id, Interval, Issue, PartialDate, ResourceKey, ResourceType};
+use crate::fhir::{Interval, Issue, PartialDate, ResourceKey, ResourceType};
 use crate::search::compile::lead::leading_range;
 use crate::search::{
-    Bound, Circle, CodeQuery, Codes, Compartment, Include, Parameter, Party, Registry, Sort, Use, Words,
+    Bound, Circle, CodeQuery, Codes, Compartment, Condition, Include, Parameter, Registry, Sort, Words,
 };
 
 /// What becomes of parameters that the server does not know.
@@ -124,75 +124,6 @@ pub struct Demand {
     pub condition: Condition,
     /// Name, modifier and sorted values as text; equal demands have equal texts.
     pub text: String,
-}
-
-/// What a resource must meet.
-#[derive(Clone, Debug)]
-pub enum Condition {
-    Criterion(Criterion),
-    Chain(Chain),
-    Has(Has),
-    /// `_list`: one of these Lists has the resource among its entries.
-    Listed(Vec<Id>),
-    /// All of these.
-    And(Vec<Condition>),
-    /// One of these, at least.
-    Or(Vec<Condition>),
-    /// Whatever does not meet the condition: what lacks the element, too.
-    Not(Box<Condition>),
-    /// Of a search over several types, whose parameters of one name differ: what each of them must meet.
-    ByType(Vec<(ResourceType, Condition)>),
-    /// Something of these types within the resource meets the condition.
-    Contains(Contains),
-    /// It is part of the record of one of these Patients.
-    Owned(Vec<ResourceKey>),
-    /// It is of one of these types; none means that nothing meets it.
-    OfTypes(Vec<ResourceType>),
-    /// It bears none of these security labels, nor, if it is a Provenance, does what it is about.
-    Unlabelled(Vec<TokenValue>),
-    /// No Consent keeps it from this party for this use. Where it is of several records, all must agree.
-    Consented(Arc<Party>, Use),
-    /// Of a Provenance: something that it is about meets the condition, and so does all that it is about, but for shared types
-    /// and what is not here.
-    Targets(Box<Condition>),
-    /// Of a Binary: the first resource that came to have it as an attachment meets the condition.
-    AttachedTo(Box<Condition>),
-}
-
-/// What a container must contain.
-///
-/// Spec: R4 search.html#contained
-#[derive(Clone, Debug)]
-pub struct Contains {
-    /// Empty means any.
-    pub types: Vec<ResourceType>,
-    pub condition: Box<Condition>,
-    /// Whether a resource that is of the types and meets the condition by itself will do.
-    pub or_is: bool,
-}
-
-/// `parameter.rest=value`: a resource that is referred to meets the rest.
-///
-/// Spec: R4 search.html#chaining
-#[derive(Clone, Debug)]
-pub struct Chain {
-    pub by: &'static Parameter,
-    /// What a target must meet, by its type; targets of other types meet nothing.
-    pub targets: Vec<(ResourceType, Condition)>,
-    /// Whether a target may be a contained resource; true until [`ResolvedSearch::reaching`] has asked.
-    ///
-    /// [`ResolvedSearch::reaching`]: crate::search::ResolvedSearch::reaching
-    pub reaches_contained: bool,
-}
-
-/// `_has:source:by:rest=value`: a resource that refers to the one searched meets the rest.
-///
-/// Spec: R4 search.html#has
-#[derive(Clone, Debug)]
-pub struct Has {
-    pub source: ResourceType,
-    pub by: &'static Parameter,
-    pub condition: Box<Condition>,
 }
 
 /// `parameter[:modifier]=value,value`.
@@ -381,6 +312,11 @@ pub struct CanonicalQuantity {
 }
 
 impl SearchRequest {
+    /// What the matches must meet: the demands, and what is demanded because of who is asking.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.demands.iter().map(|demand| &demand.condition).chain(&self.access)
+    }
+
     /// The same text for searches that ask for the same in any order of parameters and values; for locks on conditions.
     pub fn canonical(&self) -> String {
         let mut demands: Vec<&str> = self.demands.iter().map(|demand| &*demand.text).collect();

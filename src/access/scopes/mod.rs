@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::fhir::ResourceType;
-use crate::search::parse_query_string;
+use crate::search::{Right, Rights, parse_query_string};
 
 /// More scopes than this in one text are dropped. One for each type in each context is fewer.
 const MOST_SCOPES: usize = 512;
@@ -32,18 +32,6 @@ pub enum Types {
     One(ResourceType),
 }
 
-/// What a scope lets be done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Interactions {
-    pub create: bool,
-    /// Read, vread, and the history of an instance.
-    pub read: bool,
-    pub update: bool,
-    pub delete: bool,
-    /// Search, and the history of a type.
-    pub search: bool,
-}
-
 /// The search to which a granular scope is limited; empty when there is no limit.
 #[derive(Clone, Debug, Default)]
 pub struct ScopeQuery {
@@ -58,7 +46,7 @@ pub struct ScopeQuery {
 pub struct Scope {
     pub context: Context,
     pub types: Types,
-    pub interactions: Interactions,
+    pub rights: Rights,
     pub query: ScopeQuery,
     /// It came in the form of SMART 1.0, and goes back in that.
     pub is_v1: bool,
@@ -112,85 +100,12 @@ impl Types {
     }
 }
 
-impl Interactions {
-    pub const ALL: Interactions = Interactions { create: true, read: true, update: true, delete: true, search: true };
-    const V1_READ: Interactions = Interactions { read: true, search: true, ..Interactions::NONE };
-    const V1_WRITE: Interactions = Interactions { create: true, update: true, delete: true, ..Interactions::NONE };
-    const NONE: Interactions = Interactions { create: false, read: false, update: false, delete: false, search: false };
-
-    /// Reads letters of `cruds`, each at most once and in this order.
-    fn parse(letters: &str) -> Option<Interactions> {
-        let mut rest = letters;
-        let mut next = |letter: char| match rest.strip_prefix(letter) {
-            Some(behind) => {
-                rest = behind;
-                true
-            }
-            None => false,
-        };
-        let parsed = Interactions {
-            create: next('c'),
-            read: next('r'),
-            update: next('u'),
-            delete: next('d'),
-            search: next('s'),
-        };
-        (rest.is_empty() && !letters.is_empty()).then_some(parsed)
-    }
-
-    fn parse_v1(text: &str) -> Option<Interactions> {
-        match text {
-            "read" => Some(Interactions::V1_READ),
-            "write" => Some(Interactions::V1_WRITE),
-            "*" => Some(Interactions::ALL),
-            _ => None,
-        }
-    }
-
-    /// As SMART 1.0 says it; `None` when it has no word for this.
-    fn v1_name(self) -> Option<&'static str> {
-        match self {
-            Interactions::V1_READ => Some("read"),
-            Interactions::V1_WRITE => Some("write"),
-            Interactions::ALL => Some("*"),
-            _ => None,
-        }
-    }
-
-    fn zip(self, other: Interactions, both: impl Fn(bool, bool) -> bool) -> Interactions {
-        Interactions {
-            create: both(self.create, other.create),
-            read: both(self.read, other.read),
-            update: both(self.update, other.update),
-            delete: both(self.delete, other.delete),
-            search: both(self.search, other.search),
-        }
-    }
-
-    pub fn union(self, other: Interactions) -> Interactions {
-        self.zip(other, |left, right| left || right)
-    }
-
-    pub fn intersection(self, other: Interactions) -> Interactions {
-        self.zip(other, |left, right| left && right)
-    }
-
-    pub fn is_empty(self) -> bool {
-        self == Interactions::NONE
-    }
-
-    pub fn is_within(self, other: Interactions) -> bool {
-        self.intersection(other) == self
-    }
-}
-
-impl fmt::Display for Interactions {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letters =
-            [(self.create, "c"), (self.read, "r"), (self.update, "u"), (self.delete, "d"), (self.search, "s")];
-        letters.iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, letter)| formatter.write_str(letter))
-    }
-}
+/// The words of SMART 1.0 for what may be done.
+const V1_WORDS: [(&str, Rights); 3] = [
+    ("read", Rights::of(&[Right::Read, Right::Search])),
+    ("write", Rights::of(&[Right::Create, Right::Update, Right::Delete])),
+    ("*", Rights::ALL),
+];
 
 impl ScopeQuery {
     /// Reads what stands behind the `?`; `None` unless each part has a name and a value.
@@ -242,16 +157,16 @@ impl Scope {
         };
         let (types, letters) = head.split_once('.')?;
         let types = Types::parse(types)?;
-        if let Some(interactions) = Interactions::parse_v1(letters) {
+        if let Some((_, rights)) = V1_WORDS.into_iter().find(|(word, _)| *word == letters) {
             // SMART 1.0 has no granular scopes.
-            let scope = Scope { context, types, interactions, query: ScopeQuery::default(), is_v1: true };
+            let scope = Scope { context, types, rights, query: ScopeQuery::default(), is_v1: true };
             return query.is_none().then_some(scope);
         }
         let query = match query {
             Some(query) => ScopeQuery::parse(query)?,
             None => ScopeQuery::default(),
         };
-        Some(Scope { context, types, interactions: Interactions::parse(letters)?, query, is_v1: false })
+        Some(Scope { context, types, rights: Rights::parse(letters)?, query, is_v1: false })
     }
 
     /// What both let be done, in the form of this one. Of two queries that differ nothing is kept: which of the two lets
@@ -264,17 +179,17 @@ impl Scope {
         } else {
             return None;
         };
-        let interactions = self.interactions.intersection(other.interactions);
-        if self.context != other.context || interactions.is_empty() {
+        let rights = self.rights.intersection(other.rights);
+        if self.context != other.context || rights.is_empty() {
             return None;
         }
         let types = self.types.intersection(other.types)?;
         // A limit has no form in SMART 1.0.
         let is_v1 = self.is_v1 && query.is_empty();
-        Some(Scope { context: self.context, types, interactions, query: query.clone(), is_v1 })
+        Some(Scope { context: self.context, types, rights, query: query.clone(), is_v1 })
     }
 
-    /// Whether all resources of this scope, for any one interaction, are those of `other`.
+    /// Whether all resources of this scope, for any one right, are those of `other`.
     fn reaches_within(&self, other: &Scope) -> bool {
         self.context == other.context && self.types.is_within(other.types) && self.query.is_within(&other.query)
     }
@@ -287,9 +202,10 @@ impl fmt::Display for Scope {
             Types::One(resource_type) => resource_type.name(),
         };
         write!(formatter, "{}/{types}.", self.context.name())?;
-        match self.interactions.v1_name() {
-            Some(name) if self.is_v1 => formatter.write_str(name)?,
-            _ => write!(formatter, "{}", self.interactions)?,
+        let v1_word = V1_WORDS.into_iter().find(|(_, rights)| self.is_v1 && *rights == self.rights);
+        match v1_word {
+            Some((word, _)) => formatter.write_str(word)?,
+            None => write!(formatter, "{}", self.rights)?,
         }
         if self.query.is_empty() { Ok(()) } else { write!(formatter, "?{}", self.query.written) }
     }
@@ -364,8 +280,8 @@ impl ScopeSet {
     pub fn is_within(&self, other: &ScopeSet) -> bool {
         let held = |scope: &Scope| {
             let holding = other.scopes.iter().filter(|held| scope.reaches_within(held));
-            let together = holding.fold(Interactions::NONE, |sum, held| sum.union(held.interactions));
-            scope.interactions.is_within(together)
+            let together = holding.fold(Rights::default(), |sum, held| sum.union(held.rights));
+            scope.rights.is_within(together)
         };
         self.words.iter().all(|word| other.has(*word)) && self.scopes.iter().all(held)
     }
@@ -397,7 +313,7 @@ fn parts(scope: &Scope, held: &[Scope]) -> Vec<Scope> {
     let mut places: HashMap<(Types, Vec<(String, String)>), usize> = HashMap::new();
     for part in held.iter().filter_map(|held| scope.intersection(held)) {
         match places.get(&(part.types, part.query.pairs.clone())) {
-            Some(place) => parts[*place].interactions = parts[*place].interactions.union(part.interactions),
+            Some(place) => parts[*place].rights = parts[*place].rights.union(part.rights),
             None => {
                 places.insert((part.types, part.query.pairs.clone()), parts.len());
                 parts.push(part);
@@ -406,7 +322,7 @@ fn parts(scope: &Scope, held: &[Scope]) -> Vec<Scope> {
     }
     let is_said = |part: &Scope| {
         let mut others = parts.iter().filter(|other| *other != part);
-        others.any(|other| part.reaches_within(other) && part.interactions.is_within(other.interactions))
+        others.any(|other| part.reaches_within(other) && part.rights.is_within(other.rights))
     };
     parts.iter().filter(|part| !is_said(part)).cloned().collect()
 }

@@ -85,19 +85,18 @@ fn what_is_not_understood_is_dropped_and_told() {
 
 #[test]
 fn letters_say_what_may_be_done() {
-    let of = |text: &str| Scope::parse(text).unwrap().interactions;
-    let some = Interactions::default();
+    let of = |text: &str| Scope::parse(text).unwrap().rights;
     let table = [
-        ("patient/Patient.c", Interactions { create: true, ..some }),
-        ("patient/Patient.r", Interactions { read: true, ..some }),
-        ("patient/Patient.u", Interactions { update: true, ..some }),
-        ("patient/Patient.d", Interactions { delete: true, ..some }),
-        ("patient/Patient.s", Interactions { search: true, ..some }),
-        ("patient/Patient.cs", Interactions { create: true, search: true, ..some }),
-        ("patient/Patient.read", Interactions { read: true, search: true, ..some }),
-        ("patient/Patient.write", Interactions { create: true, update: true, delete: true, ..some }),
-        ("patient/Patient.*", Interactions::ALL),
-        ("patient/Patient.cruds", Interactions::ALL),
+        ("patient/Patient.c", Rights::of(&[Right::Create])),
+        ("patient/Patient.r", Rights::of(&[Right::Read])),
+        ("patient/Patient.u", Rights::of(&[Right::Update])),
+        ("patient/Patient.d", Rights::of(&[Right::Delete])),
+        ("patient/Patient.s", Rights::of(&[Right::Search])),
+        ("patient/Patient.cs", Rights::of(&[Right::Create, Right::Search])),
+        ("patient/Patient.read", Rights::of(&[Right::Read, Right::Search])),
+        ("patient/Patient.write", Rights::of(&[Right::Create, Right::Update, Right::Delete])),
+        ("patient/Patient.*", Rights::ALL),
+        ("patient/Patient.cruds", Rights::ALL),
     ];
     for (text, wanted) in table {
         assert_eq!(of(text), wanted, "{text}");

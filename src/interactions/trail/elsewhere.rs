@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::access::Caller;
 use crate::fhir::ResourceType;
 use crate::interactions::InteractionError;
-use crate::search::{Chain, Condition, Contains, Demand, Has, SearchError, SearchRequest, SortBy};
+use crate::search::{Condition, Demand, Extent, SearchError, SearchRequest, SortBy};
 use crate::store::Reader;
 
 const REMEDY: &str =
@@ -39,25 +39,11 @@ pub fn is_elsewhere(caller: &Caller, request: &SearchRequest) -> Result<(), Sear
 
 /// Whether the condition asks something of AuditEvents alone.
 fn passes(condition: &Condition) -> bool {
-    match condition {
-        Condition::Chain(Chain { targets, .. }) => {
-            targets.iter().all(|(of, _)| *of == ResourceType::AUDIT_EVENT)
-                || targets.iter().any(|(_, condition)| passes(condition))
-        }
-        Condition::Has(Has { source, condition, .. }) => *source == ResourceType::AUDIT_EVENT || passes(condition),
-        Condition::And(all) | Condition::Or(all) => all.iter().any(passes),
-        Condition::Not(negated) => passes(negated),
-        Condition::ByType(types) => types.iter().any(|(_, condition)| passes(condition)),
-        Condition::Contains(Contains { condition, .. }) => passes(condition),
-        Condition::Criterion(_)
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..)
-        | Condition::Targets(_)
-        | Condition::AttachedTo(_) => false,
-    }
+    condition.walk(Extent::Linked).any(|part| match part {
+        Condition::Chain(chain) => chain.targets.iter().all(|(of, _)| *of == ResourceType::AUDIT_EVENT),
+        Condition::Has(has) => has.source == ResourceType::AUDIT_EVENT,
+        _ => false,
+    })
 }
 
 /// A search of all types, without the AuditEvents that were stored while nothing was told, if there are any.

@@ -195,7 +195,7 @@ impl Way<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Outcome;
+    use crate::audit::{Outcome, block};
     use crate::clock;
     use crate::fhir::ResourceType;
     use crate::search::{CompileContext, Handling, ParseContext, Registry, Right, parse, parse_query_string};
@@ -207,15 +207,6 @@ mod tests {
     fn event(number: i64) -> Event {
         let (outcome, patient) = (Outcome::Done, (number % 3 == 0).then_some(7));
         Event { at_us: number * 1_000, deed: "read".into(), outcome, patient, ..Event::default() }
-    }
-
-    /// A block as the trail was written at first.
-    fn text(events: &[Event]) -> Vec<u8> {
-        let event = |event: &Event| {
-            let patient = event.patient.map(|patient| format!(",\"p\":{patient}")).unwrap_or_default();
-            format!("{{\"t\":{},\"d\":\"read\",\"r\":\"x\"{patient}}}", event.at_us)
-        };
-        format!("\0[{}]", events.iter().map(event).collect::<Vec<_>>().join(",")).into_bytes()
     }
 
     fn fill(store: &Store) {
@@ -231,12 +222,7 @@ mod tests {
                 },
             }
         }
-        let block = |events: &Vec<Event>| AuditBlock {
-            at_us: events.iter().map(|event| event.at_us).max().unwrap(),
-            events: text(events),
-            patients: if events.iter().any(|event| event.patient.is_some()) { vec![7] } else { Vec::new() },
-        };
-        let blocks: Vec<AuditBlock> = blocks.iter().map(block).collect();
+        let blocks: Vec<AuditBlock> = blocks.iter().map(|events| block(events).unwrap()).collect();
         store
             .write(move |tx| {
                 blocks.iter().try_for_each(|block| tx.append_audit(block))?;

@@ -5,7 +5,7 @@
 use crate::fhir::ResourceType;
 use crate::search::compile::{Walk, rows};
 use crate::search::{
-    Condition, Criterion, Modifier, Parameter, Prefix, SearchRequest, Size, Subject, TokenValue, Values,
+    Condition, Criterion, Extent, Modifier, Parameter, Prefix, SearchRequest, Size, Subject, TokenValue, Values,
 };
 
 /// What leads the statement.
@@ -114,15 +114,8 @@ fn asks_number(condition: &Condition) -> bool {
     match condition {
         Condition::Criterion(Criterion { subject, .. }) => matches!(subject, Subject::Index(_)),
         Condition::Chain(_) | Condition::Owned(_) | Condition::Unlabelled(_) | Condition::Consented(..) => true,
-        Condition::Has(_)
-        | Condition::Listed(_)
-        | Condition::ByType(_)
-        | Condition::Contains(_)
-        | Condition::OfTypes(_)
-        | Condition::Targets(_)
-        | Condition::AttachedTo(_) => false,
-        Condition::And(all) | Condition::Or(all) => all.iter().all(asks_number),
-        Condition::Not(negated) => asks_number(negated),
+        Condition::And(_) | Condition::Or(_) | Condition::Not(_) => condition.inner(Extent::Itself).all(asks_number),
+        _ => false,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::search::compile::CompileContext;
 use crate::search::compile::filters::Row;
 use crate::search::compile::write::separated;
 use crate::search::fold::fold_code;
-use crate::search::{Condition, Registry, SearchRequest, TokenValue};
+use crate::search::{Condition, Extent, Registry, SearchRequest, TokenValue};
 use crate::store::Query;
 
 /// From so many questions on, whether there is any label is asked first.
@@ -81,46 +81,27 @@ fn one_of_labels(
 }
 
 /// The labels that the search asks for in many places, each once; none where it asks in few.
-pub(in crate::search) fn asked_often(request: &mut SearchRequest) -> Vec<TokenValue> {
+pub(in crate::search) fn asked_often(request: &SearchRequest) -> Vec<TokenValue> {
     let (mut places, mut all) = (0, Vec::<TokenValue>::new());
-    each(request, &mut |condition| {
+    for condition in request.conditions().flat_map(|condition| condition.walk(Extent::Everything)) {
         if let Condition::Unlabelled(labels) = condition {
             places += 1;
             let new: Vec<_> = labels.iter().filter(|label| !all.contains(label)).cloned().collect();
             all.extend(new);
         }
-    });
+    }
     if places < MANY { Vec::new() } else { all }
 }
 
 /// Takes the questions out of a search of what bears no label.
 pub(in crate::search) fn forget(request: &mut SearchRequest) {
-    each(request, &mut |condition| {
-        if matches!(condition, Condition::Unlabelled(_)) {
-            *condition = Condition::And(Vec::new());
-        }
-    });
+    let demanded = request.demands.iter_mut().map(|demand| &mut demand.condition);
+    demanded.chain(&mut request.access).for_each(forget_within);
 }
 
-fn each(request: &mut SearchRequest, visit: &mut dyn FnMut(&mut Condition)) {
-    request.demands.iter_mut().for_each(|demand| walk(&mut demand.condition, visit));
-    request.access.iter_mut().for_each(|access| walk(access, visit));
-}
-
-fn walk(condition: &mut Condition, visit: &mut dyn FnMut(&mut Condition)) {
-    visit(condition);
-    match condition {
-        Condition::Chain(chain) => chain.targets.iter_mut().for_each(|(_, condition)| walk(condition, visit)),
-        Condition::Has(has) => walk(&mut has.condition, visit),
-        Condition::And(all) | Condition::Or(all) => all.iter_mut().for_each(|condition| walk(condition, visit)),
-        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => walk(inner, visit),
-        Condition::Contains(contains) => walk(&mut contains.condition, visit),
-        Condition::ByType(types) => types.iter_mut().for_each(|(_, condition)| walk(condition, visit)),
-        Condition::Criterion(_)
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..) => {}
+fn forget_within(condition: &mut Condition) {
+    if matches!(condition, Condition::Unlabelled(_)) {
+        *condition = Condition::And(Vec::new());
     }
+    condition.inner_mut(Extent::Everything).for_each(forget_within);
 }

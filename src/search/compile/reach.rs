@@ -5,7 +5,7 @@
 use crate::fhir::ResourceType;
 use crate::search::compile::driver::leaves_few;
 use crate::search::compile::write::one_of;
-use crate::search::{Chain, Condition, Demand};
+use crate::search::{Chain, Condition, Demand, Extent};
 use crate::store::Query;
 
 /// Of no more sets of types is it asked whether any contained resource is of them.
@@ -28,22 +28,7 @@ pub(in crate::search) fn is_asked_for(demands: &[Demand]) -> bool {
 }
 
 fn has_asking_chain(condition: &Condition) -> bool {
-    match condition {
-        Condition::Chain(chain) => {
-            asks_each(chain) || chain.targets.iter().any(|(_, condition)| has_asking_chain(condition))
-        }
-        Condition::Has(has) => has_asking_chain(&has.condition),
-        Condition::And(all) | Condition::Or(all) => all.iter().any(has_asking_chain),
-        Condition::ByType(types) => types.iter().any(|(_, condition)| has_asking_chain(condition)),
-        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => has_asking_chain(inner),
-        Condition::Contains(contains) => has_asking_chain(&contains.condition),
-        Condition::Criterion(_)
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..) => false,
-    }
+    condition.walk(Extent::Everything).any(|part| matches!(part, Condition::Chain(chain) if asks_each(chain)))
 }
 
 /// Whether each reference of a chain is followed, which costs more where it may lead to a contained resource.
@@ -70,23 +55,10 @@ pub(in crate::search) fn learn<E>(
 }
 
 fn ask<E>(condition: &mut Condition, is_any: &mut impl FnMut(Vec<ResourceType>) -> Result<bool, E>) -> Result<(), E> {
-    match condition {
-        Condition::Chain(chain) => {
-            if asks_each(chain) {
-                chain.reaches_contained = is_any(chain.targets.iter().map(|(of, _)| *of).collect())?;
-            }
-            chain.targets.iter_mut().try_for_each(|(_, condition)| ask(condition, is_any))
-        }
-        Condition::Has(has) => ask(&mut has.condition, is_any),
-        Condition::And(all) | Condition::Or(all) => all.iter_mut().try_for_each(|condition| ask(condition, is_any)),
-        Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| ask(condition, is_any)),
-        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => ask(inner, is_any),
-        Condition::Contains(contains) => ask(&mut contains.condition, is_any),
-        Condition::Criterion(_)
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..) => Ok(()),
+    if let Condition::Chain(chain) = condition
+        && asks_each(chain)
+    {
+        chain.reaches_contained = is_any(chain.targets.iter().map(|(of, _)| *of).collect())?;
     }
+    condition.inner_mut(Extent::Everything).try_for_each(|inner| ask(inner, is_any))
 }

@@ -6,7 +6,7 @@
 use crate::search::compile::driver::{NARROW_DATES, rank};
 use crate::search::compile::lead::leading_range;
 use crate::search::compile::{CompileContext, rows};
-use crate::search::{Condition, Criterion, Demand, Modifier, Parameter, SearchRequest, Size, Subject, Values};
+use crate::search::{Condition, Criterion, Demand, Extent, Modifier, Parameter, SearchRequest, Size, Subject, Values};
 use crate::store::Query;
 
 /// No more criteria of one search are counted.
@@ -57,21 +57,7 @@ pub(in crate::search) fn wanted(request: &SearchRequest, keeps_statistics: bool,
 
 /// Whether a condition leads to other resources.
 fn is_linked(condition: &Condition) -> bool {
-    match condition {
-        Condition::Chain(_) | Condition::Has(_) => true,
-        Condition::Criterion(_)
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..)
-        | Condition::Targets(_)
-        | Condition::AttachedTo(_) => false,
-        Condition::And(all) | Condition::Or(all) => all.iter().any(is_linked),
-        Condition::Not(negated) => is_linked(negated),
-        Condition::ByType(types) => types.iter().any(|(_, condition)| is_linked(condition)),
-        Condition::Contains(contains) => is_linked(&contains.condition),
-    }
+    condition.walk(Extent::Itself).any(|part| matches!(part, Condition::Chain(_) | Condition::Has(_)))
 }
 
 /// Whether the rows of a criterion of a linked resource have been counted and are many, so that each resource is asked for
@@ -81,22 +67,8 @@ pub(super) fn leads_to_many(condition: &Condition) -> bool {
 }
 
 fn has_many(condition: &Condition) -> bool {
-    match condition {
-        Condition::Criterion(criterion) => criterion.size == Some(Size::Many),
-        Condition::Chain(chain) => chain.targets.iter().any(|(_, condition)| has_many(condition)),
-        Condition::Has(has) => has_many(&has.condition),
-        Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..)
-        | Condition::Targets(_)
-        | Condition::AttachedTo(_) => false,
-        Condition::And(all) | Condition::Or(all) => all.iter().any(has_many),
-        Condition::Not(negated) => has_many(negated),
-        Condition::ByType(types) => types.iter().any(|(_, condition)| has_many(condition)),
-        Condition::Contains(contains) => has_many(&contains.condition),
-    }
+    let is_many = |criterion: &Criterion| criterion.size == Some(Size::Many);
+    condition.walk(Extent::Linked).any(|part| matches!(part, Condition::Criterion(criterion) if is_many(criterion)))
 }
 
 /// Counts what is worth it among the demands.
@@ -123,20 +95,9 @@ fn collect<'c>(condition: &'c mut Condition, found: &mut Vec<(&'c mut Criterion,
                 found.push((criterion, parameter));
             }
         }
-        Condition::Chain(chain) => chain.targets.iter_mut().for_each(|(_, condition)| collect(condition, found)),
-        Condition::Has(has) => collect(&mut has.condition, found),
-        Condition::And(all) | Condition::Or(all) => all.iter_mut().for_each(|condition| collect(condition, found)),
-        Condition::ByType(types) => types.iter_mut().for_each(|(_, condition)| collect(condition, found)),
-        Condition::Contains(contains) => collect(&mut contains.condition, found),
         // What is left out never leads.
-        Condition::Not(_)
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..)
-        | Condition::Targets(_)
-        | Condition::AttachedTo(_) => {}
+        Condition::Not(_) => {}
+        other => other.inner_mut(Extent::Linked).for_each(|inner| collect(inner, found)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which own parameters a search stands on: what it finds depends on their rows.
 
 use crate::search::{
-    Condition, Criterion, Include, Parameter, ParameterKind, SearchError, SearchRequest, SortBy, Subject,
+    Condition, Criterion, Extent, Include, Parameter, ParameterKind, SearchError, SearchRequest, SortBy, Subject,
 };
 
 impl SearchRequest {
@@ -23,8 +23,8 @@ impl SearchRequest {
         if self.registry.own_parameters().next().is_none() {
             return used;
         }
-        self.demands.iter().for_each(|demand| of_condition(&demand.condition, &mut used));
-        self.access.iter().for_each(|condition| of_condition(condition, &mut used));
+        let conditions = self.conditions().flat_map(|condition| condition.walk(Extent::Everything));
+        used.extend(conditions.filter_map(parameter));
         self.includes.iter().for_each(|include| self.of_include(include, &mut used));
         self.control.sort.keys.iter().for_each(|key| of_sort(&key.by, &mut used));
         used.retain(|parameter| parameter.is_own());
@@ -53,29 +53,12 @@ fn of_sort(by: &SortBy, used: &mut Vec<&'static Parameter>) {
     }
 }
 
-fn of_condition(condition: &Condition, used: &mut Vec<&'static Parameter>) {
+/// By what the condition itself asks, apart from those within it.
+fn parameter(condition: &Condition) -> Option<&'static Parameter> {
     match condition {
-        Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. }) => used.push(parameter),
-        Condition::Criterion(Criterion {
-            subject: Subject::Id | Subject::LastUpdated | Subject::Near | Subject::Text | Subject::Content,
-            ..
-        })
-        | Condition::Listed(_)
-        | Condition::Owned(_)
-        | Condition::OfTypes(_)
-        | Condition::Unlabelled(_)
-        | Condition::Consented(..) => {}
-        Condition::Chain(chain) => {
-            used.push(chain.by);
-            chain.targets.iter().for_each(|(_, condition)| of_condition(condition, used));
-        }
-        Condition::Has(has) => {
-            used.push(has.by);
-            of_condition(&has.condition, used);
-        }
-        Condition::And(all) | Condition::Or(all) => all.iter().for_each(|condition| of_condition(condition, used)),
-        Condition::Not(inner) | Condition::Targets(inner) | Condition::AttachedTo(inner) => of_condition(inner, used),
-        Condition::Contains(contains) => of_condition(&contains.condition, used),
-        Condition::ByType(types) => types.iter().for_each(|(_, condition)| of_condition(condition, used)),
+        Condition::Criterion(Criterion { subject: Subject::Index(parameter), .. }) => Some(parameter),
+        Condition::Chain(chain) => Some(chain.by),
+        Condition::Has(has) => Some(has.by),
+        _ => None,
     }
 }

@@ -8,8 +8,8 @@ use super::permit::hidden_labels;
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::fold::fold_code;
 use crate::search::{
-    Condition, Criterion, Party, Permit, RECORDED, RECORDED_SYSTEM, Reach, Registry, Right, SHARED_TYPES, Sensitivity,
-    Use,
+    Condition, Criterion, Party, Permit, RECORDED, RECORDED_SYSTEM, Reach, Registry, Right, Rights, SHARED_TYPES,
+    Sensitivity, Use,
 };
 use crate::store::{Hasher, IndexRows};
 
@@ -94,12 +94,11 @@ impl AccessFilter {
 
     /// Whether the caller may do all there is with whatever there is, as an operator.
     pub fn administers(&self) -> bool {
-        let all = [Right::Create, Right::Read, Right::Update, Right::Delete, Right::Search];
         let is_whole = |permit: &Permit| {
             permit.resource_type.is_none()
                 && permit.reach == Reach::Everything
                 && permit.only.is_empty()
-                && all.iter().all(|right| permit.rights.has(*right))
+                && permit.rights == Rights::ALL
         };
         self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
     }
@@ -135,12 +134,8 @@ impl AccessFilter {
 
     /// Whether all resources of the type are open to `right`, whosever record they are part of, as to a system client.
     pub fn reaches_all(&self, resource_type: ResourceType, right: Right) -> bool {
-        let is_wide = |permit: &Permit| {
-            permit.reach == Reach::Everything
-                && permit.resource_type.is_none_or(|only| only == resource_type)
-                && permit.rights.has(right)
-        };
-        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_wide))
+        let reaches = |permit: &Permit| permit.reaches_all(resource_type, right);
+        self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(reaches))
     }
 
     /// Who asks, if Consents may keep anything from them.

@@ -4,6 +4,7 @@
 //! before it can be compiled: the matches, and each resource that a chain, `_has` or `_list` passes through, must meet the conditions of
 //! their type. What can't be seen is then as if it were not there.
 //!
+//! - `right`: what may be done with a resource
 //! - `permit`: one thing that is allowed, and what it is made of
 //! - `filter`: all that a caller may do, and the conditions that open it
 //! - `admission`: what of it old versions meet, which are in no index
@@ -15,11 +16,11 @@ mod admission;
 mod filter;
 mod narrowed;
 mod permit;
+mod right;
 
 pub use admission::Admission;
 pub use filter::{AccessFilter, Bounds, NotPermitted, View, is_recorded};
 pub use narrowed::{Bound, NarrowedSearch};
 pub(super) use permit::CONFIDENTIALITY;
-pub use permit::{
-    LABEL_SYSTEM, PERSONAL, Permit, RECORDED, RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity,
-};
+pub use permit::{LABEL_SYSTEM, PERSONAL, Permit, RECORDED, RECORDED_SYSTEM, Reach, SHARED_TYPES, Sensitivity};
+pub use right::{Right, Rights};

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::{
-    AccessFilter, Chain, Condition, Contains, Criterion, Has, Modifier, NotPermitted, ReferenceValue, Registry, Right,
+    AccessFilter, Chain, Condition, Criterion, Extent, Has, Modifier, NotPermitted, ReferenceValue, Registry, Right,
     SHARED_TYPES, SearchRequest, Subject, Values, View, makes_owner,
 };
 
@@ -47,16 +47,7 @@ impl SearchRequest {
             return Ok(NarrowedSearch { request: Cow::Borrowed(self), filter: filter.clone() });
         }
         let mut request = self.clone();
-        let named = self.resource_type.iter().chain(&self.types);
-        for resource_type in named.clone() {
-            filter.permitted(*resource_type, Right::Search)?;
-        }
-        let mut types: Vec<ResourceType> = named.copied().collect();
-        if self.control.contained.is_some() {
-            // What is bound are the containers, of whatever type.
-            types.clear();
-        }
-        match filter.view(&types, Right::Search) {
+        match self.view_of_matches(filter)? {
             View::Nothing => return Err(NotPermitted { resource_type: None, right: Right::Search }),
             View::Everything => {}
             View::Where(condition) => bind(condition, &mut request),
@@ -66,6 +57,20 @@ impl SearchRequest {
         }
         request.stamp = filter.stamp();
         Ok(NarrowedSearch { request: Cow::Owned(request), filter: filter.clone() })
+    }
+
+    /// What of the matches may be seen. To name a type of which the caller may see nothing is refused.
+    fn view_of_matches(&self, filter: &AccessFilter) -> Result<View, NotPermitted> {
+        let named: Vec<ResourceType> = self.resource_type.iter().chain(&self.types).copied().collect();
+        if let ([only], None) = (named.as_slice(), self.control.contained) {
+            return filter.permitted(*only, Right::Search);
+        }
+        for of in &named {
+            filter.permitted(*of, Right::Search)?;
+        }
+        // Of contained resources what is bound are the containers, of whatever type.
+        let bound = if self.control.contained.is_some() { &[] } else { named.as_slice() };
+        Ok(filter.view(bound, Right::Search))
     }
 }
 
@@ -142,12 +147,9 @@ fn narrow(condition: &mut Condition, filter: &AccessFilter) -> Result<(), NotPer
                 *condition = Condition::Has(Has { source: ResourceType::LIST, by: item, condition: Box::new(listed) });
             }
         }
-        Condition::And(all) | Condition::Or(all) => {
-            all.iter_mut().try_for_each(|condition| narrow(condition, filter))?;
+        Condition::And(_) | Condition::Or(_) | Condition::Not(_) | Condition::ByType(_) | Condition::Contains(_) => {
+            condition.inner_mut(Extent::Itself).try_for_each(|inner| narrow(inner, filter))?;
         }
-        Condition::Not(negated) => narrow(negated, filter)?,
-        Condition::ByType(types) => types.iter_mut().try_for_each(|(_, condition)| narrow(condition, filter))?,
-        Condition::Contains(Contains { condition, .. }) => narrow(condition, filter)?,
         Condition::Criterion(criterion) => check_hierarchy(criterion, filter)?,
         Condition::Owned(_)
         | Condition::OfTypes(_)

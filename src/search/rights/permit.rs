@@ -5,43 +5,7 @@
 use std::sync::LazyLock;
 
 use crate::fhir::{ResourceKey, ResourceType};
-use crate::search::{Condition, Criterion, TokenValue};
-
-/// What may be done with a resource: the letters of a SMART scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Right {
-    Create = 1,
-    Read = 2,
-    Update = 4,
-    Delete = 8,
-    Search = 16,
-}
-
-/// Several [`Right`]s.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rights(u8);
-
-impl Rights {
-    /// These rights.
-    pub fn of(rights: &[Right]) -> Rights {
-        Rights(rights.iter().fold(0, |all, right| all | *right as u8))
-    }
-
-    /// Whether `right` is among them.
-    pub fn has(self, right: Right) -> bool {
-        self.0 & right as u8 != 0
-    }
-
-    /// Those that are in both.
-    pub fn and(self, other: Rights) -> Rights {
-        Rights(self.0 & other.0)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
+use crate::search::{Condition, Criterion, Right, Rights, TokenValue};
 
 /// Whose resources a permit is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +55,15 @@ pub struct Permit {
     pub sees: Sensitivity,
     /// Whether what Consents deny is kept from it: all but custodians in a session of their own.
     pub heeds_consents: bool,
+}
+
+impl Permit {
+    /// Whether it opens all resources of the type to `right`, whosever record they are part of.
+    pub fn reaches_all(&self, resource_type: ResourceType, right: Right) -> bool {
+        self.reach == Reach::Everything
+            && self.resource_type.is_none_or(|only| only == resource_type)
+            && self.rights.has(right)
+    }
 }
 
 /// The types that belong to nobody's record: who and what takes part in care, and definitions. Whoever has a scope for such a

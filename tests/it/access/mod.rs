@@ -2,6 +2,7 @@
 
 mod consent_oracle;
 mod consents;
+mod consents_in_force;
 pub mod family;
 mod provenance;
 mod provenance_claims;

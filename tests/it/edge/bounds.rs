@@ -1,8 +1,10 @@
 //! Each limit on input, at the limit and one beyond.
 
 use awc::http::Method;
+use emberwell::config::Settings;
 use serde_json::{Value, json};
 
+use crate::support::server::run_with;
 use crate::support::{Database, TestServer, on_both, patient};
 
 on_both!(by crate::edge::bounds::narrow:
@@ -19,16 +21,12 @@ const RESOURCE_BYTES: usize = 20_000;
 const BUNDLE_BYTES: usize = 40_000;
 
 fn narrow(database: Database, behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let narrow = TestServer::start_with(database, |settings| {
-            settings.limits.resource_bytes = RESOURCE_BYTES;
-            settings.limits.bundle_bytes = BUNDLE_BYTES;
-            settings.limits.bundle_entries = 7;
-        });
-        let Some(server) = narrow.await else { return };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    let narrow = |settings: &mut Settings| {
+        settings.limits.resource_bytes = RESOURCE_BYTES;
+        settings.limits.bundle_bytes = BUNDLE_BYTES;
+        settings.limits.bundle_entries = 7;
+    };
+    run_with(database, narrow, behaviour);
 }
 
 /// Spaces around JSON change nothing but its size.

@@ -4,6 +4,7 @@ use awc::http::Method;
 use serde_json::json;
 
 use crate::support::raw::Raw;
+use crate::support::server::run_with;
 use crate::support::{Database, TestServer, on_both, patient};
 
 on_both!(by crate::edge::crowd::crowded: requests_beyond_those_that_may_be_under_way_are_turned_away);
@@ -11,12 +12,7 @@ on_both!(by crate::edge::crowd::crowded: requests_beyond_those_that_may_be_under
 const MOST: usize = 3;
 
 fn crowded(database: Database, behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let few = TestServer::start_with(database, |settings| settings.limits.requests = MOST);
-        let Some(server) = few.await else { return };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    run_with(database, |settings| settings.limits.requests = MOST, behaviour);
 }
 
 async fn requests_beyond_those_that_may_be_under_way_are_turned_away(server: &TestServer) {

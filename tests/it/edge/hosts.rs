@@ -2,21 +2,20 @@
 //!
 //! Spec: RFC 9110 section 7.4
 
+use emberwell::config::Settings;
+
 use crate::support::raw::Raw;
+use crate::support::server::run_with;
 use crate::support::{Database, TestServer, on_both};
 
 on_both!(by crate::edge::hosts::named: a_request_by_a_foreign_name_is_misdirected);
 
 fn named(database: Database, behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let named = TestServer::start_with(database, |settings| {
-            settings.server.base_url = Some("https://ehr.example/fhir".to_owned());
-            settings.server.hosts = vec!["inner.example".to_owned()];
-        });
-        let Some(server) = named.await else { return };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    let named = |settings: &mut Settings| {
+        settings.server.base_url = Some("https://ehr.example/fhir".to_owned());
+        settings.server.hosts = vec!["inner.example".to_owned()];
+    };
+    run_with(database, named, behaviour);
 }
 
 async fn answer(server: &TestServer, target: &str, host: &str) -> String {

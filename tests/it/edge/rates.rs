@@ -3,11 +3,12 @@
 //! Spec: RFC 6585 section 4
 
 use awc::http::Method;
-use emberwell::config::{Network, RateSettings};
+use emberwell::config::{Network, RateSettings, Settings};
 
 use crate::auth::backend::{confidential, post, post_from, refused, register};
-use crate::support::holders::{self, Granted};
-use crate::support::{Answer, Database, TestServer, on_both, patient, tokens};
+use crate::support::holders::{self, Granted, Issue};
+use crate::support::server::run_with;
+use crate::support::{Answer, Database, TestServer, on_both, patient};
 
 on_both!(by crate::edge::rates::limited:
     a_caller_that_asks_too_often_is_told_when_to_go_on,
@@ -23,16 +24,12 @@ on_both!(by crate::edge::rates::direct: where_a_request_comes_from_is_told_by_co
 const FEW: RateSettings = RateSettings { reads: 4, searches: 3, writes: 2, refused: 3, failures: 3 };
 
 fn run(database: Database, is_open: bool, proxies: &[Network], behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let few = TestServer::start_with(database, |settings| {
-            settings.server.open = is_open;
-            settings.server.proxies = proxies.to_vec();
-            settings.rates = FEW;
-        });
-        let Some(server) = few.await else { return };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    let few = |settings: &mut Settings| {
+        settings.server.open = is_open;
+        settings.server.proxies = proxies.to_vec();
+        settings.rates = FEW;
+    };
+    run_with(database, few, behaviour);
 }
 
 /// Behind a proxy on this machine, so that tests say where they come from.
@@ -100,9 +97,9 @@ async fn reads_searches_and_changes_are_counted_by_themselves(server: &TestServe
 async fn all_tokens_of_one_caller_are_counted_together(server: &TestServer) {
     let app = holders::app(server, "user/*.rs", None, &[Granted::on("a")]);
     let account = app.account;
-    let same = tokens::Issue { client: app.client.as_deref(), account, scopes: "user/*.rs", ..Default::default() };
-    let alone = tokens::Issue { client: None, ..same };
-    let (second, alone) = (tokens::issue(server, same), tokens::issue(server, alone));
+    let same = Issue { client: app.client.as_deref(), account, scopes: "user/*.rs", ..Default::default() };
+    let alone = Issue { client: None, ..same };
+    let (second, alone) = (holders::issue(server, same), holders::issue(server, alone));
 
     for token in [&app.token, &second].into_iter().cycle().take(FEW.reads as usize) {
         server.get_as(token, "Patient/a").await.refused(404);

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::support::raw::{Raw, eventually};
+use crate::support::server::run_with;
 use crate::support::{Database, TestServer, on_both};
 
 on_both!(by crate::edge::slow::hurried:
@@ -31,13 +32,7 @@ const BYTES_PER_SECOND: u32 = 10_000;
 const WHOLE: Duration = Duration::from_millis(1500);
 
 fn run(database: Database, network: NetworkSettings, behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let Some(server) = TestServer::start_with(database, |settings| settings.network = network).await else {
-            return;
-        };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    run_with(database, |settings| settings.network = network, behaviour);
 }
 
 fn hurried(database: Database, behaviour: impl AsyncFn(&TestServer)) {

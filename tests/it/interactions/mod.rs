@@ -18,6 +18,7 @@ mod search_links;
 mod search_near;
 mod search_pages;
 mod search_sort;
+mod search_sort_pages;
 mod search_terms;
 mod search_units;
 mod search_unsorted;

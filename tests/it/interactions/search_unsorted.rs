@@ -8,6 +8,7 @@ use emberwell::config::PlanSettings;
 use serde_json::{Value, json};
 
 use crate::search_oracle::random::Random;
+use crate::support::server::run_with;
 use crate::support::{Database, TestServer, bundle};
 
 /// Ways to a page that tests reach: in the order of creation; in that of what leads, by one statement or by small steps; by
@@ -47,15 +48,9 @@ in_each_way!(
 );
 
 fn run(database: Database, behaviour: impl AsyncFn(&TestServer, usize)) {
-    actix_web::rt::System::new().block_on(async {
-        for (way, plan) in ways().into_iter().enumerate() {
-            let Some(server) = TestServer::start_with(database, |settings| settings.limits.plan = plan).await else {
-                return;
-            };
-            behaviour(&server, way).await;
-            server.stop().await;
-        }
-    });
+    for (way, plan) in ways().into_iter().enumerate() {
+        run_with(database, |settings| settings.limits.plan = plan, async |server| behaviour(server, way).await);
+    }
 }
 
 const NAMES: [&str; 8] = ["Ada", "Adler", "Adlerauge", "Baum", "Adam Adler", "Zoë", "Ádám", "Mund"];

@@ -13,6 +13,7 @@ mod people;
 mod reads;
 mod routes;
 mod store_calls;
+mod strangers;
 mod timing;
 mod world;
 mod writes;

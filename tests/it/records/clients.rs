@@ -4,8 +4,8 @@ use emberwell::store::SecretHash;
 use serde_json::json;
 
 use crate::records::{done, read, refused};
+use crate::support::holders::{Issue, is_live, issue};
 use crate::support::program::run;
-use crate::support::tokens::{Issue, is_live, issue};
 use crate::support::{TestServer, on_both, patient_called};
 
 on_both!(

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use emberwell::clock::now_us;
 use emberwell::fhir::Id;
+use emberwell::records::Secret;
 use emberwell::store::{
     AccessToken, ClientKind, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant, Role, SecretHash, Store,
     StoreError, TokenKind,
@@ -39,6 +41,38 @@ impl Granted {
     }
 }
 
+/// What a token is to say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Issue<'a> {
+    pub client: Option<&'a str>,
+    pub account: Option<i64>,
+    /// The grant to the client under which it is issued.
+    pub grant: Option<i64>,
+    /// The id of the Patient of the launch context.
+    pub patient: Option<&'a str>,
+    pub scopes: &'a str,
+}
+
+impl Issue<'_> {
+    /// An access token that is live for an hour.
+    fn token(&self, secret: &Secret) -> AccessToken {
+        AccessToken {
+            hash: secret.hash(),
+            kind: TokenKind::Access,
+            client: self.client.map(str::to_owned),
+            account: self.account,
+            grant: self.grant,
+            patient: self.patient.map(|id| Id::parse(id).unwrap()),
+            encounter: None,
+            scopes: self.scopes.to_owned(),
+            issued_us: now_us(),
+            expires_us: now_us() + HOUR_US,
+            revoked_us: None,
+            family: None,
+        }
+    }
+}
+
 /// A token with what is known of it.
 pub struct Held {
     pub token: String,
@@ -57,6 +91,21 @@ pub fn change<T: Send + 'static>(
     work: impl FnMut(&mut emberwell::store::Tx<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> T {
     store(server).write(work).unwrap()
+}
+
+/// Issues an access token, past all that checks who may have one.
+pub fn issue(server: &TestServer, wanted: Issue<'_>) -> String {
+    let secret = Secret::random().unwrap();
+    let token = wanted.token(&secret);
+    change(server, move |tx| tx.add_token(&token));
+    secret.as_str().to_owned()
+}
+
+/// Whether a token would be accepted now.
+pub fn is_live(server: &TestServer, token: &str) -> bool {
+    let hash = SecretHash::of(token.as_bytes());
+    let found = store(server).read(|reader| reader.token_context(&hash, now_us()));
+    found.map(|found| found.is_some()).unwrap_or_else(|error: StoreError| panic!("{error}"))
 }
 
 /// A number that no other holder of this run has.
@@ -116,8 +165,8 @@ fn mint(
 ) -> Held {
     let (granted, number) = (granted.to_vec(), fresh());
     let user = granted.iter().find_map(|granted| granted.fhir_user);
-    let token = format!("token-{number}-{}", std::process::id());
-    let hash = SecretHash::of(token.as_bytes());
+    let secret = Secret::random().unwrap();
+    let token = secret.as_str().to_owned();
     let (account, client, grants) = store(server)
         .write(move |tx| {
             let account = match person {
@@ -136,21 +185,8 @@ fn mint(
             for given in &granted {
                 grants.push(tx.add_grant(&new_grant(given, to.clone()))?.id);
             }
-            let now_us = emberwell::clock::now_us();
-            tx.add_token(&AccessToken {
-                hash,
-                kind: TokenKind::Access,
-                client: client.clone(),
-                account,
-                grant: None,
-                patient: patient.map(|id| Id::parse(id).unwrap()),
-                encounter: None,
-                scopes: scopes.to_owned(),
-                issued_us: now_us,
-                expires_us: now_us + HOUR_US,
-                revoked_us: None,
-                family: None,
-            })?;
+            let issued = Issue { client: client.as_deref(), account, grant: None, patient, scopes };
+            tx.add_token(&issued.token(&secret))?;
             Ok::<_, StoreError>((account, client, grants))
         })
         .unwrap();

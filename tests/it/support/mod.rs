@@ -7,7 +7,6 @@ pub mod program;
 pub mod raw;
 pub mod samples;
 pub mod server;
-pub mod tokens;
 
 pub use client::Answer;
 pub use database::Database;

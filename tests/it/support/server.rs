@@ -24,18 +24,18 @@ pub struct TestServer {
 
 /// Runs one behaviour on a fresh server.
 pub fn run(database: Database, behaviour: impl AsyncFn(&TestServer)) {
-    actix_web::rt::System::new().block_on(async {
-        let Some(server) = TestServer::start(database).await else { return };
-        behaviour(&server).await;
-        server.stop().await;
-    });
+    run_with(database, |_| {}, behaviour);
 }
 
 /// As [`run`], on a server that needs a token.
 pub fn run_closed(database: Database, behaviour: impl AsyncFn(&TestServer)) {
+    run_with(database, |settings| settings.server.open = false, behaviour);
+}
+
+/// As [`run`], with the settings that `change` changes.
+pub fn run_with(database: Database, change: impl FnOnce(&mut Settings), behaviour: impl AsyncFn(&TestServer)) {
     actix_web::rt::System::new().block_on(async {
-        let closed = |settings: &mut Settings| settings.server.open = false;
-        let Some(server) = TestServer::start_with(database, closed).await else { return };
+        let Some(server) = TestServer::start_with(database, change).await else { return };
         behaviour(&server).await;
         server.stop().await;
     });
