@@ -58,8 +58,8 @@ pub use request::{
     Values,
 };
 pub use rights::{
-    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, NarrowedSearch, NotPermitted, PERSONAL, Permit, RECORDED,
-    RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
+    AccessFilter, Admission, Bound, Bounds, LABEL_SYSTEM, Lack, NarrowedSearch, NotPermitted, PERSONAL, Permit,
+    RECORDED, RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

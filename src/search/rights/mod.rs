@@ -19,7 +19,7 @@ mod permit;
 mod right;
 
 pub use admission::Admission;
-pub use filter::{AccessFilter, Bounds, NotPermitted, View, is_recorded};
+pub use filter::{AccessFilter, Bounds, Lack, NotPermitted, View, is_recorded};
 pub use narrowed::{Bound, NarrowedSearch};
 pub(super) use permit::CONFIDENTIALITY;
 pub use permit::{LABEL_SYSTEM, PERSONAL, Permit, RECORDED, RECORDED_SYSTEM, Reach, SHARED_TYPES, Sensitivity};
