@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::access::{Context, Scope, ScopeQuery, ScopeSet, Types};
+use crate::access::{Context, Scope, ScopeQuery, ScopeSet};
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::{
-    AccessFilter, Bounds, Condition, Criterion, Handling, ParseContext, Party, Permit, Reach, Registry, Right,
-    Sensitivity, parse,
+    AccessFilter, Bounds, Condition, Criterion, Handling, Modifier, ParseContext, Party, Permit, Reach, Registry,
+    Right, Sensitivity, Values, parse,
 };
 
 /// A grant that is in force, as far as it decides.
@@ -88,7 +88,8 @@ pub enum Unfit {
     #[error("the token has a scope for the patient of the launch, but no patient: launch the app anew")]
     NoPatient,
     #[error(
-        "the search in the scope for {0} is not one that can limit a scope: use parameters of the type, without chains"
+        "the search in the scope for {0} is not one that can limit a scope: use parameters of the type, without chains, value \
+         sets, and hierarchies"
     )]
     Query(ResourceType),
     #[error("a scope with a search names one type, not all")]
@@ -131,6 +132,7 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
     Ok(AccessFilter::bounded(Bounds {
         custodian_of: held.filter_map(|holding| holding.record).collect(),
         permits: permits.found,
+        named: facts.scopes.scopes().iter().map(|scope| (scope.types.only(), scope.rights)).collect(),
         party,
         zone_minutes: registry.zone_minutes(),
         bases: Arc::clone(bases),
@@ -184,10 +186,7 @@ impl Permits<'_> {
         if rights.is_empty() {
             return Ok(());
         }
-        let resource_type = match types {
-            Types::Any => None,
-            Types::One(resource_type) => Some(resource_type),
-        };
+        let resource_type = types.only();
         let Terms { sees, sees_history, is_custodian } = terms;
         let is_wide = reach == Reach::Everything;
         let sees_deletions = is_wide || is_custodian || scope.context == Context::System;
@@ -238,6 +237,13 @@ pub(super) fn criteria(
     })?;
     let is_plain = request.includes.is_empty() && request.demands.len() == query.pairs().len();
     let criterion = |condition: Condition| match condition {
+        // What these mean is known only once definitions or other resources are read.
+        Condition::Criterion(Criterion { values: Values::CodeQueries(_), .. }) => None,
+        Condition::Criterion(Criterion {
+            values: Values::References(_),
+            modifier: Some(Modifier::Above | Modifier::Below),
+            ..
+        }) => None,
         Condition::Criterion(criterion) => Some(criterion),
         _ => None,
     };
@@ -360,6 +366,11 @@ mod tests {
             "_sort=date",
             "_filter=code eq x",
             "_list=1",
+            "code:in=http://x.example/codes",
+            "code:not-in=http://x.example/codes",
+            "code:below=http://loinc.org|1",
+            "code:above=http://loinc.org|1",
+            "part-of:below=Procedure/1",
         ] {
             let scope = format!("patient/Observation.rs?{query}");
             assert_eq!(refused(&scope, Some("a")), Unfit::Query(observation), "{query}");

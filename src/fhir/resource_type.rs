@@ -39,6 +39,12 @@ impl ResourceType {
         NAMES[self.0 as usize]
     }
 
+    /// Its name behind the article that belongs to it, as in "an Observation".
+    pub fn with_article(self) -> String {
+        let article = if self.name().starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+        format!("{article} {}", self.name())
+    }
+
     /// The number that stands for this type in the database (1 to 146). R4 is frozen, so it never changes.
     pub fn code(self) -> i16 {
         i16::from(self.0) + 1

@@ -61,8 +61,8 @@ pub(super) fn same_type(resource_type: ResourceType, resource: &Resource) -> Res
     if resource.resource_type == resource_type {
         return Ok(());
     }
-    let found = resource.resource_type;
+    let found = resource.resource_type.with_article();
     let text =
-        format!("the address is for {resource_type}, but the body is a {found}: send one to the address of the other");
+        format!("the address is for {resource_type}, but the body is {found}: send one to the address of the other");
     Err(InteractionError::Invalid(vec![Issue::error(IssueCode::Invalid, "resourceType", text)]))
 }

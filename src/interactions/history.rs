@@ -17,7 +17,7 @@ use crate::interactions::search::foreign;
 use crate::interactions::sight::{admits, before, guard_of_deletions, sees_deletion};
 use crate::interactions::trail;
 use crate::interactions::whole::resource_of;
-use crate::search::{NotPermitted, Right, View};
+use crate::search::{Right, View};
 use crate::store::{Guard, HistoryRequest, HistoryRow, HistoryScope, Method, Reader, ResourceRow};
 
 /// One page of versions.
@@ -53,7 +53,7 @@ pub fn history(
         return Err(trail::no_history());
     }
     if types.is_empty() && matches!(filter.view(&types, right), View::Nothing) {
-        return Err(Denied::from(NotPermitted { resource_type: None, right }).into());
+        return Err(Denied::from(filter.lacking(None, right)).into());
     }
     let guard = guard_of_deletions(reader, caller, &types, right);
     let mut current = None;

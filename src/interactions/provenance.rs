@@ -204,7 +204,7 @@ pub fn claimed(
 ) -> Result<Caller, InteractionError> {
     let refused = |issue: Issue| InteractionError::Invalid(vec![issue]);
     if let Some(of) = of.filter(|of| !has_provenance(*of)) {
-        let text = format!("no Provenance is kept of a {of}: leave the header X-Provenance out");
+        let text = format!("no Provenance is kept of {}: leave the header X-Provenance out", of.with_article());
         return Err(refused(Issue::request(IssueCode::NotSupported, text)));
     }
     permitted(&caller, ResourceType::PROVENANCE, Right::Create)?;

@@ -206,11 +206,6 @@ fn may_confer(filter: &AccessFilter, of: ResourceType, right: Right, owners: &BT
     filter.is_custodian_of(owners, hasher) || filter.reaches_all(of, right)
 }
 
-/// The keys of the Patients whose records a resource with these rows is part of.
-fn owners(rows: &IndexRows) -> BTreeSet<i64> {
-    rows.patients.iter().filter(|row| row.bond.is_owned()).map(|row| row.patient).collect()
-}
-
 /// Whether the caller may create a resource under an id of its choice: to others, an id that is taken and hidden would look
 /// unlike one that is free.
 pub(super) fn may_choose_ids(caller: &Caller) -> bool {
@@ -259,7 +254,7 @@ pub(super) fn check_change(
     let labels = |rows: &IndexRows| -> BTreeSet<(i64, i64)> {
         rows.tokens.iter().filter(|row| Some(row.param) == security).map(|row| (row.code, row.system)).collect()
     };
-    let touched: BTreeSet<i64> = owners(&before).union(&owners(rows)).copied().collect();
+    let touched: BTreeSet<i64> = were.union(&are).copied().collect();
     let is_custodian = || filter.is_custodian_of(&touched, hasher);
     if !labels(&before).is_subset(&labels(rows)) && !is_custodian() && !filter.administers() {
         return Err(Denied::Labels.into());

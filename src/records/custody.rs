@@ -21,7 +21,7 @@ pub struct RecordMade {
 /// The Patient is validated as in any create, and gets its id from the server.
 pub fn make_record(engine: &Engine, patient: &Resource, custodian: &Email) -> Result<RecordMade, RecordError> {
     if patient.resource_type != ResourceType::PATIENT {
-        return Err(RecordError::NotAPatient(patient.resource_type.to_string()));
+        return Err(RecordError::NotAPatient(patient.resource_type.with_article()));
     }
     let once = || {
         let caller = Caller::system("record add").commanding("record", clock::now_us());

@@ -66,7 +66,7 @@ pub enum RecordError {
     #[error("a reason is SCOPE=WHY with one of the client's scopes, and '{0}' is not")]
     UnfitReason(String),
     /// The file or body is no Patient.
-    #[error("this is a {0}, and a record is a Patient")]
+    #[error("this is {0}, and a record is a Patient")]
     NotAPatient(String),
     #[error("the system gives no random numbers: {0}")]
     NoRandomness(String),

@@ -54,9 +54,13 @@ pub enum SearchError {
     #[error("what '{parameter}' means is not known: {problem}")]
     Codes { parameter: String, code: IssueCode, problem: String },
     /// The address asks for a compartment of a type that has none.
-    #[error("a {center} has no compartment; {} have", CENTERS.join(", "))]
+    #[error("{} has no compartment; {} have", .center.with_article(), CENTERS.join(", "))]
     NoCompartment { center: ResourceType },
-    #[error("a {member} is never in the compartment of a {center}; search [base]/{member} instead")]
+    #[error(
+        "{} is never in the compartment of {}; search [base]/{member} instead",
+        .member.with_article(),
+        .center.with_article()
+    )]
     NotInCompartment { center: ResourceType, member: ResourceType },
 }
 

@@ -63,8 +63,8 @@ pub use request::{
     Values,
 };
 pub use rights::{
-    AccessFilter, Admission, Bound, Bounds, Deletions, NarrowedSearch, NotPermitted, Permit, RECORDED, RECORDED_SYSTEM,
-    Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
+    AccessFilter, Admission, Bound, Bounds, Deletions, Lack, NarrowedSearch, NotPermitted, Permit, RECORDED,
+    RECORDED_SYSTEM, Reach, Right, Rights, SHARED_TYPES, Sensitivity, View, is_recorded,
 };
 pub use sort::{Beginning, IndexedValue, Link, Order, Place, Sort, SortBy, SortKey, SortValue, indexed_value};
 pub use words::Words;

@@ -204,7 +204,10 @@ fn reached_type<'t>(
             Some(type_name)
         }
         Reference::Malformed => {
-            let text = "a reference is written Type/id, #id, urn:uuid:.., urn:oid:.. or as an absolute URL";
+            let text = match text.contains(char::is_whitespace) {
+                true => "a reference holds no spaces: within the criteria of a search, write %20 for each",
+                false => "a reference is written Type/id, #id, urn:uuid:.., urn:oid:.. or as an absolute URL",
+            };
             findings.add(IssueCode::Value, path, text);
             None
         }

@@ -85,6 +85,14 @@ impl Context {
 }
 
 impl Types {
+    /// The one type that these are; `None` for all.
+    pub fn only(self) -> Option<ResourceType> {
+        match self {
+            Types::Any => None,
+            Types::One(only) => Some(only),
+        }
+    }
+
     fn parse(text: &str) -> Option<Types> {
         if text == "*" { Some(Types::Any) } else { ResourceType::parse(text).ok().map(Types::One) }
     }

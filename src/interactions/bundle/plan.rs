@@ -201,7 +201,7 @@ fn understood(engine: &Engine, entry: &Value, resource: Option<Value>) -> Result
         ("POST", Target::Search { resource_type: Some(resource_type), query }) if query.is_empty() => {
             let resource = body()?;
             if resource.resource_type != resource_type {
-                let text = format!("the url asks for a {resource_type}: make both the same type");
+                let text = format!("the url asks for {}: make both the same type", resource_type.with_article());
                 return Err(issue("entry.resource", text));
             }
             Action::Create { resource, if_none_exist: text("ifNoneExist").map(str::to_owned) }

@@ -158,7 +158,8 @@ impl Work<'_> {
             return Err(malformed(format!("'{}' of {source} does not refer to {of}", by.code())));
         }
         if let Some(of) = of.filter(|of| !leads_to(by, *of)) {
-            let problem = format!("'{}' of {source} refers by canonical URL, and a {of} has none", by.code());
+            let (code, of) = (by.code(), of.with_article());
+            let problem = format!("'{code}' of {source} refers by canonical URL, and {of} has none");
             return Err(malformed(problem));
         }
         too_deep(whole, depth)?;

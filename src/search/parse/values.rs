@@ -200,7 +200,7 @@ fn reference(
     match Reference::parse(&text, bases) {
         Reference::Local { key, .. } => match named {
             Some(named) if named != key.resource_type => {
-                Err(format!("':{named}' asks for a {named}, the value names another type"))
+                Err(format!("':{named}' asks for {}, the value names another type", named.with_article()))
             }
             _ => Ok(ReferenceValue::Local(key)),
         },
@@ -228,7 +228,11 @@ fn in_hierarchy(part: &str, parameter: &Parameter, bases: &[String]) -> Result<R
         }
         ReferenceValue::Local(key) if !allowed.contains(&key.resource_type) => {
             let names: Vec<&str> = allowed.iter().map(|of| of.name()).collect();
-            Err(format!("a {} is in no hierarchy here; give one of {}", key.resource_type, names.join(", ")))
+            Err(format!(
+                "{} is in no hierarchy here; give one of {}",
+                key.resource_type.with_article(),
+                names.join(", ")
+            ))
         }
         value => Ok(value),
     }

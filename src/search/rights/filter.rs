@@ -21,6 +21,8 @@ pub struct AccessFilter(pub(super) Option<Arc<Bounds>>);
 #[derive(Clone, Debug)]
 pub struct Bounds {
     pub permits: Vec<Permit>,
+    /// What the scopes of the token name, whatever of it is granted; `None` is any type.
+    pub named: Vec<(Option<ResourceType>, Rights)>,
     /// The Patients in whose records the caller may write whatever gives access to others.
     pub custodian_of: Vec<ResourceKey>,
     /// Who asks, for what Consents deny; `None` where no Consent denies anything.
@@ -57,6 +59,22 @@ pub struct NotPermitted {
     /// `None` where no type is named.
     pub resource_type: Option<ResourceType>,
     pub right: Right,
+    pub lack: Lack,
+}
+
+/// What it is that a caller lacks for a right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// A scope of the token that names it.
+    Scope,
+    /// Access that is in force: the scopes name it, and nothing that is granted opens any.
+    Access,
+    /// Access to all records: the type is part of none.
+    AllRecords,
+    /// A scope for what Provenances are about.
+    Targets,
+    /// Sight of all that a hierarchy by this search parameter passes through.
+    Hierarchy(&'static str),
 }
 
 /// Types whose resources lead to what is in a Binary.
@@ -248,9 +266,28 @@ impl AccessFilter {
     /// As [`AccessFilter::view`] of one type, where having no right at all is a refusal.
     pub fn permitted(&self, resource_type: ResourceType, right: Right) -> Result<View, NotPermitted> {
         match self.view(&[resource_type], right) {
-            View::Nothing => Err(NotPermitted { resource_type: Some(resource_type), right }),
+            View::Nothing => Err(self.lacking(Some(resource_type), right)),
             view => Ok(view),
         }
+    }
+
+    /// Why nothing is open to `right`: of a type, or of any where none is named.
+    pub fn lacking(&self, resource_type: Option<ResourceType>, right: Right) -> NotPermitted {
+        let is_for = |of: Option<ResourceType>, rights: Rights| {
+            let is_of_type = resource_type.is_none_or(|wanted| of.is_none_or(|of| of == wanted));
+            is_of_type && rights.has(right)
+        };
+        let bounds = self.0.iter();
+        let is_named = bounds.clone().flat_map(|bounds| &bounds.named).any(|(of, rights)| is_for(*of, *rights));
+        let is_given =
+            bounds.flat_map(|bounds| &bounds.permits).any(|permit| is_for(permit.resource_type, permit.rights));
+        let lack = match resource_type {
+            _ if !is_named => Lack::Scope,
+            Some(of) if is_given && SHARED_TYPES.contains(&of) => Lack::AllRecords,
+            Some(of) if is_given && Some(of) == *PROVENANCE => Lack::Targets,
+            _ => Lack::Access,
+        };
+        NotPermitted { resource_type, right, lack }
     }
 
     /// The parts of `types` that a permit opens, each as the conditions that its resources must meet.

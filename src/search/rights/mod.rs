@@ -19,7 +19,7 @@ mod permit;
 mod right;
 
 pub use admission::Admission;
-pub use filter::{AccessFilter, Bounds, Deletions, NotPermitted, View, is_recorded};
+pub use filter::{AccessFilter, Bounds, Deletions, Lack, NotPermitted, View, is_recorded};
 pub use narrowed::{Bound, NarrowedSearch};
 pub use permit::{Permit, RECORDED, RECORDED_SYSTEM, Reach, SHARED_TYPES, Sensitivity};
 pub use right::{Right, Rights};

@@ -5,8 +5,8 @@ use std::ops::Deref;
 
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::{
-    AccessFilter, Chain, Condition, Criterion, Extent, Has, Modifier, NotPermitted, ReferenceValue, Registry, Right,
-    SHARED_TYPES, SearchRequest, Subject, Values, View, makes_owner,
+    AccessFilter, Chain, Condition, Criterion, Extent, Has, Lack, Modifier, NotPermitted, ReferenceValue, Registry,
+    Right, SHARED_TYPES, SearchRequest, Subject, Values, View, makes_owner,
 };
 
 /// A search that finds only what its caller may see; nothing else can be compiled.
@@ -48,7 +48,7 @@ impl SearchRequest {
         }
         let mut request = self.clone();
         match self.view_of_matches(filter)? {
-            View::Nothing => return Err(NotPermitted { resource_type: None, right: Right::Search }),
+            View::Nothing => return Err(filter.lacking(None, Right::Search)),
             View::Everything => {}
             View::Where(condition) => bind(condition, &mut request),
         }
@@ -173,9 +173,11 @@ fn check_hierarchy(criterion: &Criterion, filter: &AccessFilter) -> Result<(), N
         // What Consents keep back lies between, too.
         let reaches_all = filter.reaches_all(of, Right::Search) && filter.party().is_none();
         let is_whole = reaches_all || SHARED_TYPES.contains(&of);
-        if !is_whole || matches!(filter.view(&[of], Right::Search), View::Nothing) {
-            return Err(NotPermitted { resource_type: Some(of), right: Right::Search });
+        if !is_whole {
+            let lack = Lack::Hierarchy(parameter.code());
+            return Err(NotPermitted { resource_type: Some(of), right: Right::Search, lack });
         }
+        filter.permitted(of, Right::Search)?;
     }
     Ok(())
 }

@@ -8,5 +8,6 @@ pub mod family;
 mod provenance;
 mod provenance_claims;
 mod reads;
+mod refusals;
 mod tokens;
 mod writes;
