@@ -9,5 +9,6 @@ mod provenance;
 mod provenance_claims;
 mod reads;
 mod refusals;
+mod several;
 mod tokens;
 mod writes;
