@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::access::Context;
 use crate::fhir::ResourceType;
 use crate::search::{NotPermitted, Right};
 
@@ -32,6 +33,20 @@ pub enum Denied {
     Audit,
     #[error("only a client that administers the server may do this: it needs the scope system/*.cruds on all records")]
     Administration,
+}
+
+impl Denied {
+    /// The scope that was lacking, in the context of the token; `None` where no scope alone would have done.
+    pub fn scope_needed(&self, context: Context) -> Option<String> {
+        match self {
+            Denied::Scope(NotPermitted { resource_type, right }) => {
+                let types = resource_type.map_or("*", ResourceType::name);
+                Some(format!("{}/{types}.{}", context.name(), right.letter()))
+            }
+            Denied::Administration => Some("system/*.cruds".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 impl From<NotPermitted> for Denied {

@@ -1,6 +1,6 @@
-//! How a client shows who it is: by an assertion that its key has signed, or by a secret.
+//! How a client shows who it is: by an assertion that its key has signed, or by a secret. A public one can only say so.
 //!
-//! Spec: RFC 6749 section 2.3, RFC 7521 section 4.2
+//! Spec: RFC 6749 sections 2.3 and 3.2.1, RFC 7521 section 4.2
 
 use std::fmt;
 
@@ -21,6 +21,10 @@ pub enum Credentials {
     Assertion(String),
     /// `client_secret_basic` or `client_secret_post`.
     Secret(SecretCredentials),
+    /// `none`: a client_id alone, which shows nothing.
+    Named(String),
+    /// A token that was issued to a client, in place of the client.
+    Token(String),
 }
 
 /// An id and a secret. No log shows the secret.
@@ -46,7 +50,7 @@ impl SecretCredentials {
 impl Credentials {
     /// Reads the header `Authorization` and the body, of which exactly one must tell.
     pub fn read(authorization: Option<&str>, form: &Form) -> Result<Credentials, AuthError> {
-        let basic = authorization.map(basic).transpose()?;
+        let header = authorization.map(header).transpose()?;
         let assertion = assertion(form)?;
         let posted = match form.get("client_secret") {
             // Whose secret it is matters only where nothing else is sent.
@@ -57,9 +61,12 @@ impl Credentials {
             })),
             None => None,
         };
-        let mut told = [basic, assertion, posted].into_iter().flatten();
+        let mut told = [header, assertion, posted].into_iter().flatten();
         let Some(credentials) = told.next() else {
-            return Err(AuthError::client("the client must show who it is, by an assertion or by its secret"));
+            return form
+                .get("client_id")
+                .map(|id| Credentials::Named(id.to_owned()))
+                .ok_or_else(AuthError::shows_nothing);
         };
         if told.next().is_some() {
             return Err(several());
@@ -81,14 +88,17 @@ fn assertion(form: &Form) -> Result<Option<Credentials>, AuthError> {
     }
 }
 
-/// The ids and secrets that this server gives have no character that a client would have to escape.
-fn basic(header: &str) -> Result<Credentials, AuthError> {
+/// The ids, secrets and tokens that this server gives have no character that a client would have to escape.
+fn header(header: &str) -> Result<Credentials, AuthError> {
     let unread = || AuthError::client("the header Authorization must be Basic with the client_id and its secret");
-    let (scheme, encoded) = header.split_once(' ').ok_or_else(unread)?;
+    let (scheme, told) = header.split_once(' ').ok_or_else(unread)?;
+    if scheme.eq_ignore_ascii_case("bearer") && !told.trim().is_empty() {
+        return Ok(Credentials::Token(told.trim().to_owned()));
+    }
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(unread());
     }
-    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = STANDARD.decode(told.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let decoded = decoded.ok_or_else(unread)?;
     let (client_id, secret) = decoded.split_once(':').ok_or_else(unread)?;
     Ok(Credentials::Secret(SecretCredentials { client_id: client_id.to_owned(), secret: secret.to_owned() }))
@@ -104,6 +114,16 @@ pub fn client_by_secret(store: &Store, credentials: &SecretCredentials) -> Resul
         .filter(|client| client.suspended_us.is_none() && client.kind == ClientKind::Confidential)
         .filter(|client| client.secret_hash == Some(sent))
         .ok_or_else(|| AuthError::client("no client has this client_id and this secret"))
+}
+
+/// The public client of this id: nobody else goes without showing who they are.
+pub fn client_by_id(store: &Store, client_id: &str) -> Result<Client, AuthError> {
+    let client = store.read_one(|reader| reader.client(client_id).map_err(AuthError::from))?;
+    client.filter(|client| client.suspended_us.is_none() && client.kind == ClientKind::Public).ok_or_else(|| {
+        AuthError::client(
+            "no public client has this client_id; others show who they are, by an assertion or by their secret",
+        )
+    })
 }
 
 /// The client that an assertion says it is from; whether that is so, its keys must tell.
@@ -151,14 +171,25 @@ mod tests {
     }
 
     #[test]
+    fn an_id_alone_and_a_token_are_told_apart_from_what_shows_who_a_client_is() {
+        let id = ("client_id", "c");
+
+        assert!(matches!(read(None, &[id]), Ok(Credentials::Named(name)) if name == "c"));
+        for header in ["Bearer abc", "bearer  abc "] {
+            assert!(matches!(read(Some(header), &[id]), Ok(Credentials::Token(token)) if token == "abc"), "{header}");
+        }
+    }
+
+    #[test]
     fn none_or_several_are_refused() {
         let basic = format!("Basic {}", STANDARD.encode("c:s"));
         let secret = ("client_secret", "s");
         let kind = ("client_assertion_type", ASSERTION_TYPE);
         let client = [
             read(None, &[]),
-            read(None, &[("client_id", "c")]),
-            read(Some("Bearer abc"), &[]),
+            read(None, &[("client_id", "")]),
+            read(Some("Bearer"), &[]),
+            read(Some("Bearer  "), &[]),
             read(Some("Basic"), &[]),
             read(Some("Basic *"), &[]),
             read(Some("Basic Yw=="), &[]),
@@ -166,6 +197,8 @@ mod tests {
         let request = [
             read(Some(&basic), &[("client_id", "c"), secret]),
             read(Some(&basic), &[kind, ("client_assertion", "a.b.c")]),
+            read(Some("Bearer abc"), &[("client_id", "c"), secret]),
+            read(Some("Bearer abc"), &[kind, ("client_assertion", "a.b.c")]),
             read(None, &[secret]),
             read(None, &[kind]),
             read(None, &[("client_assertion", "a.b.c")]),

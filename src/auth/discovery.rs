@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use crate::auth::Endpoints;
 use crate::auth::jwks::SigningAlgorithm;
 
-/// How a client shows who it is at introspection and revocation.
-const METHODS: [&str; 3] = ["private_key_jwt", "client_secret_basic", "client_secret_post"];
+/// Who may ask what a token is worth: a client that shows who it is, or, as RFC 8414 has it, a type of token.
+const INTROSPECTION: [&str; 4] = ["private_key_jwt", "client_secret_basic", "client_secret_post", "Bearer"];
+/// Who may end a token: its client, also one that can't show who it is.
+const REVOCATION: [&str; 4] = ["private_key_jwt", "client_secret_basic", "client_secret_post", "none"];
 
 /// The document, the same at both of its addresses. An endpoint that is not there is not in it, nor is what only that needs.
 pub fn document(endpoints: &Endpoints) -> Value {
@@ -21,10 +23,10 @@ pub fn document(endpoints: &Endpoints) -> Value {
         "grant_types_supported": ["client_credentials"],
         "scopes_supported": ["system/*.cruds", "system/*.rs", "system/*.read", "system/*.write", "system/*.*"],
         "introspection_endpoint": endpoints.introspection(),
-        "introspection_endpoint_auth_methods_supported": METHODS,
+        "introspection_endpoint_auth_methods_supported": INTROSPECTION,
         "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint": endpoints.revocation(),
-        "revocation_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_methods_supported": REVOCATION,
         "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
     })

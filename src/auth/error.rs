@@ -16,6 +16,9 @@ pub enum AuthError {
     /// Who the client is could not be shown.
     #[error("{0}")]
     InvalidClient(String),
+    /// The token by which a request is made is no good for it.
+    #[error("{0}")]
+    InvalidToken(&'static str),
     /// The client is known, but not for this way to a token.
     #[error("{0}")]
     UnauthorizedClient(&'static str),
@@ -28,6 +31,11 @@ pub enum AuthError {
 }
 
 impl AuthError {
+    /// The refusal of a client that shows nothing, where it must.
+    pub fn shows_nothing() -> AuthError {
+        AuthError::client("the client must show who it is, by an assertion or by its secret")
+    }
+
     /// The refusal of a client, for this reason.
     pub(super) fn client(text: &str) -> AuthError {
         AuthError::InvalidClient(text.to_owned())

@@ -1,51 +1,89 @@
-//! What a token is worth, and its end before its time.
+//! What a token is worth.
 //!
-//! Spec: RFC 7662, RFC 7009; SMART App Launch 2.2 token-introspection.html
+//! It is decided by what decides on requests, so that the two never differ.
+//!
+//! Spec: RFC 7662; SMART App Launch 2.2 token-introspection.html
 
 use serde_json::{Map, Value, json};
 
-use crate::access::ScopeSet;
-use crate::auth::token::registered_and_granted;
-use crate::auth::{AuthError, Endpoints};
-use crate::store::{Client, SecretHash, Store, TokenContext};
+use crate::access::Agent;
+use crate::auth::holder::Holder;
+use crate::auth::{AuthError, Endpoints, TokenRefused, Tokens};
+use crate::store::{AccessToken, SecretHash};
 
-/// What a token lets do at this moment. Of one that lets nothing be done, no more is said than that.
-pub fn introspect(store: &Store, endpoints: &Endpoints, token: &SecretHash, now_us: i64) -> Result<Value, AuthError> {
-    let context = store.read(|reader| reader.token_context(token, now_us).map_err(AuthError::from))?;
-    Ok(context.and_then(|context| active(&context, endpoints)).unwrap_or_else(|| json!({ "active": false })))
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A client that has shown who it is. It holds the token that it asks about, and could as well use it.
+    Client,
+    /// A token, which a public app can have, too: it tells of tokens of its own client, and where it administers the server, of all.
+    Token { client: String, administers: bool },
 }
 
-fn active(context: &TokenContext, endpoints: &Endpoints) -> Option<Value> {
-    let token = &context.token;
-    // A system's token is worth what the grants to its client give by now.
-    let client = context.client.as_ref().filter(|_| token.account.is_none())?;
-    let scopes = ScopeSet::parse(&token.scopes).intersection(&registered_and_granted(client, &context.grants));
-    if scopes.is_empty() {
-        return None;
-    }
-    let mut told = Map::new();
-    told.insert("active".to_owned(), true.into());
-    told.insert("scope".to_owned(), scopes.to_string().into());
-    told.insert("client_id".to_owned(), client.id.clone().into());
-    told.insert("token_type".to_owned(), "Bearer".into());
-    told.insert("iss".to_owned(), endpoints.issuer.clone().into());
-    told.insert("iat".to_owned(), (token.issued_us / 1_000_000).into());
-    told.insert("exp".to_owned(), (token.expires_us / 1_000_000).into());
-    Some(told.into())
-}
-
-/// Ends a token, with all that came from the same authorization if it has one. A token that is unknown, or another client's,
-/// is left alone, and the answer is the same.
-pub fn revoke(store: &Store, client: &Client, token: SecretHash) -> Result<(), AuthError> {
-    let client_id = client.id.clone();
-    store.write(move |tx| {
-        let Some(known) = tx.access_token(&token)?.filter(|token| token.client.as_ref() == Some(&client_id)) else {
-            return Ok(());
+impl Asker {
+    /// Who asks by the token with this hash. One that is worth nothing, or was issued to no client, does not serve for that.
+    pub fn by_token(tokens: &Tokens<'_>, hash: &SecretHash, now_us: i64) -> Result<(Asker, Agent), AuthError> {
+        let Some(holder) = worth_something(tokens, hash, now_us)? else {
+            return Err(AuthError::InvalidToken(
+                "the token in the header Authorization is not valid, or lets nothing be done",
+            ));
         };
-        match known.family {
-            Some(family) => drop(tx.revoke_family(&family)?),
-            None => drop(tx.revoke_token(&token)?),
+        let client = holder.client().map(|client| client.id.clone());
+        let client = client.ok_or(AuthError::InvalidToken("the token in the header Authorization is no client's"))?;
+        let asker = Asker::Token { client, administers: holder.caller.filter().administers() };
+        Ok((asker, holder.caller.agent().cloned().unwrap_or_default()))
+    }
+
+    fn may_know(&self, token: &AccessToken) -> bool {
+        match self {
+            Asker::Client => true,
+            Asker::Token { client, administers } => *administers || token.client.as_ref() == Some(client),
         }
-        Ok(())
-    })
+    }
+}
+
+/// What a token lets do at this moment. Of one that would open nothing, or about which the asker is not to know, no more is said
+/// than that.
+pub fn introspect(
+    tokens: &Tokens<'_>,
+    endpoints: &Endpoints,
+    asker: &Asker,
+    token: &SecretHash,
+    now_us: i64,
+) -> Result<Value, AuthError> {
+    let holder = worth_something(tokens, token, now_us)?.filter(|holder| asker.may_know(holder.token()));
+    match holder {
+        Some(holder) => Ok(active(tokens, &holder, endpoints)),
+        None => Ok(json!({ "active": false })),
+    }
+}
+
+/// The holder of a token by which a request could be granted something.
+fn worth_something(tokens: &Tokens<'_>, token: &SecretHash, now_us: i64) -> Result<Option<Holder>, AuthError> {
+    match tokens.holder(token, now_us) {
+        Ok(holder) => Ok(Some(holder).filter(Holder::opens_anything)),
+        Err(TokenRefused::Invalid | TokenRefused::Unfit(_)) => Ok(None),
+        Err(TokenRefused::Store(error)) => Err(error.into()),
+    }
+}
+
+fn active(tokens: &Tokens<'_>, holder: &Holder, endpoints: &Endpoints) -> Value {
+    let token = holder.token();
+    let mut told = Map::new();
+    let mut tell = |name: &str, value: Value| drop(told.insert(name.to_owned(), value));
+    tell("active", true.into());
+    tell("scope", tokens.scopes(holder).to_string().into());
+    if let Some(client) = holder.client() {
+        tell("client_id", client.id.clone().into());
+    }
+    tell("token_type", "Bearer".into());
+    tell("iss", endpoints.issuer.clone().into());
+    tell("iat", (token.issued_us / 1_000_000).into());
+    tell("exp", (token.expires_us / 1_000_000).into());
+    for (name, id) in [("patient", &token.patient), ("encounter", &token.encounter)] {
+        if let Some(id) = id {
+            tell(name, id.as_str().into());
+        }
+    }
+    told.into()
 }

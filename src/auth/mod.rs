@@ -12,25 +12,32 @@ mod discovery;
 mod endpoints;
 mod error;
 mod form;
+mod holder;
 mod introspection;
+
 mod jwks;
 mod key_cache;
 mod origins;
+mod revocation;
 mod token;
 
 use std::sync::Arc;
 
 pub use assertion::Assertion;
-pub use callers::{Callers, TokenRefused};
-pub use credentials::{Credentials, SecretCredentials, client_by_assertion, client_by_secret, use_assertion};
+pub use callers::Callers;
+pub use credentials::{
+    Credentials, SecretCredentials, client_by_assertion, client_by_id, client_by_secret, use_assertion,
+};
 pub use discovery::document;
 pub use endpoints::Endpoints;
 pub use error::AuthError;
 pub use form::Form;
-pub use introspection::{introspect, revoke};
+pub use holder::{TokenRefused, Tokens};
+pub use introspection::{Asker, introspect};
 pub use jwks::KeySet;
 pub use key_cache::KeyCache;
 pub use origins::Origins;
+pub use revocation::revoke;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
 use crate::outbound::Outbound;

@@ -12,11 +12,12 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::access::Caller;
-use crate::auth::TokenRefused;
+use crate::auth::{Callers, TokenRefused, Tokens};
 use crate::clock;
 use crate::http::edge::RequestId;
 use crate::http::rates::Kind;
 use crate::http::{App, HttpError, peer};
+use crate::interactions::Engine;
 use crate::store::Dialect;
 
 /// A caller that is known, or is being looked up.
@@ -110,6 +111,15 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, HttpError> {
     }
 }
 
+fn look_up(engine: &Engine, callers: &Callers, token: &str) -> Result<Caller, HttpError> {
+    Ok(callers.look_up(&tokens(engine), token)?)
+}
+
+/// The tokens of this server.
+pub(super) fn tokens(engine: &Engine) -> Tokens<'_> {
+    Tokens { store: &engine.store, registry: engine.registry(), bases: &engine.bases }
+}
+
 fn of_token(app: &web::Data<App>, request: &HttpRequest, token: &str) -> CallerFuture {
     let engine = &app.engine;
     match app.callers.at_hand(&engine.store, &engine.registry(), token) {
@@ -119,15 +129,13 @@ fn of_token(app: &web::Data<App>, request: &HttpRequest, token: &str) -> CallerF
     }
     if engine.store.dialect() == Dialect::Sqlite {
         // A few keyed reads, once per token and change.
-        let caller = app.callers.look_up(&engine.store, &engine.registry(), &engine.bases, token);
-        return CallerFuture::Known(Some(settled(app, request, caller.map_err(HttpError::from))));
+        let caller = look_up(engine, &app.callers, token);
+        return CallerFuture::Known(Some(settled(app, request, caller)));
     }
     let (app, request, token) = (app.clone(), request.clone(), token.to_owned());
     CallerFuture::LookedUp(Box::pin(async move {
         let callers = Arc::clone(&app.callers);
-        let look_up = app.block(move |engine| {
-            Ok::<_, HttpError>(callers.look_up(&engine.store, &engine.registry(), &engine.bases, &token)?)
-        });
-        settled(&app, &request, look_up.await)
+        let caller = app.block(move |engine| look_up(engine, &callers, &token)).await;
+        settled(&app, &request, caller)
     }))
 }

@@ -17,6 +17,9 @@ use crate::search::{CENTERS, Handling, Parameter, ParseContext, Registry, parse}
 const SORTING: &str = "`_sort` takes every search parameter but composite and special ones, `_id` and `_lastUpdated`, each with a \
                        `-` before it for the other way, and references with a parameter of what they lead to \
                        (`patient.family`).";
+/// Nor has it one for a header.
+const CLAIMING: &str = " The header `X-Provenance`, a Provenance as JSON on one line and without `target`, goes with create, update, patch, \
+                        batch and transaction: it is stored, with its target, beside each version that the request writes.";
 const EXPLAINING: &str =
     " A search with `_explain=true` is answered with how it was done: a Parameters of its statements and plans.";
 
@@ -31,12 +34,17 @@ pub fn statement(engine: &Engine, explains: bool, keeps_trail: bool, endpoints: 
     let resources: Vec<Value> = ResourceType::all()
         .map(|of| match is_of_trail(of) {
             true => trail(&registry),
+            false if of == ResourceType::PROVENANCE => {
+                let mut told = resource(engine, &registry, of, &referring);
+                told["documentation"] = provenance(engine.fhir.provenance && endpoints.is_some()).into();
+                told
+            }
             false => resource(engine, &registry, of, &referring),
         })
         .collect();
     let compartments =
         CENTERS.map(|name| format!("http://hl7.org/fhir/CompartmentDefinition/{}", name.to_ascii_lowercase()));
-    let mut documentation = SORTING.to_owned();
+    let mut documentation = [SORTING, CLAIMING].concat();
     if explains {
         documentation.push_str(EXPLAINING);
     }
@@ -118,6 +126,19 @@ fn resource(engine: &Engine, registry: &Arc<Registry>, resource_type: ResourceTy
             reindex(),
         ],
     })
+}
+
+/// Where Provenances come from, beside those that clients send; whether the server makes any itself.
+fn provenance(is_recorded: bool) -> &'static str {
+    match is_recorded {
+        true => {
+            "The server writes one for each version that is written by a token: who wrote it, by which app, on whose behalf. What a \
+                 client sends in the header X-Provenance stands in place of the server's words, with the true agents added."
+        }
+        false => {
+            "What a client sends in the header X-Provenance is stored as one for each version that the request writes."
+        }
+    }
 }
 
 /// AuditEvents, where they are answered from the audit trail.

@@ -9,6 +9,7 @@ mod body;
 mod bundle_writer;
 mod caller;
 mod capabilities;
+mod challenge;
 mod conditions;
 mod cors;
 mod edge;
@@ -39,6 +40,7 @@ mod wanted;
 mod wire;
 
 pub use app::App;
+pub use challenge::challenged;
 pub use cors::cors;
 pub use edge::edge;
 pub use error::HttpError;

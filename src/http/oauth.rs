@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::auth::AuthError;
 use crate::http::HttpError;
+use crate::http::challenge::INVALID_TOKEN;
 use crate::http::outcome::refusal;
 use crate::http::response::keep_small_body_plain;
 
@@ -35,14 +36,6 @@ impl OAuthError {
     pub fn is_refusal(&self) -> bool {
         self.status.is_client_error()
     }
-
-    /// With the challenge that an answer of 401 to the header `Authorization` must have.
-    pub fn challenging(mut self) -> OAuthError {
-        if self.status == StatusCode::UNAUTHORIZED {
-            self.header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"emberwell\"")));
-        }
-        self
-    }
 }
 
 impl From<AuthError> for OAuthError {
@@ -50,12 +43,20 @@ impl From<AuthError> for OAuthError {
         let (status, code) = match error {
             AuthError::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             AuthError::InvalidClient(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            AuthError::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
             AuthError::UnauthorizedClient(_) => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             AuthError::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             AuthError::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             AuthError::Store(error) => return HttpError::from(error).into(),
         };
-        OAuthError { status, error: code, description: error.to_string(), header: None, is_last: false }
+        // RFC 9110 section 15.5.2: an answer of 401 "MUST send a WWW-Authenticate header field".
+        let challenge = match error {
+            AuthError::InvalidClient(_) => Some("Basic realm=\"emberwell\""),
+            AuthError::InvalidToken(_) => Some(INVALID_TOKEN),
+            _ => None,
+        };
+        let header = challenge.map(|text| (header::WWW_AUTHENTICATE, HeaderValue::from_static(text)));
+        OAuthError { status, error: code, description: error.to_string(), header, is_last: false }
     }
 }
 
@@ -120,9 +121,10 @@ mod tests {
     fn each_refusal_has_its_status_and_code() {
         let text = || "text".to_owned();
         let too_many = HttpError::TooManyRequests { what: "tests", per_minute: 1, wait_s: 60 };
-        let table: [(OAuthError, u16, &str); 10] = [
+        let table: [(OAuthError, u16, &str); 11] = [
             (AuthError::InvalidRequest(text()).into(), 400, "invalid_request"),
             (AuthError::InvalidClient(text()).into(), 401, "invalid_client"),
+            (AuthError::InvalidToken("text").into(), 401, "invalid_token"),
             (AuthError::UnauthorizedClient("text").into(), 400, "unauthorized_client"),
             (AuthError::UnsupportedGrantType.into(), 400, "unsupported_grant_type"),
             (AuthError::InvalidScope(text()).into(), 400, "invalid_scope"),

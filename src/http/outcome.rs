@@ -10,7 +10,7 @@ use actix_web::http::{StatusCode, header::HeaderName};
 
 use crate::auth::TokenRefused;
 use crate::fhir::{Issue, IssueCode, json, outcome};
-use crate::http::{HttpError, response};
+use crate::http::{HttpError, challenge, response};
 use crate::interactions::InteractionError;
 use crate::interactions::patch::PatchError;
 use crate::search::SearchError;
@@ -101,11 +101,11 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::HeadTooLong { .. } => Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, IssueCode::TooLong, text()),
         E::AddressTooLong { .. } => Refusal::new(StatusCode::URI_TOO_LONG, IssueCode::TooLong, text()),
         E::SignInNeeded => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
-            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge::TOKEN_NEEDED)),
         E::TokenRefused(TokenRefused::Unfit(_)) => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text())
-            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\"")),
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INSUFFICIENT_SCOPE)),
         E::TokenRefused(_) => Refusal::new(StatusCode::UNAUTHORIZED, IssueCode::Login, text())
-            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")),
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INVALID_TOKEN)),
         E::ExplainOff => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text()),
         E::UnknownHost => Refusal::new(StatusCode::MISDIRECTED_REQUEST, IssueCode::Processing, text()),
         E::TookTooLong => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueCode::Timeout, text()).closing(),
@@ -145,7 +145,7 @@ pub fn interaction(error: &InteractionError) -> Refusal {
         E::ClientIdRefused(_) => Refusal::new(StatusCode::METHOD_NOT_ALLOWED, IssueCode::NotSupported, text())
             .with(header::ALLOW, HeaderValue::from_static("GET, HEAD")),
         E::Denied(_) => Refusal::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text())
-            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\"")),
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge::INSUFFICIENT_SCOPE)),
         E::Search(error) if error.is_unknown_address() => {
             Refusal::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, text())
         }
@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(header(HttpError::MethodNotAllowed { allowed: "GET".to_owned() }).unwrap(), "allow: \"GET\"");
         let too_many = HttpError::TooManyRequests { what: "x", per_minute: 1, wait_s: 7 };
         assert_eq!(header(too_many).unwrap(), "retry-after: \"7\"");
-        assert_eq!(header(HttpError::SignInNeeded).unwrap(), "www-authenticate: \"Bearer\"");
+        assert_eq!(header(HttpError::SignInNeeded).unwrap(), r#"www-authenticate: "Bearer realm=\"emberwell\"""#);
         assert_eq!(header(HttpError::UnknownAddress), None);
     }
 

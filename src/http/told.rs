@@ -4,6 +4,7 @@
 //!
 //! Spec: IHE BALP 1.1
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -11,6 +12,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
+use url::form_urlencoded;
 
 use crate::access::{Act, Agent, Deed, Note};
 use crate::audit::Story;
@@ -130,10 +132,22 @@ fn of_endpoint(endpoint: &str, request: &HttpRequest, status: StatusCode, error:
 fn query(path: &str, request: &HttpRequest, act: Option<&Act>) -> String {
     let path = path.trim_start_matches('/');
     let path = path.strip_suffix("/_search").unwrap_or(path);
-    match act.and_then(Act::asked).unwrap_or(request.query_string()) {
+    let asked = without_tokens(act.and_then(Act::asked).unwrap_or(request.query_string()));
+    match &*asked {
         "" => path.to_owned(),
         asked => format!("{path}?{asked}"),
     }
+}
+
+/// `asked` without the tokens that clients put where none is read: whoever reads the trail could use them.
+fn without_tokens(asked: &str) -> Cow<'_, str> {
+    const NAME: &str = "access_token";
+    let is_token = |pair: &&str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == NAME);
+    if !asked.split('&').any(|pair| is_token(&pair)) {
+        return asked.into();
+    }
+    let pairs: Vec<&str> = asked.split('&').map(|pair| if is_token(&pair) { NAME } else { pair }).collect();
+    pairs.join("&").into()
 }
 
 /// The address that it comes from.
@@ -183,5 +197,25 @@ fn key_of_error(error: &HttpError) -> Option<ResourceKey> {
         InteractionError::NotFound(key) | InteractionError::NoSuchVersion(key, _) => Some(key.clone()),
         InteractionError::Deleted { key, .. } => Some(key.clone()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_token_is_told() {
+        let table = [
+            ("", ""),
+            ("name=a&_count=2", "name=a&_count=2"),
+            ("access_token=secret", "access_token"),
+            ("name=a&access_token=secret&_count=2", "name=a&access_token&_count=2"),
+            ("access%5Ftoken=secret&name=a", "access_token&name=a"),
+            ("name=access_token", "name=access_token"),
+        ];
+        for (asked, told) in table {
+            assert_eq!(without_tokens(asked), told);
+        }
     }
 }

@@ -86,6 +86,7 @@ fn requests<S: Future<Output = ()> + 'static>(
         .configure(http::configure)
         .default_service(web::to(http::unknown_address))
         .wrap(Compress::default())
+        .wrap(from_fn(http::challenged))
         .wrap(from_fn(http::told))
         .wrap(from_fn(http::cors))
         .wrap(from_fn(http::edge));

@@ -121,6 +121,14 @@ impl ScopeQuery {
         Some(ScopeQuery { pairs, written: text.to_owned() })
     }
 
+    /// Both, of which each limits.
+    fn and(&self, other: &ScopeQuery) -> ScopeQuery {
+        let mut pairs = [self.pairs.as_slice(), &other.pairs].concat();
+        pairs.sort();
+        pairs.dedup();
+        ScopeQuery { pairs, written: format!("{}&{}", self.written, other.written) }
+    }
+
     /// Parameters and values as a search takes them, decoded; all of them limit.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.pairs
@@ -187,6 +195,15 @@ impl Scope {
         // A limit has no form in SMART 1.0.
         let is_v1 = self.is_v1 && query.is_empty();
         Some(Scope { context: self.context, types, rights, query: query.clone(), is_v1 })
+    }
+
+    /// As the intersection, but that two queries that differ must both hold.
+    fn narrowed(&self, other: &Scope) -> Option<Scope> {
+        self.intersection(other).or_else(|| {
+            let without = |scope: &Scope| Scope { query: ScopeQuery::default(), ..scope.clone() };
+            let both = without(self).intersection(&without(other))?;
+            Some(Scope { query: self.query.and(&other.query), is_v1: false, ..both })
+        })
     }
 
     /// Whether all resources of this scope, for any one right, are those of `other`.
@@ -288,16 +305,16 @@ impl ScopeSet {
 
     /// What both let be done, in the form and order of this set; it is within both.
     pub fn intersection(&self, other: &ScopeSet) -> ScopeSet {
-        let mut common = ScopeSet::default();
-        common.words.extend(self.words.iter().filter(|word| other.has(**word)));
-        for scope in &self.scopes {
-            for part in parts(scope, &other.scopes) {
-                if !common.scopes.contains(&part) {
-                    common.scopes.push(part);
-                }
-            }
-        }
-        common
+        let words = self.words.iter().filter(|word| other.has(**word)).copied().collect();
+        let scopes = self.scopes.iter().flat_map(|scope| parts(scope, &other.scopes, Scope::intersection));
+        ScopeSet { words, scopes: each_once(scopes), dropped: Vec::new() }
+    }
+
+    /// What these let be done where no more than `given` may be, in their form and order; all words stay. Where both limit by a
+    /// search, both must hold, as in what a token and a grant let be done together.
+    pub fn narrowed(&self, given: &[Scope]) -> ScopeSet {
+        let scopes = self.scopes.iter().flat_map(|scope| parts(scope, given, Scope::narrowed));
+        ScopeSet { words: self.words.clone(), scopes: each_once(scopes), dropped: Vec::new() }
     }
 
     /// The scopes of one context, without words.
@@ -307,11 +324,21 @@ impl ScopeSet {
     }
 }
 
-/// What is left of `scope` by what is `held`: one part for each type and query, and none that another part says already.
-fn parts(scope: &Scope, held: &[Scope]) -> Vec<Scope> {
+fn each_once(scopes: impl Iterator<Item = Scope>) -> Vec<Scope> {
+    scopes.fold(Vec::new(), |mut all, scope| {
+        if !all.contains(&scope) {
+            all.push(scope);
+        }
+        all
+    })
+}
+
+/// What is left of `scope` by what is `held`, as `both` says it of two: one part for each type and query, and none that another
+/// part says already.
+fn parts(scope: &Scope, held: &[Scope], both: impl Fn(&Scope, &Scope) -> Option<Scope>) -> Vec<Scope> {
     let mut parts: Vec<Scope> = Vec::new();
     let mut places: HashMap<(Types, Vec<(String, String)>), usize> = HashMap::new();
-    for part in held.iter().filter_map(|held| scope.intersection(held)) {
+    for part in held.iter().filter_map(|held| both(scope, held)) {
         match places.get(&(part.types, part.query.pairs.clone())) {
             Some(place) => parts[*place].rights = parts[*place].rights.union(part.rights),
             None => {

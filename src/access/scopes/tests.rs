@@ -13,6 +13,28 @@ fn is_within(left: &str, right: &str) -> bool {
 }
 
 #[test]
+fn what_is_given_narrows_and_two_searches_must_both_hold() {
+    let table = [
+        ("patient/*.rs launch", "patient/Observation.r patient/Observation.cs", "launch patient/Observation.rs"),
+        ("patient/Observation.rs?status=final", "patient/*.r", "patient/Observation.r?status=final"),
+        (
+            "patient/Observation.rs?status=final",
+            "patient/Observation.rs?category=laboratory",
+            "patient/Observation.rs?status=final&category=laboratory",
+        ),
+        ("user/Observation.read", "user/*.cruds", "user/Observation.read"),
+        ("user/Observation.rs", "patient/Observation.rs", ""),
+        ("user/Observation.rs", "user/Observation.cud user/Condition.rs", ""),
+        ("openid", "", "openid"),
+    ];
+    for (asked, given, left) in table {
+        let narrowed = ScopeSet::parse(asked).narrowed(ScopeSet::parse(given).scopes());
+
+        assert_eq!(narrowed.to_string(), left, "{asked} by {given}");
+    }
+}
+
+#[test]
 fn scopes_come_back_as_they_were_written() {
     let texts = [
         "patient/Observation.rs",

@@ -1,7 +1,7 @@
 //! Which pages in a browser may read the answers.
 
 use awc::http::Method;
-use emberwell::store::NewClient;
+use emberwell::store::{ClientKind, NewClient};
 
 use super::backend::{confidential, register};
 use super::closed;
@@ -13,6 +13,7 @@ on_both!(
     only_pages_of_registered_apps_may_read_the_rest,
     a_page_asks_before_it_sends,
     a_suspended_app_is_registered_no_more,
+    a_page_of_a_public_app_ends_its_token,
 );
 
 const APP: &str = "https://app.example";
@@ -41,6 +42,8 @@ async fn anybody_may_read_what_is_about_nobody(server: &TestServer) {
     for path in ["/fhir/metadata", "/fhir/.well-known/smart-configuration", "/.well-known/oauth-authorization-server"] {
         for method in [Method::GET, Method::OPTIONS] {
             let answer = asked(&server, method.clone(), path, Some("https://anybody.example")).await;
+            let kept = if method == Method::OPTIONS { "3600" } else { "" };
+            assert_eq!(answer.header("Access-Control-Max-Age"), kept, "{method} {path}");
 
             assert!(matches!(answer.status, 200 | 204), "{method} {path}: {}", answer.status);
             assert_eq!(answer.header("Access-Control-Allow-Origin"), "*", "{method} {path}");
@@ -59,7 +62,9 @@ async fn only_pages_of_registered_apps_may_read_the_rest(server: &TestServer) {
     for path in ["/fhir/Patient", "/fhir/Patient/1", "/auth/token", "/auth/revoke"] {
         let answer = asked(&server, Method::GET, path, Some(APP)).await;
         assert_eq!(answer.header("Access-Control-Allow-Origin"), APP, "{path}");
-        assert!(answer.header("Access-Control-Expose-Headers").contains("Location"), "{path}");
+        for shown in ["Location", "WWW-Authenticate"] {
+            assert!(answer.header("Access-Control-Expose-Headers").contains(shown), "{path}: {shown}");
+        }
         assert_eq!(answer.header("Access-Control-Allow-Credentials"), "");
         assert!(vary(&answer).contains("origin"), "{path}");
         for origin in [
@@ -98,6 +103,7 @@ async fn a_page_asks_before_it_sends(server: &TestServer) {
             assert!(taken.contains(name), "{name}");
         }
         assert_eq!(answer.header("Access-Control-Max-Age"), "3600");
+        assert_eq!(answer.header("Access-Control-Allow-Credentials"), "");
         assert!(vary(&answer).contains("origin"));
 
         let stranger = asked(&server, Method::OPTIONS, path, Some("https://stranger.example")).await;
@@ -105,6 +111,27 @@ async fn a_page_asks_before_it_sends(server: &TestServer) {
         assert_eq!(stranger.header("Access-Control-Allow-Origin"), "");
         assert_eq!(stranger.header("Access-Control-Allow-Methods"), "");
     }
+    server.stop().await;
+}
+
+async fn a_page_of_a_public_app_ends_its_token(server: &TestServer) {
+    let server = closed(server, &[]).await;
+    let (app, _) =
+        register(&server, NewClient { kind: ClientKind::Public, secret_hash: None, ..confidential("s") }, "");
+    let url = format!("{}/auth/revoke", server.url);
+    let body = format!("client_id={}&token=x", app.id);
+    let from = |origin: &str| {
+        let request = server.request(Method::POST, &url).header("Origin", origin);
+        request.body("application/x-www-form-urlencoded", body.clone()).send()
+    };
+
+    let answer = from(APP).await.expect(200);
+    assert_eq!(answer.header("Access-Control-Allow-Origin"), APP);
+    assert_eq!(answer.header("Access-Control-Allow-Credentials"), "");
+    assert!(vary(&answer).contains("origin"));
+    let stranger = from("https://stranger.example").await.expect(200);
+    assert_eq!(stranger.header("Access-Control-Allow-Origin"), "");
+    assert!(vary(&stranger).contains("origin"));
     server.stop().await;
 }
 

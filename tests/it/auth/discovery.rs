@@ -33,6 +33,10 @@ async fn the_documents_agree(open: &TestServer) {
     assert_eq!(smart["grant_types_supported"], json!(["client_credentials"]));
     assert_eq!(smart["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
     assert_eq!(smart["token_endpoint_auth_signing_alg_values_supported"], json!(["RS384", "ES384"]));
+    let shown = ["private_key_jwt", "client_secret_basic", "client_secret_post"];
+    let methods = |endpoint: &str| smart[format!("{endpoint}_endpoint_auth_methods_supported")].clone();
+    assert_eq!(methods("introspection"), json!([shown[0], shown[1], shown[2], "Bearer"]));
+    assert_eq!(methods("revocation"), json!([shown[0], shown[1], shown[2], "none"]));
     assert_eq!(smart["capabilities"], json!(["client-confidential-asymmetric", "permission-v1", "permission-v2"]));
     assert_eq!(statement["implementation"]["url"], BASE);
     let findings = open.post("CapabilityStatement/$validate", &statement).await.expect(200).json();

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -74,6 +75,11 @@ impl Key {
 
 fn ec(algorithm: &'static EcdsaSigningAlgorithm) -> Key {
     Key::Ec(EcdsaKeyPair::generate(algorithm).unwrap())
+}
+
+/// A signature by a key that both sides would have to share.
+pub fn hmac_sha384(secret: &[u8], message: &str) -> String {
+    encoded(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA384, secret), message.as_bytes()))
 }
 
 pub fn encoded(bytes: impl AsRef<[u8]>) -> String {

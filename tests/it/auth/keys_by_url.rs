@@ -6,7 +6,7 @@ use serde_json::json;
 use super::backend::{ask, backend, refused, register};
 use super::closed;
 use super::key_server::KeyServer;
-use super::keys::{Key, jwks};
+use super::keys::{Key, hmac_sha384, jwks};
 use super::signed::Unsigned;
 use crate::support::{TestServer, on_both};
 
@@ -15,6 +15,8 @@ on_both!(
     keys_are_asked_for_each_time_when_they_are_not_to_be_kept,
     what_is_no_plain_answer_gives_no_keys,
     only_listed_origins_are_asked_off_the_internet,
+    keys_that_are_still_good_outlast_an_outage_and_no_others,
+    no_key_of_a_document_is_taken_for_another,
 );
 
 /// Names and values.
@@ -128,6 +130,73 @@ async fn what_is_no_plain_answer_gives_no_keys(server: &TestServer) {
     server.stop().await;
     keys.stop().await;
     target.stop().await;
+}
+
+async fn keys_that_are_still_good_outlast_an_outage_and_no_others(server: &TestServer) {
+    let key = Key::p384();
+    let document = jwks(&[key.jwk("k1")]);
+    let keys = KeyServer::start(String::new());
+    let server = closed(server, &[&keys.origin]).await;
+    let client = with_keys_at(&server, keys.jwks_uri());
+    let signed = |kid: &str| Unsigned::of(&client.id, &key).header("kid", json!(kid)).signed(&key);
+
+    keys.answers(200, &[("Cache-Control", "public, max-age=600")], document.clone());
+    ask(&server, &signed("k1"), "system/*.rs").await.expect(200);
+    keys.answers(500, &[], document.clone());
+    for (kid, status, asked) in [("k1", 200, 1), ("k2", 401, 1), ("k1", 200, 0), ("k2", 401, 0)] {
+        assert_eq!(ask(&server, &signed(kid), "system/*.rs").await.status, status, "{kid}");
+        assert_eq!(keys.asked(), asked, "{kid}");
+    }
+
+    // What was not to be kept is not used again.
+    let other = KeyServer::start(String::new());
+    let beside = closed(&server, &[&other.origin]).await;
+    let client = with_keys_at(&beside, other.jwks_uri());
+    let signed = || Unsigned::of(&client.id, &key).signed(&key);
+    other.answers(200, &[("Cache-Control", "max-age=0")], document.clone());
+    ask(&beside, &signed(), "system/*.rs").await.expect(200);
+    other.answers(500, &[], document);
+    let told = refused(&ask(&beside, &signed(), "system/*.rs").await, 401, "invalid_client");
+    assert!(told.contains("can't be had"), "{told}");
+    beside.stop().await;
+    server.stop().await;
+    keys.stop().await;
+    other.stop().await;
+}
+
+async fn no_key_of_a_document_is_taken_for_another(server: &TestServer) {
+    let (key, twin) = (Key::p384(), Key::p384());
+    // What can't be registered by a command may still stand in a document.
+    let shared = json!({ "kty": "oct", "kid": "shared", "k": "c2VjcmV0", "alg": "HS384" });
+    let mut private = key.jwk("private");
+    private["d"] = json!("AAAA");
+    let odd = json!({ "kty": "OKP", "kid": "k1", "crv": "Ed25519", "x": "AAAA" });
+    let document = [key.jwk("k1"), Key::rsa().jwk("k1"), odd, shared, private, key.jwk("twins"), twin.jwk("twins")];
+    let keys = KeyServer::start(jwks(&document));
+    let server = closed(server, &[&keys.origin]).await;
+    let client = with_keys_at(&server, keys.jwks_uri());
+    let of = |key: &Key, kid: &str| Unsigned::of(&client.id, key).header("kid", json!(kid));
+
+    // One key of this kid and this type.
+    for signer in [&key, Key::rsa()] {
+        ask(&server, &of(signer, "k1").signed(signer), "system/*.rs").await.expect(200);
+    }
+    let by_secret = of(&key, "shared").header("alg", json!("HS384")).message();
+    let table = [
+        (format!("{by_secret}.{}", hmac_sha384(b"secret", &by_secret)), "RS384 or ES384"),
+        (of(&key, "shared").signed(&key), "no key"),
+        (of(&key, "private").signed(&key), "private"),
+        (of(&key, "twins").signed(&key), "several keys"),
+        (of(&key, "twins").signed(&twin), "several keys"),
+        (of(&twin, "k1").signed(&twin), "signature"),
+        (of(&key, "k1").header("alg", json!("RS384")).signed(&key), "signature"),
+    ];
+    for (assertion, why) in table {
+        let told = refused(&ask(&server, &assertion, "system/*.rs").await, 401, "invalid_client");
+        assert!(told.contains(why), "{why}: {told}");
+    }
+    server.stop().await;
+    keys.stop().await;
 }
 
 async fn only_listed_origins_are_asked_off_the_internet(server: &TestServer) {

@@ -2,6 +2,7 @@
 
 pub mod backend;
 mod by_command;
+mod challenges;
 mod cors;
 mod discovery;
 mod introspection;
@@ -13,6 +14,7 @@ mod revocation;
 mod signed;
 mod tokens;
 mod told;
+mod worth;
 
 use emberwell::config::Settings;
 

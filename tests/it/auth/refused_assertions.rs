@@ -3,13 +3,13 @@
 use emberwell::store::NewClient;
 use serde_json::{Value, json};
 
-use super::backend::{ask, backend, refused, register};
-use super::keys::{Key, encoded, jwks};
+use super::backend::{ASSERTION_TYPE, ask, backend, post, refused, register};
+use super::keys::{Key, encoded, hmac_sha384, jwks};
 use super::signed::{Unsigned, now};
 use super::{ISSUER, TOKEN_ENDPOINT, closed};
 use crate::support::{TestServer, on_both};
 
-on_both!(what_a_client_could_not_have_signed_is_refused);
+on_both!(what_a_client_could_not_have_signed_is_refused, a_refused_assertion_uses_nothing_up);
 
 async fn what_a_client_could_not_have_signed_is_refused(server: &TestServer) {
     let server = closed(server, &[]).await;
@@ -36,7 +36,6 @@ async fn what_a_client_could_not_have_signed_is_refused(server: &TestServer) {
     let good = || Unsigned::of(&client.id, &key);
     let header = |member: &str, value: Value| good().header(member, value).signed(&key);
     let claim = |member: &str, value: Value| good().claim(member, value).signed(&key);
-    let public_key = encoded(key.jwk("k1").to_string());
     let message = good().message();
     let signature = key.sign(&message);
     let moved = format!("{}.{}", good().message(), signature);
@@ -52,10 +51,23 @@ async fn what_a_client_could_not_have_signed_is_refused(server: &TestServer) {
         ("no signature", "signature", format!("{message}.")),
         ("alg none", "RS384 or ES384", format!("{}.", good().header("alg", json!("none")).message())),
         ("alg none, signed", "RS384 or ES384", header("alg", json!("none"))),
-        ("HS384 by the public key", "RS384 or ES384", {
-            let unsigned = good().header("alg", json!("HS384"));
-            format!("{}.{public_key}", unsigned.message())
+        // Were the public key taken for a shared one, everybody could sign.
+        ("HS384 by the public key", "RS384 or ES384", by_hmac(&good(), key.jwk("k1").to_string().as_bytes())),
+        ("HS384 by the modulus", "RS384 or ES384", {
+            let modulus = Key::rsa().jwk("rsa")["n"].as_str().unwrap().to_owned();
+            by_hmac(&good().header("kid", json!("rsa")), modulus.as_bytes())
         }),
+        ("an HMAC that says ES384", "signature", {
+            let message = good().message();
+            format!("{message}.{}", hmac_sha384(key.jwk("k1").to_string().as_bytes(), &message))
+        }),
+        ("HS256", "RS384 or ES384", header("alg", json!("HS256"))),
+        ("HS512", "RS384 or ES384", header("alg", json!("HS512"))),
+        ("PS384", "RS384 or ES384", header("alg", json!("PS384"))),
+        ("ES512", "RS384 or ES384", header("alg", json!("ES512"))),
+        ("EdDSA", "RS384 or ES384", header("alg", json!("EdDSA"))),
+        ("another spelling of alg", "RS384 or ES384", header("alg", json!("es384"))),
+        ("another spelling of none", "RS384 or ES384", format!("{}.", good().header("alg", json!("nOnE")).message())),
         ("RS384 with a key on a curve", "no key", header("alg", json!("RS384"))),
         (
             "ES384 with an RSA key",
@@ -74,6 +86,11 @@ async fn what_a_client_could_not_have_signed_is_refused(server: &TestServer) {
         ("another typ", "typ", header("typ", json!("at+jwt"))),
         ("no kid", "kid", header("kid", Value::Null)),
         ("an unknown kid", "no key", header("kid", json!("k2"))),
+        ("a kid that is no text", "no signed JWT", header("kid", json!(1))),
+        ("a kid that is too long", "kid", header("kid", json!("k".repeat(300)))),
+        ("its own key, which is registered", "its own key", header("jwk", key.jwk("k1"))),
+        ("a jku where keys are registered inline", "jku", header("jku", json!(format!("{ISSUER}/jwks")))),
+        ("a typ in small letters", "typ", header("typ", json!("jwt"))),
         ("a kid that two keys have", "several keys", good().header("kid", json!("twins")).signed(&twin)),
         ("a key whose private half is registered", "private", header("kid", json!("private"))),
         ("a key for encryption", "something else", header("kid", json!("enc"))),
@@ -95,15 +112,24 @@ async fn what_a_client_could_not_have_signed_is_refused(server: &TestServer) {
         ("the FHIR base as aud", "aud", claim("aud", json!(super::BASE))),
         ("another server as aud", "aud", claim("aud", json!("https://ehr.example.org/auth/token"))),
         ("an aud with more behind it", "aud", claim("aud", json!(format!("{TOKEN_ENDPOINT}/")))),
+        ("the endpoint of introspection as aud", "aud", claim("aud", json!(format!("{ISSUER}/auth/introspect")))),
+        ("another spelling of aud", "aud", claim("aud", json!("HTTPS://ehr.example/auth/token"))),
+        ("an issuer with a slash as aud", "aud", claim("aud", json!(format!("{ISSUER}/")))),
+        ("the token endpoint in a list", "aud", claim("aud", json!([TOKEN_ENDPOINT]))),
         ("two aud", "aud", claim("aud", json!([TOKEN_ENDPOINT, "https://other.example"]))),
         ("aud in a list", "aud", claim("aud", json!([ISSUER]))),
         ("no exp", "an exp", claim("exp", Value::Null)),
         ("an exp that is over", "expired", claim("exp", json!(now() - 1))),
         ("an exp too far ahead", "300 seconds", claim("exp", json!(now() + 310))),
+        ("an exp of now", "expired", claim("exp", json!(now()))),
+        ("an exp before 1970", "expired", claim("exp", json!(-1))),
         ("an exp that is a text", "no signed JWT", claim("exp", json!((now() + 60).to_string()))),
         ("an exp in milliseconds", "300 seconds", claim("exp", json!((now() + 60) * 1000))),
         ("not yet", "nbf", claim("nbf", json!(now() + 120))),
         ("no jti", "jti", claim("jti", Value::Null)),
+        ("a jti that is no text", "no signed JWT", claim("jti", json!(7))),
+        ("a jti that is too long", "jti", claim("jti", json!("j".repeat(300)))),
+        ("the client_id of another as iss", "iss and sub", claim("iss", json!(other.id))),
         ("an empty jti", "jti", claim("jti", json!(""))),
         // What is no JWT.
         ("nothing in it", "no signed JWT", "..".to_owned()),
@@ -112,7 +138,7 @@ async fn what_a_client_could_not_have_signed_is_refused(server: &TestServer) {
         ("a part too many", "no signed JWT", format!("{}.AAAA", good().signed(&key))),
         ("an encrypted one", "no signed JWT", "eyJhbGciOiJkaXIifQ..AAAA.AAAA.AAAA".to_owned()),
     ];
-    assert!(table.len() >= 45);
+    assert!(table.len() >= 65);
     for (what, why, assertion) in &table {
         let answer = ask(&server, assertion, "system/*.rs").await;
         assert_eq!(answer.status, 401, "{what}: {}", answer.text());
@@ -121,5 +147,37 @@ async fn what_a_client_could_not_have_signed_is_refused(server: &TestServer) {
     }
     // What they all began from is in order.
     ask(&server, &good().signed(&key), "system/*.rs").await.expect(200);
+    server.stop().await;
+}
+
+/// As if the public key were shared.
+fn by_hmac(unsigned: &Unsigned, secret: &[u8]) -> String {
+    let message = unsigned.clone().header("alg", json!("HS384")).message();
+    format!("{message}.{}", hmac_sha384(secret, &message))
+}
+
+async fn a_refused_assertion_uses_nothing_up(server: &TestServer) {
+    let server = closed(server, &[]).await;
+    let (key, stranger) = (Key::p384(), Key::p384());
+    let keys = jwks(&[key.jwk("k1")]);
+    let (client, _) = register(&server, NewClient { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs");
+    let named = Unsigned::of(&client.id, &key).claim("jti", json!("known to others"));
+
+    for forged in [named.signed(&stranger), format!("{}.", named.message()), by_hmac(&named, b"k1")] {
+        refused(&ask(&server, &forged, "system/*.rs").await, 401, "invalid_client");
+    }
+    let late = named.clone().claim("exp", json!(now() - 1)).signed(&key);
+    refused(&ask(&server, &late, "system/*.rs").await, 401, "invalid_client");
+
+    ask(&server, &named.signed(&key), "system/*.rs").await.expect(200);
+
+    // Once used, it is used up at every endpoint.
+    let pairs = [("client_assertion_type", ASSERTION_TYPE), ("token", "x")];
+    for path in ["/auth/introspect", "/auth/revoke", "/auth/token"] {
+        let assertion = named.signed(&key);
+        let more = [("client_assertion", assertion.as_str()), ("grant_type", "client_credentials")];
+        let told = refused(&post(&server, path, &[pairs, more].concat()).await, 401, "invalid_client");
+        assert!(told.contains("used before"), "{path}: {told}");
+    }
     server.stop().await;
 }

@@ -15,6 +15,7 @@ on_both!(
     what_is_said_of_sorting_holds,
     every_claimed_compartment_is_searched,
     the_statement_says_what_it_is,
+    what_is_said_of_the_header_of_provenance_holds,
 );
 
 async fn statement(server: &TestServer) -> Value {
@@ -121,6 +122,34 @@ async fn what_is_said_of_sorting_holds(server: &TestServer) {
         }
     }
     server.get("Observation?_sort=patient.family").await.expect(200);
+}
+
+async fn what_is_said_of_the_header_of_provenance_holds(server: &TestServer) {
+    let statement = statement(server).await;
+    let said = statement["rest"][0]["documentation"].as_str().unwrap();
+    assert!(said.contains("X-Provenance"), "{said}");
+    let resources = statement["rest"][0]["resource"].as_array().unwrap();
+    let provenance = resources.iter().find(|resource| resource["type"] == "Provenance").unwrap();
+    assert!(provenance["documentation"].as_str().unwrap().contains("X-Provenance"), "{provenance}");
+    let claim =
+        r#"{"resourceType":"Provenance","recorded":"2026-01-01T00:00:00Z","agent":[{"who":{"display":"Ann"}}]}"#;
+
+    let entry = json!({ "request": { "method": "POST", "url": "Patient" }, "resource": patient("2") });
+    for (method, path, body) in [
+        (Method::POST, "Patient", patient("1")),
+        (Method::PUT, "Patient/chosen", json!({ "resourceType": "Patient", "id": "chosen" })),
+        (Method::POST, "", bundle("transaction", &[entry])),
+    ] {
+        let request = server.request(method, path).header("X-Provenance", claim).json(&body);
+        assert!(matches!(request.send().await.status, 200 | 201), "{path}");
+    }
+    let patch = server.request(Method::PATCH, "Patient/chosen").header("X-Provenance", claim);
+    let patch = patch.body("application/json-patch+json", r#"[{"op":"add","path":"/active","value":true}]"#);
+    patch.send().await.expect(200);
+
+    let found = server.get("Provenance?target=Patient/chosen").await.expect(200).resources();
+    assert_eq!(found.len(), 2, "of the update and the patch");
+    assert!(found.iter().all(|found| found["agent"][0]["who"]["display"] == "Ann"), "{found:?}");
 }
 
 async fn every_claimed_include_of_patients_is_taken(server: &TestServer) {

@@ -110,7 +110,7 @@ const CALLS: &[(&str, Bound)] = &[
     ("token_context", Bound::Nothing),
     // Whether there are any rules, and whom a role or a Person stands for.
     ("has_consent_rules", Bound::Nothing),
-    ("referred_by", Bound::Only(&["auth/callers.rs"])),
+    ("referred_by", Bound::Only(&["auth/holder.rs"])),
     ("add_account", Bound::Nothing),
     ("disable_account", Bound::Nothing),
     ("add_client", Bound::Nothing),

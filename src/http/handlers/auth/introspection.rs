@@ -9,12 +9,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::auth;
 use crate::clock;
 use crate::http::body::FormBody;
-use crate::http::handlers::auth::client::{authenticated, blocking};
+use crate::http::caller::tokens;
+use crate::http::handlers::auth::client::{asker, blocking};
 use crate::http::oauth::{OAuthError, answer};
 use crate::http::{App, HttpError};
 use crate::store::SecretHash;
 
-/// Tells a client that has shown who it is what a token is worth.
+/// Tells what a token is worth.
 pub async fn introspect(
     request: HttpRequest,
     body: Result<FormBody, HttpError>,
@@ -22,9 +23,10 @@ pub async fn introspect(
 ) -> Result<HttpResponse, OAuthError> {
     let form = body?.form()?;
     let token = SecretHash::of(form.need("token")?.as_bytes());
-    authenticated(&request, &form, &app).await?;
+    let asker = asker(&request, &form, &app).await?;
     let shared = app.clone();
-    let told =
-        blocking(&app, move |engine| auth::introspect(&engine.store, &shared.auth.endpoints, &token, clock::now_us()));
+    let told = blocking(&app, move |engine| {
+        auth::introspect(&tokens(engine), &shared.auth.endpoints, &asker, &token, clock::now_us())
+    });
     Ok(answer(StatusCode::OK, &told.await?))
 }
