@@ -8,8 +8,7 @@ use super::closed;
 use super::keys::{Key, jwks};
 use super::signed::Unsigned;
 use crate::access::family::fill;
-use crate::support::holders::{self, Granted, change};
-use crate::support::tokens::{Issue, issue};
+use crate::support::holders::{self, Granted, Issue, change, issue};
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(

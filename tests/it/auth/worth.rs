@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use super::backend::{confidential, post, post_as, refused, register};
 use super::closed;
 use crate::access::family::fill;
-use crate::support::holders::{self, Granted, Held, change};
-use crate::support::tokens::{Issue, issue};
+use crate::support::holders::{self, Granted, Held, Issue, change, issue};
 use crate::support::{TestServer, on_both};
 
 on_both!(
