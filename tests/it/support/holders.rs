@@ -232,7 +232,11 @@ fn app_grant(granted: &[Granted], client: &str, scopes: &'static str) -> NewGran
         record,
         level: GrantLevel::OwnChoice,
         scopes,
-        labels: granted.iter().map(|granted| granted.labels).max().unwrap_or(Labels::Normal),
+        // Who keeps the record may let the app see whatever is not personal.
+        labels: match granted.iter().any(|granted| granted.level == GrantLevel::Custodian) {
+            true => Labels::VeryRestricted,
+            false => granted.iter().map(|granted| granted.labels).max().unwrap_or(Labels::Normal),
+        },
         sees_history: granted.iter().any(|granted| granted.sees_history),
         fhir_user: None,
     };
