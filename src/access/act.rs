@@ -16,6 +16,8 @@ pub struct Agent {
     pub fhir_user: Option<String>,
     /// The last 32 characters of the hash of the token.
     pub token: Option<String>,
+    /// The key of the Patient whose record alone was within reach; `None` where there may have been several.
+    pub record: Option<i64>,
     /// The command of the program that an operator runs.
     pub command: Option<Cow<'static, str>>,
 }

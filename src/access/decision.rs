@@ -196,7 +196,7 @@ impl Permits<'_> {
 }
 
 /// The criteria that a scope's search stands for. Whatever could look at other resources, or is not understood, is refused.
-fn criteria(
+pub(super) fn criteria(
     of: ResourceType,
     query: &ScopeQuery,
     registry: &Arc<Registry>,

@@ -4,13 +4,16 @@
 //! statement carries it.
 
 mod act;
+mod confinement;
 mod decision;
 mod denied;
+mod fit;
 pub mod scopes;
 
 pub use act::{ACCOUNT_SYSTEM, Act, Agent, CLIENT_SYSTEM, Deed, Note, Noted, Refused};
 pub use decision::{Holding, TokenFacts, Unfit, decide};
 pub use denied::Denied;
+pub use fit::check_searches;
 pub use scopes::{Context, Scope, ScopeQuery, ScopeSet, Types, Word};
 
 use std::sync::Arc;

@@ -41,6 +41,23 @@ impl fmt::Display for Break {
     }
 }
 
+/// Compares the chains, which [`check`] has found whole, with the ends that they had at an earlier time: the first place where one is
+/// not as it was.
+///
+/// A chain that is whole may be cut off at its end, or written anew from its beginning; by an end that was kept it is found.
+pub fn compare(reader: &mut Reader<'_>, kept: &[AuditHead]) -> Result<Option<Break>, StoreError> {
+    for AuditHead { chain, seq, hash } in kept {
+        let links = reader.audit_links(*chain, seq.saturating_sub(1), 1)?;
+        let what = match links.iter().find(|link| (link.chain, link.seq) == (*chain, *seq)) {
+            None => "it was the end of its chain earlier, and is missing",
+            Some(link) if link.hash != *hash => "it was the end of its chain earlier, and another stands in its place",
+            Some(_) => continue,
+        };
+        return Ok(Some(Break { chain: *chain, seq: *seq, what }));
+    }
+    Ok(None)
+}
+
 /// Walks all chains from their beginning to the first break.
 pub fn check(reader: &mut Reader<'_>) -> Result<Checked, StoreError> {
     let heads = reader.audit_heads()?;

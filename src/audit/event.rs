@@ -53,6 +53,12 @@ const ZSTD: u8 = 3;
 pub const SPAN_US: i64 = 1_000_000;
 
 impl Event {
+    /// Whether it was done by one who could reach nothing but the record that it is about. Blocks that are older than this question
+    /// don't tell, so that the answer is no.
+    pub(super) fn is_within_one_record(&self) -> bool {
+        self.patient.is_some() && self.agent.record == self.patient
+    }
+
     /// What `agent` did in the request `request`.
     pub(super) fn new(agent: &Arc<Agent>, request: &Arc<str>, at_us: i64, deed: Deed) -> Event {
         Event {
@@ -84,6 +90,8 @@ struct KeptAgent<'k> {
     fhir_user: Option<Cow<'k, str>>,
     #[serde(rename = "k", borrow, default, skip_serializing_if = "Option::is_none")]
     token: Option<Cow<'k, str>>,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    record: Option<i64>,
     #[serde(rename = "m", borrow, default, skip_serializing_if = "Option::is_none")]
     command: Option<Cow<'k, str>>,
 }
@@ -128,6 +136,7 @@ impl<'k> KeptAgent<'k> {
             account: agent.account,
             fhir_user: agent.fhir_user.as_deref().map(Cow::Borrowed),
             token: agent.token.as_deref().map(Cow::Borrowed),
+            record: agent.record,
             command: agent.command.as_deref().map(Cow::Borrowed),
         }
     }
@@ -138,6 +147,7 @@ impl<'k> KeptAgent<'k> {
             account: self.account,
             fhir_user: self.fhir_user.map(Cow::into_owned),
             token: self.token.map(Cow::into_owned),
+            record: self.record,
             command: self.command.map(|command| Cow::Owned(command.into_owned())),
         }
     }
@@ -237,7 +247,8 @@ mod tests {
     #[test]
     fn events_are_read_back_from_small_and_large_blocks() {
         for count in [1, 500] {
-            let agent = Agent { client: Some("app".to_owned()), account: Some(7), ..Agent::default() };
+            let agent =
+                Agent { client: Some("app".to_owned()), account: Some(7), record: Some(-3), ..Agent::default() };
             let (agent, request) = (Arc::new(agent), Arc::from("request \"1\""));
             let mut all = vec![Event::new(&agent, &request, 5, Deed::Read); count];
             all[0].patient = Some(-3);

@@ -10,14 +10,15 @@ mod event;
 mod id;
 mod journal;
 mod owners;
+mod query;
 mod resource;
 mod written;
 
-pub use chain::{Break, Checked, check, told, trail};
+pub use chain::{Break, Checked, check, compare, told, trail};
 #[cfg(test)]
 pub(crate) use event::block;
 pub use event::{Event, Outcome, SPAN_US};
 pub use id::EventId;
 pub use journal::{Journal, Story};
-pub use resource::audit_event;
+pub use resource::{Queries, audit_event};
 pub use written::{Touched, tell, tell_deed};

@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use crate::access::{ACCOUNT_SYSTEM, CLIENT_SYSTEM};
+use crate::access::{ACCOUNT_SYSTEM, CLIENT_SYSTEM, Deed};
 use crate::audit::event::{Event, Outcome};
 use crate::audit::id::EventId;
+use crate::audit::query::without_values;
 use crate::fhir::{ResourceKey, format_instant};
 
 const RESTFUL: &str = "http://hl7.org/fhir/restful-interaction";
@@ -18,10 +19,21 @@ const DICOM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const OBJECT_ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
+const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 const BASIC: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType";
 
+/// What an AuditEvent tells of the query of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queries {
+    /// As it was asked: for those who administer the server.
+    Whole,
+    /// As it was asked only by callers who could reach nothing but the record that the event is about. Of others the names of the
+    /// parameters, for the values may be about somebody else.
+    OfOneRecord,
+}
+
 /// The event as an AuditEvent. `patient` is the Patient whom it is about, where one has that key.
-pub fn audit_event(id: EventId, event: &Event, patient: Option<&ResourceKey>) -> Value {
+pub fn audit_event(id: EventId, event: &Event, patient: Option<&ResourceKey>, queries: Queries) -> Value {
     let text = match event.outcome {
         Outcome::Done => None,
         Outcome::Refused(status) => Some(match &event.error {
@@ -49,7 +61,7 @@ pub fn audit_event(id: EventId, event: &Event, patient: Option<&ResourceKey>) ->
     }
     put("agent", agents(event));
     put("source", json!({ "observer": { "display": "Emberwell" } }));
-    put("entity", entities(event, patient));
+    put("entity", entities(event, patient, queries));
     Value::Object(whole)
 }
 
@@ -176,7 +188,7 @@ fn what(entity: &str) -> Value {
     }
 }
 
-fn entities(event: &Event, patient: Option<&ResourceKey>) -> Value {
+fn entities(event: &Event, patient: Option<&ResourceKey>, queries: Queries) -> Value {
     let mut entities = vec![json!({
         "what": { "identifier": { "value": &*event.request } },
         "type": { "system": BASIC, "code": "XrequestId" },
@@ -199,12 +211,34 @@ fn entities(event: &Event, patient: Option<&ResourceKey>) -> Value {
             "role": { "system": OBJECT_ROLE, "code": "4", "display": "Domain Resource" },
         }));
     }
-    if let Some(query) = &event.query {
-        entities.push(json!({
+    if let Some(asked) = &event.query {
+        let query = match queries {
+            Queries::Whole => asked.clone(),
+            Queries::OfOneRecord if event.is_within_one_record() => asked.clone(),
+            Queries::OfOneRecord => without_values(asked, &named(event, patient, asked)),
+        };
+        let mut entity = json!({
             "type": { "system": ENTITY_TYPE, "code": "2", "display": "System Object" },
             "role": { "system": OBJECT_ROLE, "code": "24", "display": "Query" },
-            "query": STANDARD.encode(query),
-        }));
+            "query": STANDARD.encode(&query),
+        });
+        if query != *asked {
+            entity["securityLabel"] =
+                json!([{ "system": OBSERVATION_VALUE, "code": "REDACTED", "display": "redacted" }]);
+        }
+        entities.push(entity);
     }
     Value::Array(entities)
+}
+
+/// The resources that may be named in what is told of a query (`Type/id`), since the event is about them: the Patient, what was
+/// touched, and the one whose versions were given out.
+fn named(event: &Event, patient: Option<&ResourceKey>, asked: &str) -> Vec<String> {
+    let touched = event.entities.iter().map(|entity| match entity.split_once("/_history/") {
+        Some((resource, _)) => resource.to_owned(),
+        None => entity.clone(),
+    });
+    let address = asked.split_once('?').map_or(asked, |(address, _)| address);
+    let versions_of = address.strip_suffix("/_history").filter(|_| event.deed == Deed::History.code());
+    patient.map(ResourceKey::to_string).into_iter().chain(touched).chain(versions_of.map(str::to_owned)).collect()
 }

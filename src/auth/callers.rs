@@ -1,7 +1,8 @@
 //! From a token to its [`Caller`], without deciding anew at each request.
 //!
 //! What a token lets its holder do is decided when it is met first, and kept. It holds for as long as nothing has changed
-//! that could decide otherwise: the database counts each change to accounts, grants and clients, and each revocation. SQLite
+//! that could decide otherwise: the database counts each change to accounts, grants, clients and Consents, to whom a Person or a
+//! PractitionerRole leads to, and each revocation. SQLite
 //! is asked for that count at each request, a matter of microseconds. PostgreSQL, a network away, is asked four times a
 //! second, and at once after a change that this process made.
 //!

@@ -53,6 +53,8 @@ impl Credentials {
         let header = authorization.map(header).transpose()?;
         let assertion = assertion(form)?;
         let posted = match form.get("client_secret") {
+            // Whose secret it is matters only where nothing else is sent.
+            Some(_) if authorization.is_some() || form.get("client_assertion").is_some() => return Err(several()),
             Some(secret) => Some(Credentials::Secret(SecretCredentials {
                 client_id: form.need("client_id")?.to_owned(),
                 secret: secret.to_owned(),
@@ -67,11 +69,14 @@ impl Credentials {
                 .ok_or_else(AuthError::shows_nothing);
         };
         if told.next().is_some() {
-            let text = "the client shows who it is in more than one way: choose one";
-            return Err(AuthError::InvalidRequest(text.to_owned()));
+            return Err(several());
         }
         Ok(credentials)
     }
+}
+
+fn several() -> AuthError {
+    AuthError::InvalidRequest("the client shows who it is in more than one way: choose one".to_owned())
 }
 
 fn assertion(form: &Form) -> Result<Option<Credentials>, AuthError> {
@@ -204,6 +209,22 @@ mod tests {
         }
         for told in request {
             assert!(matches!(told, Err(AuthError::InvalidRequest(_))), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn who_shows_it_in_several_ways_is_told_to_choose_one() {
+        let basic = format!("Basic {}", STANDARD.encode("c:s"));
+        let (secret, id) = (("client_secret", "s"), ("client_id", "c"));
+        let assertion = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", "a.b.c")];
+
+        for told in [
+            read(None, &[assertion[0], assertion[1], secret]),
+            read(None, &[assertion[0], assertion[1], secret, id]),
+            read(Some(&basic), &[secret]),
+            read(Some(&basic), &assertion),
+        ] {
+            assert!(matches!(&told, Err(AuthError::InvalidRequest(text)) if text.contains("choose one")), "{told:?}");
         }
     }
 }

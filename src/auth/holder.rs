@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 6750, SMART App Launch 2.2
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -53,7 +54,9 @@ impl Tokens<'_> {
         })?;
         let context = context.ok_or(TokenRefused::Invalid)?;
         let facts = TokenFacts { actors, ..facts(&context) };
-        let caller = Caller::bounded(decide(&facts, &self.registry, self.bases)?, agent(&context, hash));
+        let record = facts.sole_record().map(|record| self.store.hasher().key(record));
+        let agent = Agent { record, ..agent(&context, hash) };
+        let caller = Caller::bounded(decide(&facts, &self.registry, self.bases)?, agent);
         Ok(Holder { generation, caller, context, facts })
     }
 
@@ -127,7 +130,7 @@ fn agent(context: &TokenContext, token: &SecretHash) -> Agent {
         account: context.account.as_ref().map(|account| account.id),
         fhir_user: context.account.as_ref().and_then(|account| account.fhir_user.clone()),
         token: Some(token.tail()),
-        command: None,
+        ..Agent::default()
     }
 }
 
@@ -157,18 +160,31 @@ fn actors(reader: &mut Reader<'_>, context: &TokenContext) -> Result<Option<Vec<
     let mut actors: Vec<i64> = context.client.iter().map(|client| actor_of_client(&client.id, &hasher)).collect();
     let user = context.account.as_ref().and_then(|account| account.fhir_user.as_deref());
     if let Some(Reference::Local { key, .. }) = user.map(|user| Reference::parse(user, &[])) {
+        actors.extend(led_to(reader, key)?);
+    }
+    Ok(Some(actors))
+}
+
+/// `user` and whom it leads to, also by way of others. What is looked at here is what counts the generation on when it changes
+/// (`store::tx::changes_access`); how far it goes is bounded by the time of a read.
+fn led_to(reader: &mut Reader<'_>, user: ResourceKey) -> Result<BTreeSet<i64>, StoreError> {
+    let mut met = BTreeSet::from([actor_of_user(&user, &reader.hasher())]);
+    let mut ahead = vec![user];
+    while let Some(key) = ahead.pop() {
         let of = key.resource_type;
         let leads = match of.name() {
             "Person" => Registry::bundled().parameter(of, "link"),
             "PractitionerRole" => Registry::bundled().parameter(of, "practitioner"),
             _ => None,
         };
-        if let Some(by) = leads {
-            actors.extend(reader.referred_by(&key, by.id())?);
+        let Some(by) = leads else { continue };
+        let mut targets = reader.referred_by(&key, by.id())?;
+        targets.retain(|target| met.insert(*target));
+        if !targets.is_empty() {
+            ahead.extend(reader.targets(&targets)?.into_iter().map(|target| target.key));
         }
-        actors.push(actor_of_user(&key, &hasher));
     }
-    Ok(Some(actors))
+    Ok(met)
 }
 
 fn holding(grant: &Grant) -> Holding {

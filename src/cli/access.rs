@@ -23,9 +23,12 @@ impl Flags {
             E::NoRecord(_) | E::HasCustodian(_) => Failure::Failed(format!("{}: {error}", self.record)),
             E::OnlyForATime(_) => Failure::Failed(format!("--until: {error}")),
             E::EndInThePast => Failure::Usage(format!("--until: {error}")),
-            E::UnknownScope(..) | E::NoScope(_) | E::UnfitScope { .. } | E::BeyondLevel(_) | E::CustodianWithScopes => {
-                Failure::Usage(format!("--scope: {error}"))
-            }
+            E::UnknownScope(..)
+            | E::NoScope(_)
+            | E::UnfitScope { .. }
+            | E::UnfitSearch(_)
+            | E::BeyondLevel(_)
+            | E::CustodianWithScopes => Failure::Usage(format!("--scope: {error}")),
             E::NoTerms => Failure::Usage(format!("--level: {error}")),
             E::UnfitUri { flag, .. } => Failure::Usage(format!("{flag}: {error}")),
             E::UnfitJwks(_) => Failure::Usage(format!("--jwks: {error}")),

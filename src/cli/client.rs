@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::cli::access::{Flags, change, client_kind, read};
-use crate::cli::{Failure, print};
+use crate::cli::{Failure, open, print};
 use crate::config::Settings;
 use crate::records::{Name, RecordError, RecordId, Registration, instant, register, suspend};
 use crate::store::{Client, ClientKind};
@@ -95,7 +95,9 @@ fn add(settings: &Settings, args: AddArgs) -> Result<(), Failure> {
         reasons: args.reason,
         record: args.record,
     };
-    let new = registration.prepare().map_err(|error| FLAGS.refused(error))?;
+    let new = registration.prepare(&settings.outbound).map_err(|error| FLAGS.refused(error))?;
+    let engine = open(settings)?;
+    new.check_searches(&engine).map_err(|error| FLAGS.refused(error))?;
     let registered = change(settings, &FLAGS, move |tx| register(tx, &new))?;
     let client = &registered.client;
     eprintln!("emberwell: client {} is registered, as {}", client.id, client.kind.name());

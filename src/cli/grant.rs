@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::cli::access::{Flags, change, labels, level, parties, read, until};
-use crate::cli::{Failure, print};
+use crate::cli::{Failure, open, print};
 use crate::clock;
 use crate::config::Settings;
 use crate::fhir::PartialDate;
@@ -95,6 +95,8 @@ pub(super) fn grant(settings: &Settings, command: GrantCommand) -> Result<(), Fa
 
 fn add(settings: &Settings, args: AddArgs) -> Result<(), Failure> {
     let mut terms = Terms::choose(args.level, args.scope.as_deref()).map_err(|error| FLAGS.refused(error))?;
+    let engine = open(settings)?;
+    terms.check_searches(&engine).map_err(|error| FLAGS.refused(error))?;
     terms.labels = args.labels.unwrap_or(terms.labels);
     terms.sees_history |= args.history;
     let until_us = args.until.map(|date| first_moment_after(date, settings.fhir.zone_minutes));

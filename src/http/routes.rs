@@ -11,6 +11,7 @@ use crate::http::HttpError;
 use crate::http::handlers::{
     auth, bundle, create, delete, history, metadata, patch, read, reindex, search, status, update, validate,
 };
+use crate::http::oauth::OAuthError;
 use crate::http::paths::{TypePath, not_an_id};
 
 /// Adds all routes; `web::Data<App>` must be there, too.
@@ -57,9 +58,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .default_service(web::to(unknown_address));
     config
         .service(fhir)
-        .service(at("/auth/token").on(Method::POST, auth::token::token).done())
-        .service(at("/auth/introspect").on(Method::POST, auth::introspection::introspect).done())
-        .service(at("/auth/revoke").on(Method::POST, auth::revocation::revoke).done())
+        .service(at("/auth/token").on(Method::POST, auth::token::token).done_as::<OAuthError>())
+        .service(at("/auth/introspect").on(Method::POST, auth::introspection::introspect).done_as::<OAuthError>())
+        .service(at("/auth/revoke").on(Method::POST, auth::revocation::revoke).done_as::<OAuthError>())
         .service(at("/.well-known/oauth-authorization-server").get(auth::discovery::document).done())
         .service(at("/health").get(status::health).done())
         .service(at("/ready").get(status::ready).done())
@@ -126,10 +127,15 @@ impl At {
 
     /// Every other method is answered with those that are allowed.
     fn done(self) -> Resource {
+        self.done_as::<HttpError>()
+    }
+
+    /// The same, where errors are written as `E` writes them.
+    fn done_as<E: From<HttpError> + Into<actix_web::Error> + 'static>(self) -> Resource {
         let allowed = self.allowed.join(", ");
         self.resource.default_service(web::to(move || {
             let allowed = allowed.clone();
-            async move { Err::<&'static str, HttpError>(HttpError::MethodNotAllowed { allowed }) }
+            async move { Err::<&'static str, E>(HttpError::MethodNotAllowed { allowed }.into()) }
         }))
     }
 }

@@ -99,24 +99,45 @@ impl Outbound {
     }
 
     fn client_for(&self, url: &Url) -> Result<&Client, OutboundError> {
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(OutboundError::Address);
-        }
-        if self.origins.contains(&url.origin().ascii_serialization()) {
-            return Ok(&self.listed);
-        }
-        if url.scheme() != "https" {
-            return Err(OutboundError::Address);
-        }
-        // A host that is written as an address is never looked up.
-        let literal = match url.host() {
-            Some(url::Host::Domain(_)) => return Ok(&self.public),
-            Some(url::Host::Ipv4(address)) => address.into(),
-            Some(url::Host::Ipv6(address)) => address.into(),
-            None => return Err(OutboundError::Address),
-        };
-        if is_public(literal) { Ok(&self.public) } else { Err(OutboundError::NotPublic) }
+        let way = way_to(url, &self.origins)?;
+        Ok(match way {
+            Way::Public => &self.public,
+            Way::Listed => &self.listed,
+        })
     }
+}
+
+/// How an address may be asked.
+enum Way {
+    /// As all are: the host is looked up, and must be on the public internet.
+    Public,
+    /// As the settings list it, wherever it is.
+    Listed,
+}
+
+/// Refuses an address that would not be asked, as far as its form tells: the host is not looked up.
+pub fn may_be_asked(url: &Url, settings: &OutboundSettings) -> Result<(), OutboundError> {
+    way_to(url, &settings.allow).map(|_| ())
+}
+
+fn way_to(url: &Url, listed: &[String]) -> Result<Way, OutboundError> {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(OutboundError::Address);
+    }
+    if listed.contains(&url.origin().ascii_serialization()) {
+        return Ok(Way::Listed);
+    }
+    if url.scheme() != "https" {
+        return Err(OutboundError::Address);
+    }
+    // A host that is written as an address is never looked up.
+    let literal = match url.host() {
+        Some(url::Host::Domain(_)) => return Ok(Way::Public),
+        Some(url::Host::Ipv4(address)) => address.into(),
+        Some(url::Host::Ipv6(address)) => address.into(),
+        None => return Err(OutboundError::Address),
+    };
+    if is_public(literal) { Ok(Way::Public) } else { Err(OutboundError::NotPublic) }
 }
 
 fn client() -> ClientBuilder {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::access::{Context, Deed, ScopeSet};
+use crate::access::{Context, Deed, ScopeSet, check_searches};
+use crate::config::OutboundSettings;
+use crate::interactions::Engine;
 use crate::records::custody::must_be_here;
 use crate::records::grants::{COMMAND, known_scopes};
 use crate::records::jwks::checked_jwks;
@@ -51,12 +53,13 @@ pub struct Registered {
 }
 
 impl Registration {
-    /// Checks all that needs no database, and gives the client its id and, if it is to have one, its secret.
-    pub fn prepare(self) -> Result<NewRegistration, RecordError> {
+    /// Checks all that needs no database, and gives the client its id and, if it is to have one, its secret. By `outbound` the server
+    /// will ask for its keys.
+    pub fn prepare(self, outbound: &OutboundSettings) -> Result<NewRegistration, RecordError> {
         self.check_kind()?;
         self.redirect_uris.iter().try_for_each(|uri| check_redirect_uri(uri))?;
         self.launch_uri.as_deref().map_or(Ok(()), check_launch_uri)?;
-        self.jwks_uri.as_deref().map_or(Ok(()), check_jwks_uri)?;
+        self.jwks_uri.as_deref().map_or(Ok(()), |uri| check_jwks_uri(uri, outbound))?;
         let jwks = self.jwks.as_deref().map(checked_jwks).transpose()?;
         let scopes = self.checked_scopes()?;
         let has_keys = jwks.is_some() || self.jwks_uri.is_some();
@@ -125,6 +128,14 @@ impl Registration {
             }
         }
         Ok(scopes)
+    }
+}
+
+impl NewRegistration {
+    /// Refuses scopes with a search that `engine` could not apply.
+    pub fn check_searches(&self, engine: &Engine) -> Result<(), RecordError> {
+        let scopes = ScopeSet::parse(&self.client.scopes);
+        check_searches(&scopes, &engine.registry(), &engine.bases).map_err(RecordError::UnfitSearch)
     }
 }
 
@@ -220,24 +231,28 @@ mod tests {
         }
     }
 
+    fn prepared(registration: Registration) -> Result<NewRegistration, RecordError> {
+        registration.prepare(&OutboundSettings::default())
+    }
+
     fn refusal(registration: Registration) -> String {
-        registration.prepare().unwrap_err().to_string()
+        prepared(registration).unwrap_err().to_string()
     }
 
     #[test]
     fn only_a_confidential_client_without_keys_has_a_secret() {
         let keys = || Some("https://app.example/jwks".to_owned());
-        let with_secret = app().prepare().unwrap();
+        let with_secret = prepared(app()).unwrap();
 
         assert_eq!(with_secret.client.secret_hash, with_secret.secret.as_ref().map(Secret::hash));
         assert!(with_secret.secret.is_some());
         for other in
             [Registration { kind: ClientKind::Public, ..app() }, Registration { jwks_uri: keys(), ..app() }, backend()]
         {
-            let prepared = other.prepare().unwrap();
-            assert!(prepared.secret.is_none() && prepared.client.secret_hash.is_none());
+            let other = prepared(other).unwrap();
+            assert!(other.secret.is_none() && other.client.secret_hash.is_none());
         }
-        assert_ne!(app().prepare().unwrap().client.id, app().prepare().unwrap().client.id);
+        assert_ne!(prepared(app()).unwrap().client.id, prepared(app()).unwrap().client.id);
     }
 
     #[test]
@@ -288,7 +303,7 @@ mod tests {
     fn a_reason_belongs_to_a_scope() {
         let with = |reason: &str| Registration { reasons: vec![reason.to_owned()], ..app() };
         let reasons =
-            with("patient/Observation.rs?category=vital-signs=to draw = curves").prepare().unwrap().client.reasons;
+            prepared(with("patient/Observation.rs?category=vital-signs=to draw = curves")).unwrap().client.reasons;
 
         assert_eq!(
             reasons.into_iter().collect::<Vec<_>>(),

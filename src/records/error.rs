@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::access::Unfit;
 use crate::interactions::InteractionError;
 use crate::store::{StoreError, WorkError};
 
@@ -42,6 +43,8 @@ pub enum RecordError {
     NoScope(&'static str),
     #[error("the scope '{scope}' does not fit here: {remedy}")]
     UnfitScope { scope: String, remedy: &'static str },
+    #[error("it could not be applied: {0}")]
+    UnfitSearch(Unfit),
     #[error("the scopes go beyond the level {0}: leave out the scopes, or choose a wider level")]
     BeyondLevel(&'static str),
     #[error("a custodian holds all: leave the scopes out, or choose another level")]

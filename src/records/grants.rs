@@ -1,6 +1,7 @@
 //! Grants: sharing a record, and ending that.
 
-use crate::access::{Context, Deed, ScopeSet};
+use crate::access::{Context, Deed, ScopeSet, check_searches};
+use crate::interactions::Engine;
 use crate::records::custody::{custodians, keeps_a_custodian, must_be_here};
 use crate::records::people::{able_account, known_account};
 use crate::records::{Email, Reason, RecordError, RecordId, told};
@@ -60,6 +61,11 @@ impl Terms {
             _ => {}
         }
         Ok(Terms { scopes, ..Terms::of_level(GrantLevel::OwnChoice) })
+    }
+
+    /// Refuses scopes with a search that `engine` could not apply.
+    pub fn check_searches(&self, engine: &Engine) -> Result<(), RecordError> {
+        check_searches(&self.scopes, &engine.registry(), &engine.bases).map_err(RecordError::UnfitSearch)
     }
 
     /// Refuses what goes beyond `held`, which is given until `until_us`.

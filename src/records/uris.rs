@@ -4,6 +4,8 @@
 
 use reqwest::Url;
 
+use crate::config::OutboundSettings;
+use crate::outbound::{OutboundError, may_be_asked};
 use crate::records::RecordError;
 
 const MOST_BYTES: usize = 2000;
@@ -30,11 +32,18 @@ pub(super) fn check_launch_uri(uri: &str) -> Result<(), RecordError> {
     })
 }
 
-/// Refuses what can't be the address of a JWK Set. One on loopback is asked only if the settings list it.
-pub(super) fn check_jwks_uri(uri: &str) -> Result<(), RecordError> {
-    let https = "use https (or http on loopback), or give the keys themselves with --jwks FILE";
-    check(uri, "--jwks-uri", "the address of a JWK Set", |url| {
-        if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)) { Ok(()) } else { Err(https) }
+/// Refuses what can't be the address of a JWK Set, since the server would not ask there by these settings.
+pub(super) fn check_jwks_uri(uri: &str, outbound: &OutboundSettings) -> Result<(), RecordError> {
+    check(uri, "--jwks-uri", "the address of a JWK Set", |url| match may_be_asked(url, outbound) {
+        Ok(()) => Ok(()),
+        Err(OutboundError::NotPublic) => {
+            Err("name a host on the public internet, list its origin with --outbound-allow, or give \
+             the keys themselves with --jwks FILE")
+        }
+        Err(_) => {
+            Err("use https, or give the keys themselves with --jwks FILE; at home or in a test list its origin with \
+             --outbound-allow")
+        }
     })
 }
 
@@ -107,10 +116,20 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_launches_are_fetched_over_tls_unless_from_this_machine() {
-        assert!(check_jwks_uri("https://app.example/jwks").is_ok());
-        assert!(check_jwks_uri("http://127.0.0.1:8090/jwks").is_ok());
-        assert!(check_jwks_uri("http://app.example/jwks").is_err());
+    fn keys_and_launches_are_fetched_over_tls_unless_the_settings_or_this_machine_say_otherwise() {
+        let listed = OutboundSettings { allow: vec!["http://127.0.0.1:8090".to_owned()] };
+        for (uri, is_public, is_listed) in [
+            ("https://app.example/jwks", true, true),
+            ("http://127.0.0.1:8090/jwks", false, true),
+            ("http://127.0.0.1/jwks", false, false),
+            ("https://127.0.0.1/jwks", false, false),
+            ("https://[::1]/jwks", false, false),
+            ("http://app.example/jwks", false, false),
+            ("org.example.app:/jwks", false, false),
+        ] {
+            assert_eq!(check_jwks_uri(uri, &OutboundSettings::default()).is_ok(), is_public, "{uri}");
+            assert_eq!(check_jwks_uri(uri, &listed).is_ok(), is_listed, "{uri}");
+        }
         assert!(check_launch_uri("https://app.example/launch").is_ok());
         assert!(check_launch_uri("http://localhost/launch").is_ok());
         assert!(check_launch_uri("org.example.app:/launch").is_err());

@@ -9,7 +9,7 @@ use crate::fhir::ResourceType;
 use crate::store::reader::{Link, Reader, RowSql, RowTuple, on};
 use crate::store::rows::{IndexRows, ResourceRow};
 use crate::store::statement::{Value, fixed};
-use crate::store::tx::changes_consents;
+use crate::store::tx::changes_access;
 use crate::store::{StoreError, Tx, postgres, sqlite};
 
 /// The index rows that a version is to have.
@@ -77,7 +77,7 @@ impl Tx<'_> {
         if self.reader.rules()? != rules {
             return Err(StoreError::OtherRules);
         }
-        let mut renewed = Vec::new();
+        let (mut renewed, mut has_changed_access) = (Vec::new(), false);
         for renewal in renewals {
             let Some((version, present)) = standing.get(&renewal.rid) else { continue };
             let encoded_rows = renewal.rows.encode();
@@ -88,13 +88,10 @@ impl Tx<'_> {
                 .ok_or_else(|| StoreError::Damaged(format!("index rows of resource {}", renewal.rid)))?;
             let mut added = renewal.rows.without(&present);
             self.known_texts.keep_unknown(&mut added.texts, &mut self.told_texts);
-            renewed.push(Renewed {
-                rid: renewal.rid,
-                rtype: renewal.resource_type.code(),
-                gone: present.without(&renewal.rows),
-                added,
-                encoded_rows,
-            });
+            let gone = present.without(&renewal.rows);
+            has_changed_access |= changes_access(renewal.resource_type, &added, &gone);
+            let rtype = renewal.resource_type.code();
+            renewed.push(Renewed { rid: renewal.rid, rtype, added, gone, encoded_rows });
         }
         if renewed.is_empty() {
             return Ok(());
@@ -104,7 +101,7 @@ impl Tx<'_> {
             Link::Sqlite(connection) => sqlite::renew(connection, &renewed)?,
             Link::Postgres(connection) => postgres::renew(connection, &renewed)?,
         }
-        if renewed.iter().any(|renewed| changes_consents(&renewed.added, &renewed.gone)) {
+        if has_changed_access {
             self.bump()?;
         }
         Ok(())

@@ -85,9 +85,12 @@ pub struct Written {
     pub method: Method,
 }
 
-/// Whether rows that come and go have rules of Consents among them.
-pub(super) fn changes_consents(added: &IndexRows, gone: &IndexRows) -> bool {
-    !added.consents.is_empty() || !gone.consents.is_empty()
+/// Whether rows of a resource of this type that come and go change what anybody may do: rules of Consents, and whom a Person or a
+/// PractitionerRole leads to, for Consents may name those.
+pub(super) fn changes_access(of: ResourceType, added: &IndexRows, gone: &IndexRows) -> bool {
+    let leads = matches!(of.name(), "Person" | "PractitionerRole");
+    let changes = |rows: &IndexRows| !rows.consents.is_empty() || leads && !rows.references.is_empty();
+    changes(added) || changes(gone)
 }
 
 /// A `Put` with the numbers that it gets.
@@ -219,7 +222,7 @@ impl Tx<'_> {
             Link::Postgres(connection) => postgres::apply(connection, &numbered)?,
         }
         self.follow_definitions(&numbered)?;
-        if numbered.iter().any(|write| changes_consents(&write.added, &write.gone)) {
+        if numbered.iter().any(|write| changes_access(write.put.key.resource_type, &write.added, &write.gone)) {
             self.bump()?;
         }
         let written = |write: Numbered| Written {

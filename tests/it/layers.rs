@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "interactions",
         &["access", "audit", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
     ),
-    ("records", &["access", "audit", "clock", "config", "fhir", "interactions", "store", "validation"]),
+    ("records", &["access", "audit", "clock", "config", "fhir", "interactions", "outbound", "store", "validation"]),
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "search", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),

@@ -12,8 +12,10 @@ mod walk;
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use crate::access::{Caller, Deed, Denied};
-use crate::audit::{EventId, audit_event, told};
+use crate::audit::{EventId, Queries, audit_event, told};
 use crate::clock;
 use crate::fhir::{Id, Issue, IssueCode, Resource, ResourceKey, ResourceType};
 use crate::interactions::recorded::give_events;
@@ -52,7 +54,7 @@ pub(super) fn read(
     let found = event(reader, id)?.into_iter().collect();
     let found = sight.seen(reader, caller, found)?.pop().ok_or_else(unknown)?;
     let (patient, reference) = (found.event.patient, key.to_string());
-    let row = rows(reader, &[found])?.pop().ok_or_else(unknown)?;
+    let row = rows(reader, &[found], sight.queries())?.pop().ok_or_else(unknown)?;
     give_events(caller, deed, vec![(patient, reference)]);
     Ok(row)
 }
@@ -86,33 +88,33 @@ pub(super) fn search(
     let Page { found, next } = walk(reader, caller, &asked, &sight, at.as_ref().map(|at| at.place), &ends)?;
     let total = (at.is_none() && next.is_none()).then_some(found.len() as i64);
     let next = next.map(|place| Cursor { place, ends }.to_text(&purpose, &seal));
-    let rows = rows(reader, &found)?;
+    let rows = rows(reader, &found, sight.queries())?;
     let given = found.iter().map(|found| (found.event.patient, format!("AuditEvent/{}", found.id))).collect();
     give_events(caller, Deed::Search, given);
     Ok(SearchPage { rows, next, total, ..SearchPage::default() })
 }
 
 /// The events as resources, each with the one version that it has.
-fn rows(reader: &mut Reader<'_>, found: &[Found]) -> Result<Vec<ResourceRow>, InteractionError> {
+fn rows(reader: &mut Reader<'_>, found: &[Found], queries: Queries) -> Result<Vec<ResourceRow>, InteractionError> {
     let mut patients: Vec<i64> = found.iter().filter_map(|found| found.event.patient).collect();
     patients.sort_unstable();
     patients.dedup();
     let targets = if patients.is_empty() { Vec::new() } else { reader.targets(&patients)? };
     let patients: HashMap<i64, ResourceKey> = targets.into_iter().map(|target| (target.hash, target.key)).collect();
-    found.iter().map(|Found { id, event }| row(*id, event, event.patient.and_then(|key| patients.get(&key)))).collect()
+    let row = |found: &Found| {
+        let patient = found.event.patient.and_then(|key| patients.get(&key));
+        row(found.id, audit_event(found.id, &found.event, patient, queries), found.event.at_us)
+    };
+    found.iter().map(row).collect()
 }
 
-fn row(
-    id: EventId,
-    event: &crate::audit::Event,
-    patient: Option<&ResourceKey>,
-) -> Result<ResourceRow, InteractionError> {
+fn row(id: EventId, event: Value, at_us: i64) -> Result<ResourceRow, InteractionError> {
     let damaged = || StoreError::Damaged(format!("event {id} of the audit trail"));
-    let resource = Resource::from_value(audit_event(id, event, patient)).map_err(|_| damaged())?;
+    let resource = Resource::from_value(event).map_err(|_| damaged())?;
     let key = ResourceKey {
         resource_type: ResourceType::AUDIT_EVENT,
         id: Id::parse(&id.to_string()).map_err(|_| damaged())?,
     };
     let tail = Some(resource.tail());
-    Ok(ResourceRow { rid: 0, key, version: 1, updated_us: event.at_us, method: Method::Create, tail })
+    Ok(ResourceRow { rid: 0, key, version: 1, updated_us: at_us, method: Method::Create, tail })
 }

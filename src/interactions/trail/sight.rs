@@ -1,6 +1,7 @@
 //! Which events a caller may see.
 //!
-//! Whoever sees all of a record sees all that was done with it, refusals and queries too. Others who may read its AuditEvents see
+//! Whoever sees all of a record sees all that was done with it, refusals and searches too, but what a search was for only where that
+//! can't be about anybody else. Others who may read its AuditEvents see
 //! an event only by what it names, as they see a Provenance by what it is about: all of that must be seen. What is about no
 //! record is for those who administer the server.
 //!
@@ -9,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{Caller, Denied};
-use crate::audit::{Event, Outcome};
+use crate::audit::{Event, Outcome, Queries};
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::interactions::InteractionError;
 use crate::interactions::sight::seen_keys;
@@ -54,6 +55,11 @@ impl Sight {
             sight.permits.push(Permit { records, only });
         }
         Ok(sight)
+    }
+
+    /// What is told of queries.
+    pub fn queries(&self) -> Queries {
+        if self.is_all { Queries::Whole } else { Queries::OfOneRecord }
     }
 
     /// The keys of the Patients to whom the caller is limited; `None` where that is nobody.

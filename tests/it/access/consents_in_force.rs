@@ -7,6 +7,7 @@ use crate::access::consents::{Callers, DIABETES, ITEMS, LAB, PROOF, RESTRICTED, 
 use crate::access::consents::{class, consent, doctor, hidden, label, person, put};
 use crate::access::family::weight;
 use crate::support::database::execute;
+use crate::support::holders::{self, Granted};
 use crate::support::program::run;
 use crate::support::{TestServer, bundle, on_both};
 
@@ -14,6 +15,7 @@ on_both!(closed:
     a_consent_begins_and_ends_with_its_writing,
     a_consent_ends_with_its_period,
     another_process_heeds_a_consent_soon,
+    who_comes_to_be_a_denied_one_is_denied_from_the_next_request,
     a_consent_is_refused_when_it_comes_to_too_many_rules,
     the_rules_are_checked_with_the_database,
 );
@@ -157,4 +159,64 @@ async fn the_rules_are_checked_with_the_database(server: &TestServer) {
     assert_eq!(loaded.code, Some(0), "{}", loaded.told);
     actix_web::rt::time::sleep(std::time::Duration::from_millis(300)).await;
     assert_eq!(hidden(server, &callers.doctor).await, ITEMS);
+}
+
+/// Resources that lead to whom a Consent denies, or not to them any more.
+fn role(id: &str, practitioner: &str) -> Value {
+    json!({ "resourceType": "PractitionerRole", "id": id, "practitioner": { "reference": practitioner } })
+}
+
+fn linked(id: &str, targets: &[&str]) -> Value {
+    let links: Vec<Value> = targets.iter().map(|target| json!({ "target": { "reference": target } })).collect();
+    json!({ "resourceType": "Person", "id": id, "link": links })
+}
+
+async fn who_comes_to_be_a_denied_one_is_denied_from_the_next_request(server: &TestServer) {
+    let callers = Callers::on(server).await;
+    let system = &callers.system;
+    let denied = json!([person("Practitioner/denied")[0], person("RelatedPerson/denied")[0]]);
+    put(server, system, &consent("c", json!({ "type": "deny", "actor": denied }))).await;
+    let other = server.beside(|settings| settings.server.open = false).await;
+    let (own, others) = ("Practitioner/other", "Practitioner/denied");
+    // Who the account is, what stands first, and what comes to stand.
+    let cases = [
+        ("PractitionerRole/r1", vec![role("r1", own)], role("r1", others)),
+        ("PractitionerRole/r2", vec![], role("r2", others)),
+        ("Person/p1", vec![linked("p1", &[own])], linked("p1", &[own, others])),
+        ("Person/p2", vec![linked("p2", &[own])], linked("p2", &["RelatedPerson/denied"])),
+        ("Person/p3", vec![], linked("p3", &[others])),
+        // By way of another.
+        ("Person/p4", vec![linked("p4", &["Person/p5"]), linked("p5", &[own])], linked("p5", &["Person/p4", others])),
+        ("Person/p6", vec![linked("p6", &["Person/p7"])], linked("p7", &[others])),
+    ];
+
+    for (user, first, then) in cases {
+        for resource in &first {
+            put(server, system, resource).await;
+        }
+        let token = holders::app_of(server, "user/*.cruds", &[Granted::on("a")], user).token;
+        let status = async || server.get_as(&token, LAB).await.status;
+        let soon = async |wanted: u16| {
+            let written = std::time::Instant::now();
+            while other.get_as(&token, LAB).await.status != wanted {
+                assert!(written.elapsed().as_millis() < 1_000, "{user} elsewhere: {wanted}");
+            }
+        };
+        assert_eq!((status().await, other.get_as(&token, LAB).await.status), (200, 200), "{user}");
+
+        put(server, system, &then).await;
+        assert_eq!(status().await, 404, "{user}");
+        soon(404).await;
+        // Nobody leads there any more.
+        let address = format!("{}/{}", then["resourceType"].as_str().unwrap(), then["id"].as_str().unwrap());
+        server.request_as(system, Method::DELETE, &address).send().await.expect(204);
+        assert_eq!(status().await, 200, "{user}");
+        soon(200).await;
+        // In a transaction, too.
+        let entry = json!({ "request": { "method": "PUT", "url": address }, "resource": then });
+        server.request_as(system, Method::POST, "").json(&bundle("transaction", &[entry])).send().await.expect(200);
+        assert_eq!(status().await, 404, "{user}");
+        soon(404).await;
+    }
+    other.stop().await;
 }

@@ -226,9 +226,14 @@ async fn the_trail_is_printed_as_audit_events(server: &TestServer) {
     for code in ["create", "read", "search"] {
         assert!(codes.contains(&code), "{codes:?}");
     }
-    let search = of_b.iter().find(|event| event["subtype"][0]["code"] == "search").unwrap();
-    let query = search["entity"].as_array().unwrap().iter().find_map(|entity| entity["query"].as_str());
-    assert_eq!(query, Some("Q29uZGl0aW9uP3BhdGllbnQ9Yg=="));
+    let query = |events: &[Value]| {
+        let search = events.iter().find(|event| event["subtype"][0]["code"] == "search").unwrap();
+        let mut entities = search["entity"].as_array().unwrap().iter();
+        entities.find_map(|entity| entity["query"].as_str()).unwrap().to_owned()
+    };
+    // "Condition?patient=b", and for those of the record "Condition?patient=…".
+    assert_eq!(query(&lines(&everything.stdout)), "Q29uZGl0aW9uP3BhdGllbnQ9Yg==");
+    assert_eq!(query(&of_b), "Q29uZGl0aW9uP3BhdGllbnQ94oCm");
 }
 
 async fn an_open_server_tells_nothing_unless_it_is_to(server: &TestServer) {

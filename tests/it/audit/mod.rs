@@ -3,6 +3,7 @@
 mod chain;
 mod commands;
 mod events;
+mod queries;
 mod readable;
 mod stops;
 

@@ -104,9 +104,9 @@ async fn a_custodian_reads_all_that_was_done_with_the_record(server: &TestServer
         let outcome = checked.send().await.expect(200).json();
         assert!(outcome["issue"].as_array().unwrap().iter().all(|issue| issue["severity"] != "error"), "{outcome}");
     }
-    // The search of the operator touched both; each is told with the same query.
+    // The search of the operator touched others, too: "Condition?code=…" is told of it.
     let search = &answer.resources()[3];
-    assert_eq!(search["entity"][2]["query"], "Q29uZGl0aW9uP2NvZGU9NzMyMTEwMDk=", "{search}");
+    assert_eq!(search["entity"][2]["query"], "Q29uZGl0aW9uP2NvZGU94oCm", "{search}");
     // Without naming the patient it is the same: there is no other record.
     let mine = found(server, &keeper.token, "AuditEvent").await;
     assert!(mine.iter().all(|event| !event.ends_with(" other") && !event.ends_with(" shared")), "{mine:?}");

@@ -28,17 +28,17 @@ on_both!(a_system_that_is_registered_by_a_command_gets_a_token);
 async fn a_system_that_is_registered_by_a_command_gets_a_token(server: &TestServer) {
     let key = Key::p384();
     let keys = KeyServer::start(jwks(&[key.jwk("k1")]));
-    let registered = |jwks: [&str; 2]| {
+    let registered = |jwks: &[&str]| {
         let flags = ["add", "--name", "Laboratory", "--kind", "backend", "--scope", "system/*.rs", "--json"];
-        let ended = run(server, "client", &[flags.as_slice(), &jwks].concat());
+        let ended = run(server, "client", &[flags.as_slice(), jwks].concat());
         assert_eq!(ended.code, Some(0), "{}", ended.told);
         let told: Value = serde_json::from_str(&ended.stdout).unwrap();
         told["client_id"].as_str().unwrap().to_owned()
     };
     let file = std::env::temp_dir().join(format!("emberwell_keys_{}.json", uuid::Uuid::new_v4()));
     std::fs::write(&file, jwks(&[key.jwk("k1")])).unwrap();
-    let by_file = registered(["--jwks", file.to_str().unwrap()]);
-    let by_address = registered(["--jwks-uri", &keys.jwks_uri()]);
+    let by_file = registered(&["--jwks", file.to_str().unwrap()]);
+    let by_address = registered(&["--jwks-uri", &keys.jwks_uri(), "--outbound-allow", &keys.origin]);
     std::fs::remove_file(&file).unwrap();
 
     let mut started = program(server, "serve");

@@ -168,7 +168,11 @@ async fn requests_that_are_not_in_order_are_refused(server: &TestServer) {
     refused(&body("application/x-www-form-urlencoded", "grant_type=%ff").send().await, 400, "invalid_request");
     let long = format!("grant_type={}", "x".repeat(70_000));
     refused(&body("application/x-www-form-urlencoded", &long).send().await, 413, "invalid_request");
-    assert_eq!(server.get(&url).await.status, 405);
+    for path in ["token", "introspect", "revoke"] {
+        let wrong = server.get(&format!("{}/auth/{path}", server.url)).await;
+        refused(&wrong, 405, "invalid_request");
+        assert_eq!(wrong.header("Allow"), "POST");
+    }
     // Nothing of the above has used up the last one, nor does its client_id harm.
     let pairs = [grant, kind, ("client_assertion", four.as_str()), scope, ("client_id", client.id.as_str())];
     post(&server, "/auth/token", &pairs).await.expect(200);

@@ -79,7 +79,7 @@ fn routes() -> Vec<(String, String)> {
     let body = &source[..source.find("struct At").expect("the builder of routes follows them")];
     for part in body.split("at(\"").skip(1) {
         let (address, rest) = part.split_once('"').unwrap();
-        let rest = &rest[..rest.find(".done()").expect("an address ends with its methods")];
+        let rest = &rest[..rest.find(".done").expect("an address ends with its methods")];
         if rest.contains(".get(") {
             found.push(("GET".to_owned(), address.to_owned()));
         }

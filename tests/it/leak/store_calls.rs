@@ -31,7 +31,7 @@ const CALLS: &[(&str, Bound)] = &[
     ("texts", Bound::Statement),
     // Of the rows that a bounded page is made of.
     ("token_texts", Bound::Only(&["interactions/search/sorted/keys.rs"])),
-    // And whose record the trail is to name, for the trail alone.
+    // And whose record the trail is to name, for the trail alone; and whom a Person stands for, for what Consents deny.
     (
         "targets",
         Bound::Only(&[
@@ -39,6 +39,7 @@ const CALLS: &[(&str, Bound)] = &[
             "interactions/trail/mod.rs",
             "audit/owners.rs",
             "cli/audit.rs",
+            "auth/holder.rs",
         ]),
     ),
     ("standing", Bound::Only(&["interactions/search/sorted/keys.rs"])),

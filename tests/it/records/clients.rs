@@ -82,7 +82,8 @@ async fn a_backend_client_gets_its_grant(server: &TestServer) {
 async fn a_client_that_can_not_be_is_refused(server: &TestServer) {
     let app = ["--redirect-uri", URI, "--scope", "patient/*.rs"];
     let backend = ["--kind", "backend", "--jwks-uri", KEYS];
-    let table: [(&[&[&str]], &str); 8] = [
+    let inward = ["--kind", "backend", "--scope", "system/*.rs"];
+    let table: [(&[&[&str]], &str); 12] = [
         (&[&["--kind", "public", "--scope", "patient/*.rs"]], "--redirect-uri: "),
         (
             &[&["--kind", "public", "--redirect-uri", "http://app.example/"], &app],
@@ -94,6 +95,13 @@ async fn a_client_that_can_not_be_is_refused(server: &TestServer) {
         (&[&["--kind", "backend", "--scope", "system/*.rs"]], "--jwks or --jwks-uri: "),
         (&[&backend, &["--scope", "patient/*.rs"]], "--scope: the scope 'patient/*.rs' does not fit"),
         (&[&backend, &["--scope", "system/*.sr"]], "--scope: 'system/*.sr' is no scope"),
+        (&[&inward, &["--jwks-uri", "http://127.0.0.1/x"]], "--jwks-uri: 'http://127.0.0.1/x' can't be used"),
+        (&[&inward, &["--jwks-uri", "https://127.0.0.1/x"]], "--outbound-allow"),
+        (&[&backend, &["--scope", "system/Observation.rs?foo=bar"]], "--scope: it could not be applied: the search in"),
+        (
+            &[&["--kind", "public"], &app[..2], &["--scope", "patient/Observation.rs?subject.name=x"]],
+            "the scope for Observation",
+        ),
     ];
     for (arguments, wanted) in table {
         refused(server, "client", &[&["add", "--name", "A"], &*arguments.concat()].concat(), 2, wanted);

@@ -52,10 +52,15 @@ async fn a_share_says_what_it_gives(server: &TestServer) {
 async fn a_share_that_can_not_be_is_refused(server: &TestServer) {
     let (record, bert) = family(server).await;
     let share = ["add", "--record", &record, "--to", &bert];
-    let table: [(&[&str], i32, &str); 9] = [
+    let table: [(&[&str], i32, &str); 10] = [
         (&["--level", "view", "--scope", "patient/Observation.c"], 2, "--scope: the scopes go beyond the level view"),
         (&["--level", "custodian", "--scope", "patient/*.rs"], 2, "--scope: a custodian holds all"),
         (&["--scope", "patient/Observation.sr"], 2, "--scope: 'patient/Observation.sr' is no scope"),
+        (
+            &["--scope", "patient/Observation.rs?foo=bar"],
+            2,
+            "--scope: it could not be applied: the search in the scope for Observation",
+        ),
         (&["--scope", "patient/Nothing.r"], 2, "--scope: 'patient/Nothing.r' is no scope"),
         (&["--scope", "patient/*.rs user/*.rs"], 2, "--scope: the scope 'user/*.rs' does not fit"),
         (&["--scope", "patient/*.rs openid"], 2, "--scope: the scope 'openid' does not fit"),
