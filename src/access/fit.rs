@@ -9,13 +9,11 @@ use crate::search::Registry;
 /// Refuses scopes with a search that could not be applied, before they are granted or registered: a token that meets one is of no use.
 /// `bases` are the server's own base URLs, without a slash at the end.
 pub fn check_searches(scopes: &ScopeSet, registry: &Arc<Registry>, bases: &[String]) -> Result<(), Unfit> {
-    let with_search = scopes.scopes().iter().filter(|scope| !scope.query.is_empty());
-    with_search
-        .map(|scope| match scope.types {
-            Types::Any => Err(Unfit::QueryOfAllTypes),
-            Types::One(of) => criteria(of, &scope.query, registry, bases).map(|_| ()),
-        })
-        .collect()
+    let mut with_search = scopes.scopes().iter().filter(|scope| !scope.query.is_empty());
+    with_search.try_for_each(|scope| match scope.types {
+        Types::Any => Err(Unfit::QueryOfAllTypes),
+        Types::One(of) => criteria(of, &scope.query, registry, bases).map(drop),
+    })
 }
 
 #[cfg(test)]
