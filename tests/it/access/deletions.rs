@@ -100,7 +100,7 @@ async fn to_everybody_else_what_was_deleted_was_never_there(server: &TestServer)
     let with_history = Granted { sees_history: true, ..Granted::on("a") };
     let strangers = [
         holders::person(server, "user/*.cruds", &[custodian("b")]).token,
-        holders::person(server, "user/*.cruds", &[with_history.clone()]).token,
+        holders::person(server, "user/*.cruds", std::slice::from_ref(&with_history)).token,
         holders::app(server, "user/*.cruds", None, &[custodian("a")]).token,
         holders::app(server, "patient/*.cruds", Some("a"), &[with_history]).token,
         holders::system(server, "system/*.cruds", &[Granted { scopes: "system/*.cruds", ..Granted::on("b") }]).token,

@@ -181,7 +181,8 @@ async fn the_scope_is_what_the_grants_give_by_now(server: &TestServer) {
     let on = |record, scopes| Granted { scopes, ..Granted::on(record) };
     let laboratory = "patient/Observation.rs?category=laboratory";
     let both = [on("a", "patient/Observation.rs"), on("m", "patient/Condition.cruds patient/Observation.c")];
-    let table: [(&'static str, Option<&'static str>, &[Granted], Option<&str>); 9] = [
+    type Case<'c> = (&'static str, Option<&'static str>, &'c [Granted], Option<&'c str>);
+    let table: [Case<'_>; 9] = [
         ("patient/*.cruds", Some("a"), &both, Some("patient/Observation.rs")),
         ("patient/*.cruds", Some("m"), &both, Some("patient/Condition.cruds patient/Observation.c")),
         ("user/*.cruds", None, &both, Some("user/Observation.crs user/Condition.cruds")),
