@@ -236,7 +236,8 @@ impl Attempt<'_> {
         let link = Link::Sqlite(&mut *self.connection);
         let reader =
             Reader { link, hasher: self.hasher, seal: self.seal, dictionaries: self.dictionaries, trace: None };
-        let (now_us, known_texts) = (self.now_us, self.known_texts);
+        // The batch may have begun before this job was asked for.
+        let (now_us, known_texts) = (self.now_us.max(clock::now_us()), self.known_texts);
         let mut tx = Tx::begun(reader, now_us, numbers, known_texts);
         let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))).unwrap_or_else(|panic| {
             tracing::error!(panic = panic_text(&panic), "A write panicked");
