@@ -43,6 +43,16 @@ pub(super) fn without_index(dialect: Dialect) -> &'static str {
     }
 }
 
+/// `clause`, which names the index to read by, where the database has to be told.
+///
+/// Without statistics SQLite takes a row's own number for the better way to it than an index with few rows in it.
+pub(super) fn by_index(dialect: Dialect, clause: &'static str) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => clause,
+        Dialect::Postgres => "",
+    }
+}
+
 /// What ends a question that is asked of one row at a time.
 ///
 /// PostgreSQL would rather join all that could be answers, even where the page is full after a few rows. An `OFFSET` keeps the

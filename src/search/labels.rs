@@ -22,6 +22,9 @@ const LABELS: [(&str, &str); 3] = [(LABEL_SYSTEM, PERSONAL), (CONFIDENTIALITY, "
 pub struct LabelSet(i16);
 
 impl LabelSet {
+    /// All of them.
+    pub const ALL: LabelSet = LabelSet((1 << LABELS.len()) - 1);
+
     /// Those that a resource bears. Codes are compared as in the index, without regard to case: a label that is written in another
     /// one was meant to be one.
     pub fn of(resource: &Value) -> LabelSet {
@@ -72,12 +75,6 @@ impl LabelSet {
     pub(super) fn free(self) -> impl Iterator<Item = i16> {
         (0..1 << LABELS.len()).filter(move |bits| bits & self.0 == 0)
     }
-
-    /// Each, by system and code.
-    pub(super) fn pairs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let is_in = move |(place, _): &(usize, &(&str, &str))| self.0 & (1 << place) != 0;
-        LABELS.iter().enumerate().filter(is_in).map(|(_, pair)| *pair)
-    }
 }
 
 #[cfg(test)]
@@ -91,7 +88,7 @@ mod tests {
         let of = |security: Value| LabelSet::of(&json!({ "meta": { "security": security } }));
         assert!(of(json!([])).is_empty() && LabelSet::of(&json!({})).is_empty());
         let personal = of(json!([{ "system": LABEL_SYSTEM, "code": "Personal" }]));
-        assert_eq!(personal.pairs().collect::<Vec<_>>(), [(LABEL_SYSTEM, PERSONAL)]);
+        assert_eq!((personal.bits(), personal.len()), (1, 1));
         let both = of(json!([{ "system": CONFIDENTIALITY, "code": "v" }, { "system": CONFIDENTIALITY, "code": "R" }]));
         assert_eq!((both.bits(), both.len()), (6, 2));
         assert!(of(json!([{ "system": "http://else.where", "code": "R" }, { "code": "personal" }])).is_empty());
@@ -103,6 +100,7 @@ mod tests {
         assert_eq!(restricted.free().collect::<Vec<_>>(), [0, 2]);
         assert!(!restricted.meets(LabelSet(2)) && restricted.meets(LabelSet(3)));
         assert!(LabelSet::beyond(Sensitivity::ALL).is_empty());
-        assert_eq!(LabelSet::beyond(Sensitivity::NORMAL).free().collect::<Vec<_>>(), [0]);
+        assert_eq!(LabelSet::beyond(Sensitivity::NORMAL), LabelSet::ALL);
+        assert_eq!(LabelSet::ALL.free().collect::<Vec<_>>(), [0]);
     }
 }

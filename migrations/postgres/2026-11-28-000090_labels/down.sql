@@ -1,1 +1,2 @@
+DROP INDEX resource_labelled;
 ALTER TABLE resource DROP COLUMN labels;

@@ -18,4 +18,6 @@ DROP TABLE resource;
 ALTER TABLE labelled_resource RENAME TO resource;
 CREATE INDEX resource_by_type ON resource (rtype) WHERE method <> 2;
 CREATE INDEX resource_by_instant ON resource (rtype, updated_us);
+-- Those that bear any, for who knows no more of a resource than its number.
+CREATE INDEX resource_labelled ON resource (rid) WHERE labels <> 0;
 UPDATE index_rules SET is_stale = 1 WHERE EXISTS (SELECT 1 FROM resource);

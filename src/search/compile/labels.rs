@@ -6,7 +6,6 @@ use crate::fhir::ResourceType;
 use crate::search::compile::CompileContext;
 use crate::search::compile::filters::Row;
 use crate::search::compile::write::separated;
-use crate::search::fold::fold_code;
 use crate::search::{LabelSet, Registry, dialect};
 use crate::store::Query;
 
@@ -28,14 +27,18 @@ pub(super) fn unlabelled(row: Row<'_>, labels: LabelSet, context: &CompileContex
     }
 }
 
-/// ` AND ..`: the resource with the number that `row` is bears none. Where nothing bears any, which is told once, no row is
-/// asked for its own.
+/// ` AND ..`: the resource with the number that `row` is bears none. Those that bear any have an index of their own, so that nothing is
+/// looked up of the others.
 fn unlabelled_number(row: Row<'_>, labels: LabelSet, context: &CompileContext<'_>, query: &mut Query) {
-    query.sql(" AND NOT (EXISTS (SELECT 1 FROM index_token i WHERE ");
-    one_of_labels(labels, None, context, query);
-    query.sql(") AND EXISTS (SELECT 1 FROM index_token i WHERE ");
-    one_of_labels(labels, Some(row), context, query);
-    query.sql(row.end(context)).sql(")");
+    query.sql(" AND NOT EXISTS (SELECT 1 FROM resource l");
+    query.sql(dialect::by_index(context.dialect, " INDEXED BY resource_labelled")).sql(" WHERE l.rid = ");
+    row.rid(query);
+    query.sql(" AND l.labels <> 0");
+    if labels != LabelSet::ALL {
+        query.sql(" AND NOT ");
+        free("l", labels, context, query);
+    }
+    query.sql(row.end(context));
 }
 
 /// ` AND ..`: `row` is no Provenance of what bears one of the labels.
@@ -64,21 +67,4 @@ fn free(alias: &'static str, labels: LabelSet, context: &CompileContext<'_>, que
         query.integer(i64::from(*bits));
     });
     query.sql(")");
-}
-
-/// `(..) OR (..)`: the row `i` of the index has one of the labels, and is that of `of` if it is there.
-fn one_of_labels(labels: LabelSet, of: Option<Row<'_>>, context: &CompileContext<'_>, query: &mut Query) {
-    // One number serves all types.
-    let security =
-        Registry::bundled().parameter(ResourceType::PATIENT, "_security").map_or(0, |security| security.id());
-    separated(query, &labels.pairs().collect::<Vec<_>>(), " OR ", |query, (system, code)| {
-        query.sql("(i.param = ").integer(i64::from(security));
-        query.sql(" AND i.code = ").integer(context.hasher.text(&fold_code(code)));
-        query.sql(" AND i.system = ").integer(context.hasher.text(system));
-        if let Some(row) = of {
-            query.sql(" AND i.rid = ");
-            row.rid(query);
-        }
-        query.sql(")");
-    });
 }
