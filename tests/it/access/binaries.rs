@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::access::family::fill;
 use crate::support::holders::{self, Granted, Held, Issue, issue};
+use crate::support::program::run;
 use crate::support::{Answer, TestServer, bundle, on_both};
 
 on_both!(closed:
@@ -18,6 +19,8 @@ on_both!(closed:
     a_binary_can_not_be_put_into_another_record,
     old_versions_are_seen_where_grants_show_history,
     a_system_client_sees_what_it_created,
+    a_reindex_leaves_creators_as_they_are,
+    labels_and_searches_of_scopes_count_for_its_creator,
 );
 
 async fn send(server: &TestServer, token: &str, method: Method, path: &str, body: &Value) -> Answer {
@@ -294,4 +297,41 @@ async fn a_system_client_sees_what_it_created(server: &TestServer) {
     assert_unknown(server, &other, &path).await;
     send(server, &system.token, Method::POST, "DocumentReference", &letter("a", &path)).await.expect(201);
     server.get_as(&other, &path).await.expect(200);
+}
+
+async fn a_reindex_leaves_creators_as_they_are(server: &TestServer) {
+    fill(server).await;
+    let app = holders::app(server, "user/*.cruds", None, &[Granted::on("a")]).token;
+    let (lone, attached, deleted) =
+        (created(server, &app).await, created(server, &app).await, created(server, &app).await);
+    send(server, &app, Method::POST, "DocumentReference", &letter("b", &attached)).await.refused(403);
+    send(server, &app, Method::POST, "DocumentReference", &letter("a", &attached)).await.expect(201);
+    server.request_as(&app, Method::DELETE, &deleted).send().await.expect(204);
+
+    assert_eq!(run(server, "verify", &[]).code, Some(0));
+    assert_eq!(run(server, "reindex", &[]).code, Some(0));
+
+    update(server, &app, &lone, "YWdhaW4=").await.expect(200);
+    server.get_as(&app, &attached).await.expect(200);
+    update(server, &app, &attached, "YWdhaW4=").await.refused(404);
+    server.get_as(&app, &deleted).await.refused(404);
+    assert_eq!(run(server, "verify", &[]).code, Some(0));
+}
+
+async fn labels_and_searches_of_scopes_count_for_its_creator(server: &TestServer) {
+    fill(server).await;
+    let app = holders::app(server, "user/*.cruds", None, &[Granted::on("a")]).token;
+    let mut restricted = text("b3du");
+    restricted["meta"] = json!({ "security": [{
+        "system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R" }] });
+    let answer = send(server, &app, Method::POST, "Binary", &restricted).await.expect(201).json();
+    server.get_as(&app, &format!("Binary/{}", answer["id"].as_str().unwrap())).await.refused(404);
+
+    let scopes = "user/Binary.cruds?_tag=own user/Patient.r";
+    let narrow = holders::app(server, scopes, None, &[Granted::on("a")]).token;
+    send(server, &narrow, Method::POST, "Binary", &text("b3du")).await.refused(403);
+    let mut tagged = text("b3du");
+    tagged["meta"] = json!({ "tag": [{ "code": "own" }] });
+    let answer = send(server, &narrow, Method::POST, "Binary", &tagged).await.expect(201).json();
+    server.get_as(&narrow, &format!("Binary/{}", answer["id"].as_str().unwrap())).await.expect(200);
 }
