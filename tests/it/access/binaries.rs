@@ -36,6 +36,17 @@ fn letter(patient: &str, url: &str) -> Value {
         "subject": { "reference": format!("Patient/{patient}") }, "content": [{ "attachment": { "url": url } }] })
 }
 
+/// A resource of the type in the record of A that has what is at `url` as an attachment.
+fn holder(of: &str, url: &str) -> Value {
+    match of {
+        "DiagnosticReport" => json!({ "resourceType": of, "status": "final", "code": { "text": "x" },
+            "subject": { "reference": "Patient/a" }, "presentedForm": [{ "url": url }] }),
+        "Media" => json!({ "resourceType": of, "status": "completed", "subject": { "reference": "Patient/a" },
+            "content": { "url": url } }),
+        _ => letter("a", url),
+    }
+}
+
 /// Creates a Binary and gives its path.
 async fn created(server: &TestServer, token: &str) -> String {
     let answer = send(server, token, Method::POST, "Binary", &text("b3du")).await.expect(201);
@@ -135,21 +146,10 @@ async fn a_document_of_its_creator_takes_a_binary_over(server: &TestServer) {
     fill(server).await;
     let app = holders::app(server, "user/*.cruds", None, &[Granted::on("a"), Granted::on("m")]);
     let person = holders::person(server, "user/*.rs", &[Granted::on("a")]).token;
-    let holders: [(&str, fn(&str) -> Value); 3] = [
-        ("DocumentReference", |url| letter("a", url)),
-        ("DiagnosticReport", |url| {
-            json!({ "resourceType": "DiagnosticReport", "status": "final", "code": { "text": "x" },
-                "subject": { "reference": "Patient/a" }, "presentedForm": [{ "url": url }] })
-        }),
-        ("Media", |url| {
-            json!({ "resourceType": "Media", "status": "completed", "subject": { "reference": "Patient/a" },
-                "content": { "url": url } })
-        }),
-    ];
-    for (of, holder) in holders {
+    for of in ["DocumentReference", "DiagnosticReport", "Media"] {
         let path = created(server, &app.token).await;
         server.get_as(&person, &path).await.refused(404);
-        let holder = send(server, &app.token, Method::POST, of, &holder(&path)).await.expect(201).json();
+        let holder = send(server, &app.token, Method::POST, of, &holder(of, &path)).await.expect(201).json();
 
         for token in [&person, &app.token, &other_app(server, &app, "user/*.cruds", &[Granted::on("a")])] {
             assert_eq!(server.get_as(token, &path).await.expect(200).json()["data"], "b3du", "{of}");
