@@ -76,7 +76,7 @@ pub struct TokenFacts {
     pub patient: Option<ResourceKey>,
     /// What whoever stands behind the token holds.
     pub holdings: Vec<Holding>,
-    /// Who holds the token, on whose behalf: pages of one are not those of another.
+    /// Who holds the token, on whose behalf: pages of one are not those of another, nor is what one has just created.
     pub holder: String,
     /// By what names Consents may deny or permit them something; `None` while no Consent denies anything.
     pub actors: Option<Vec<i64>>,
@@ -136,6 +136,7 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
         party,
         zone_minutes: registry.zone_minutes(),
         bases: Arc::clone(bases),
+        holder: facts.holder.as_str().into(),
         stamp: stamp.finish(),
     }))
 }

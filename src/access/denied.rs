@@ -28,8 +28,8 @@ pub enum Denied {
     #[error("a Patient is deleted by custodians of the record alone: nobody could reach what is in it any more")]
     Record,
     #[error(
-        "a Binary is attached by whoever may read it alone: store it first, or in the same transaction, with the Patient as \
-         its securityContext"
+        "a Binary is attached by whoever may read it alone: store it first by the same client, or in the same \
+         transaction"
     )]
     Attached,
     #[error(

@@ -126,6 +126,7 @@ fn form(condition: &Condition) -> String {
         Condition::Consented(_, put_to) => format!("not denied by a Consent ({put_to:?})").to_lowercase(),
         Condition::Targets(inner) => format!("about ({})", form(inner)),
         Condition::AttachedTo(inner) => format!("attached to ({})", form(inner)),
+        Condition::CreatedBy(_) => "created by the caller".to_owned(),
     }
 }
 

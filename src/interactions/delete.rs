@@ -9,7 +9,7 @@ use crate::interactions::recorded;
 use crate::interactions::sight::{known, permitted, standing_to_delete};
 use crate::interactions::{Answer, Effect, Engine, InteractionError, Precondition, Write};
 use crate::search::{Right, owners};
-use crate::store::{IndexRows, Locked, Method, Put, ResourceRow, StoreError, Tx, Written};
+use crate::store::{Creator, IndexRows, Locked, Method, Put, ResourceRow, StoreError, Tx, Written};
 
 /// The most resources that one conditional delete may take away.
 const MOST_DELETED: u32 = 1000;
@@ -62,8 +62,8 @@ pub(super) fn deletion(key: &ResourceKey, previous: Option<Locked>) -> Result<Op
     let standing = previous.rows()?;
     let owned = standing.patients.iter().filter(|row| row.bond.is_owned());
     let rows = deleted_from(owned.map(|row| row.patient).collect());
-    let (key, previous) = (key.clone(), Some(previous));
-    Ok(Some(Put { key, previous, method: Method::Delete, tail: None, rows, rules: None, definition: None }))
+    let (key, previous, creator) = (key.clone(), Some(previous), Creator::Nobody);
+    Ok(Some(Put { key, previous, method: Method::Delete, tail: None, rows, rules: None, definition: None, creator }))
 }
 
 /// What the index says of a deletion, of which `last` is the version before.

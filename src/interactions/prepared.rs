@@ -7,7 +7,9 @@ use crate::interactions::recorded;
 use crate::interactions::sight::{Gained, check_change, check_written, gained};
 use crate::interactions::{Answer, Effect, Engine, InteractionError};
 use crate::search::{ExtractContext, OwnParameter, Registry, Right, extract, problem_of_parameter, read_own_parameter};
-use crate::store::{Bond, Guard, Hasher, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx, Written};
+use crate::store::{
+    Bond, Creator, Guard, Hasher, IndexRows, Locked, Method, Packed, PatientRow, Put, ResourceRow, Tx, Written,
+};
 use crate::validation;
 
 /// A resource that is valid and ready to be stored.
@@ -25,6 +27,8 @@ pub(super) struct Prepared {
     definition: Option<OwnParameter>,
     /// `FhirSettings::version_unchanged`
     version_unchanged: bool,
+    /// Whether it is a Binary that does not say whose it is.
+    is_lone: bool,
     /// What tells where it comes from, if anything.
     origin: Option<Box<Origin>>,
 }
@@ -51,8 +55,9 @@ impl Prepared {
         let tail = resource.tail();
         let packed = engine.store.pack(resource.resource_type, &tail);
         let (rules, version_unchanged) = (registry.generation(), engine.fhir.version_unchanged);
+        let is_lone = resource.resource_type == ResourceType::BINARY && resource.value.get("securityContext").is_none();
         let caller = caller.clone();
-        Ok(Prepared { caller, tail, packed, rows, issues, rules, definition, version_unchanged, origin })
+        Ok(Prepared { caller, tail, packed, rows, issues, rules, definition, version_unchanged, is_lone, origin })
     }
 
     /// Writes it as the next version of `key`; an equal current version stays as it is.
@@ -71,7 +76,7 @@ impl Prepared {
         let origin = self.origin(tx, &put)?;
         let (written, recorded) = recorded::put(tx, &self.caller, put, origin)?;
         self.check_written(tx, effect, &written, &gained)?;
-        recorded.check_claims(tx, &self.caller)?;
+        recorded.conclude(tx, &self.caller)?;
         Ok(self.answer(effect, written))
     }
 
@@ -132,7 +137,17 @@ impl Prepared {
         rows.normalize();
         check_change(&self.caller, &key, previous.as_ref(), &rows, &tx.hasher())?;
         let (tail, definition) = (Some(self.packed.clone()), self.definition.as_ref().map(OwnParameter::definition));
-        Ok(Put { key, previous, method, tail, rows, rules: Some(self.rules), definition })
+        let (rules, creator) = (Some(self.rules), self.creator(&tx.hasher(), previous.is_some()));
+        Ok(Put { key, previous, method, tail, rows, rules, definition, creator })
+    }
+
+    fn creator(&self, hasher: &Hasher, was_there: bool) -> Creator {
+        match self.caller.filter().holder() {
+            _ if !self.is_lone => Creator::Nobody,
+            _ if was_there => Creator::AsBefore,
+            Some(holder) => Creator::Is(hasher.text(holder)),
+            None => Creator::Nobody,
+        }
     }
 
     /// The Provenance to write beside `put`, if any.

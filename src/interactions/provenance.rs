@@ -16,7 +16,7 @@ use crate::interactions::prepared::indexed;
 use crate::interactions::sight::permitted;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{RECORDED, RECORDED_SYSTEM, Registry, Right};
-use crate::store::{IndexRows, Method, Packed, Put, Tx};
+use crate::store::{Creator, IndexRows, Method, Packed, Put, Tx};
 use crate::validation;
 
 const PARTICIPANT: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
@@ -105,7 +105,8 @@ impl Origin {
         };
         let key = ResourceKey { resource_type: ResourceType::PROVENANCE, id: self.id.clone() };
         let rules = Some(self.registry.generation());
-        Ok(Put { key, previous: None, method: Method::Create, tail: Some(tail), rows, rules, definition: None })
+        let (method, tail, creator) = (Method::Create, Some(tail), Creator::Nobody);
+        Ok(Put { key, previous: None, method, tail, rows, rules, definition: None, creator })
     }
 
     /// What was prepared, for another version.

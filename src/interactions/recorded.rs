@@ -3,7 +3,7 @@
 use crate::access::{Caller, Deed, Note, Refused};
 use crate::audit::{Touched, tell};
 use crate::interactions::InteractionError;
-use crate::interactions::sight::{Gained, check_written};
+use crate::interactions::sight::{Gained, attached, check_written};
 use crate::search::Right;
 use crate::store::{Put, ResourceRow, StoreError, Tx, Written, container_of};
 
@@ -13,6 +13,8 @@ pub(super) struct Recorded {
     pub(super) written: Vec<Written>,
     /// The Provenances beside it.
     origins: Vec<Written>,
+    /// The keys of Binaries that it has as attachments.
+    attached: Vec<i64>,
 }
 
 /// Writes all of `puts` for `caller`, with the Provenances that tell where they come from, and tells the trail of them in the same
@@ -31,13 +33,14 @@ pub(super) fn put_all(
         Some(_) => puts[..told_of].iter().map(Touched::by).collect::<Result<Vec<_>, _>>()?,
         None => Vec::new(),
     };
+    let attached = puts.iter().flat_map(|put| attached(&put.rows)).collect();
     let mut written = tx.put_all(puts)?;
     if let Some(act) = caller.act() {
         let told: Vec<(Written, Touched)> = written.iter().cloned().zip(touched).collect();
         tell(tx, act, &told)?;
     }
     let origins = written.split_off(count);
-    Ok(Recorded { written, origins })
+    Ok(Recorded { written, origins, attached })
 }
 
 /// Writes one version for `caller`, with the Provenance that tells where it comes from, and tells of it.
@@ -53,13 +56,17 @@ pub(super) fn put(
 }
 
 impl Recorded {
+    /// What is left to do once all that was written has passed its checks.
+    ///
     /// Refuses what the client says of the origin of its writes, where it may not say so: as if it had sent the Provenances by
-    /// themselves. What the server says needs no right of the client.
-    pub(super) fn check_claims(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<(), InteractionError> {
-        if caller.claim().is_none() {
-            return Ok(());
+    /// themselves. What the server says needs no right of the client. Binaries that are attachments now are no longer seen for having
+    /// been created.
+    pub(super) fn conclude(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<(), InteractionError> {
+        if caller.claim().is_some() {
+            let check = |origin| check_written(tx, caller, origin, Right::Create, &Gained::default());
+            self.origins.iter().try_for_each(check)?;
         }
-        self.origins.iter().try_for_each(|origin| check_written(tx, caller, origin, Right::Create, &Gained::default()))
+        Ok(tx.end_creators(&self.attached)?)
     }
 }
 

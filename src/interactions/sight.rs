@@ -6,6 +6,7 @@
 //! Spec: SMART App Launch 2.2, scopes for requesting clinical data
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::access::{Caller, Denied};
 use crate::clock;
@@ -14,7 +15,7 @@ use crate::interactions::trail;
 use crate::interactions::whole::resource_of;
 use crate::interactions::{Engine, InteractionError};
 use crate::search::{
-    ATTACHED, AccessFilter, Admission, CompileContext, Registry, Right, Use, View, element_of_owner, guard,
+    ATTACHED, AccessFilter, Admission, CompileContext, Condition, Registry, Right, Use, View, element_of_owner, guard,
     guard_of_deletions as compile_guard, has_parties, is_recorded, kept_from, visible, visible_keys,
 };
 use crate::store::{Guard, Hasher, IndexRows, Locked, Put, Reader, Tx, Written};
@@ -88,8 +89,21 @@ pub(super) fn admits(
     resource: &Resource,
     right: Right,
 ) -> Result<bool, InteractionError> {
-    let admission = filter.admits(resource, &reader.hasher(), right);
+    let is_own = is_own(reader, filter, resource)?;
+    let admission = filter.admits(resource, &reader.hasher(), right, is_own);
     is_admitted(reader, filter, resource, admission)
+}
+
+/// Whether it is a Binary that the caller created, and nothing has had it as an attachment since.
+fn is_own(reader: &mut Reader<'_>, filter: &AccessFilter, resource: &Resource) -> Result<bool, InteractionError> {
+    let of = resource.resource_type;
+    let (Some(holder), Some(id)) = (filter.holder(), &resource.id) else { return Ok(false) };
+    if of != ResourceType::BINARY {
+        return Ok(false);
+    }
+    let key = reader.hasher().key(&ResourceKey { resource_type: of, id: id.clone() });
+    let view = View::Where(Condition::CreatedBy(Arc::clone(holder)));
+    Ok(seen_keys(reader, filter, &[key], of, &view)?.contains(&key))
 }
 
 fn is_admitted(
@@ -301,11 +315,13 @@ fn parties(put: &Put) -> Result<Vec<(i64, String)>, InteractionError> {
     Ok(come.into_iter().map(|patient| (patient, element_of_owner(of, &put.rows, patient))).collect())
 }
 
+/// The keys of the Binaries that a resource with these rows has as attachments.
+pub(super) fn attached(rows: &IndexRows) -> BTreeSet<i64> {
+    rows.references.iter().filter(|row| row.param == ATTACHED).map(|row| row.target).collect()
+}
+
 fn unseen_attachments(tx: &mut Tx<'_>, caller: &Caller, put: &Put) -> Result<Vec<i64>, InteractionError> {
     let filter = caller.filter();
-    let attached = |rows: &IndexRows| -> BTreeSet<i64> {
-        rows.references.iter().filter(|row| row.param == ATTACHED).map(|row| row.target).collect()
-    };
     let mut gained = attached(&put.rows);
     if gained.is_empty() {
         return Ok(Vec::new());

@@ -40,6 +40,8 @@ pub enum Condition {
     Targets(Box<Condition>),
     /// Of a Binary: the first resource that came to have it as an attachment meets the condition.
     AttachedTo(Box<Condition>),
+    /// Of a Binary: this holder of tokens created it, and nothing has had it as an attachment since (`AccessFilter::holder`).
+    CreatedBy(Arc<str>),
 }
 
 /// What a container must contain.
@@ -111,7 +113,8 @@ macro_rules! inside {
             | Condition::Owned(_)
             | Condition::OfTypes(_)
             | Condition::Unlabelled(_)
-            | Condition::Consented(..) => (Extent::Itself, &$($mutable)? [], &$($mutable)? []),
+            | Condition::Consented(..)
+            | Condition::CreatedBy(_) => (Extent::Itself, &$($mutable)? [], &$($mutable)? []),
         }
     };
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod audit;
+mod binary_creator;
 pub mod ceiling;
 mod codec;
 mod consent_rules;
@@ -46,6 +47,7 @@ pub use access::{
     PasswordHash, Role, SecretHash, TokenContext, TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
+pub use binary_creator::Creator;
 pub use codec::Packed;
 pub use consent_rules::ConsentRow;
 pub use contained::{ContainedHead, ContainedRows, PLACES, container_of, order_of};

@@ -101,8 +101,8 @@ fn tail(number: usize) -> Vec<u8> {
 fn put_packed(tx: &mut Tx<'_>, number: usize, packed: Packed) -> Result<Written, StoreError> {
     let previous = tx.lock(&key(number))?;
     let rows = IndexRows::default();
-    let (tail, rules, definition) = (Some(packed), None, None);
-    tx.put(Put { key: key(number), previous, method: Method::Create, tail, rows, rules, definition })
+    let (tail, rules, definition, creator) = (Some(packed), None, None, Creator::Nobody);
+    tx.put(Put { key: key(number), previous, method: Method::Create, tail, rows, rules, definition, creator })
 }
 
 /// Writes the resources with these numbers, all in one transaction.
@@ -351,7 +351,9 @@ fn put_told(tx: &mut Tx<'_>, number: usize) -> Result<Written, StoreError> {
     let tokens = vec![TokenRow { param: 1, code: 77, system: 0, edge: Edge::Both }];
     let texts = vec![TokenText { param: 1, code: 77, text: "told".to_owned() }];
     let rows = IndexRows { tokens, texts, ..IndexRows::default() };
-    let put = Put { key: key(number), previous, method: Method::Create, tail, rows, rules: None, definition: None };
+    let creator = Creator::Nobody;
+    let put =
+        Put { key: key(number), previous, method: Method::Create, tail, rows, rules: None, definition: None, creator };
     tx.put(put)
 }
 

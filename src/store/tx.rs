@@ -12,7 +12,7 @@ use crate::store::known_texts::KnownTexts;
 use crate::store::reader::{Link, Reader, on};
 use crate::store::rows::{IndexRows, Method};
 use crate::store::statement::{Value, fixed};
-use crate::store::{Definition, StoreError, WorkError, postgres, sqlite};
+use crate::store::{Creator, Definition, StoreError, WorkError, postgres, sqlite};
 
 /// A write transaction. Dropped without success, nothing of it stays.
 pub struct Tx<'c> {
@@ -73,6 +73,8 @@ pub struct Put {
     pub rules: Option<i64>,
     /// Of a SearchParameter: what it puts in force, if anything.
     pub definition: Option<Definition>,
+    /// Of a Binary: who is known to have created it.
+    pub creator: Creator,
 }
 
 /// What was written.
@@ -221,6 +223,7 @@ impl Tx<'_> {
             Link::Sqlite(connection) => sqlite::apply(connection, &numbered)?,
             Link::Postgres(connection) => postgres::apply(connection, &numbered)?,
         }
+        self.note_creators(&numbered)?;
         self.follow_definitions(&numbered)?;
         if numbered.iter().any(|write| changes_access(write.put.key.resource_type, &write.added, &write.gone)) {
             self.bump()?;

@@ -228,7 +228,7 @@ impl Transaction {
                 slot => *slot = Some(EntryAnswer::Written(answer)),
             }
         }
-        recorded.check_claims(tx, &self.caller)?;
+        recorded.conclude(tx, &self.caller)?;
         self.finish(tx, answers)
     }
 

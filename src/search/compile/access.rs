@@ -127,6 +127,13 @@ pub(super) fn attached_to(row: Row<'_>, condition: &Condition, context: &Compile
     query.sql(")");
 }
 
+/// ` AND ..`: the Binary `row` was created by this holder of tokens, and nothing has had it as an attachment since.
+pub(super) fn created_by(row: Row<'_>, holder: &str, context: &CompileContext<'_>, query: &mut Query) {
+    query.sql(" AND EXISTS (SELECT 1 FROM binary_creator b WHERE b.rid = ");
+    row.rid(query);
+    query.sql(" AND b.creator = ").integer(context.hasher.text(holder)).sql(")");
+}
+
 /// `SELECT ..`: the number of the first resource that came to have the Binary of this key as an attachment.
 pub fn holder_of(binary: i64) -> Query {
     let mut query = Query::new();

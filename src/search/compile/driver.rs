@@ -150,7 +150,8 @@ pub(super) fn leaves_few(condition: &Condition) -> bool {
         | Condition::Unlabelled(_)
         | Condition::Consented(..)
         | Condition::Targets(_)
-        | Condition::AttachedTo(_) => false,
+        | Condition::AttachedTo(_)
+        | Condition::CreatedBy(_) => false,
         Condition::Contains(contains) => leaves_few(&contains.condition),
         Condition::ByType(types) => types.iter().all(|(_, condition)| leaves_few(condition)),
     }

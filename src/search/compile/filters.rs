@@ -236,6 +236,7 @@ pub(super) fn condition(
         Condition::Consented(party, put_to) => consents::consented(row, party, *put_to, context, query),
         Condition::Targets(inner) => access::targets(row, inner, context, query),
         Condition::AttachedTo(inner) => access::attached_to(row, inner, context, query),
+        Condition::CreatedBy(holder) => access::created_by(row, holder, context, query),
     }
 }
 

@@ -241,7 +241,8 @@ pub(super) fn can_gather(condition: &Condition) -> bool {
         | Condition::Unlabelled(_)
         | Condition::Consented(..)
         | Condition::Targets(_)
-        | Condition::AttachedTo(_) => false,
+        | Condition::AttachedTo(_)
+        | Condition::CreatedBy(_) => false,
     }
 }
 

@@ -17,19 +17,26 @@ pub enum Admission {
 }
 
 impl AccessFilter {
-    /// Whether the content of a version by itself is open to `right`: for versions that are no longer in the index.
-    pub fn admits(&self, resource: &Resource, hasher: &Hasher, right: Right) -> Admission {
-        self.admitted(resource, hasher, |permit| permit.rights.has(right) && permit.opens_history())
+    /// Whether the content of a version by itself is open to `right`: for versions that are no longer in the index. `is_own` says
+    /// that the caller created it, and nothing has had it as an attachment since.
+    pub fn admits(&self, resource: &Resource, hasher: &Hasher, right: Right, is_own: bool) -> Admission {
+        self.admitted(resource, hasher, is_own, |permit| permit.rights.has(right) && permit.opens_history())
     }
 
     /// Whether it may be seen that a resource was deleted, of which `last` is the version before that.
     pub fn admits_deletion(&self, last: &Resource, hasher: &Hasher, right: Right) -> Admission {
         let is_shared = SHARED_TYPES.contains(&last.resource_type);
-        self.admitted(last, hasher, |permit| permit.rights.has(right) && (permit.sees_deletions || is_shared))
+        self.admitted(last, hasher, false, |permit| permit.rights.has(right) && (permit.sees_deletions || is_shared))
     }
 
     /// Whether one of the permits that `counts` opens the content.
-    fn admitted(&self, resource: &Resource, hasher: &Hasher, counts: impl Fn(&Permit) -> bool) -> Admission {
+    fn admitted(
+        &self,
+        resource: &Resource,
+        hasher: &Hasher,
+        is_own: bool,
+        counts: impl Fn(&Permit) -> bool,
+    ) -> Admission {
         let Some(bounds) = &self.0 else { return Admission::Open };
         let of = resource.resource_type;
         let owners = owners(resource, hasher, &bounds.bases);
@@ -37,6 +44,7 @@ impl AccessFilter {
             let is_of_type = permit.resource_type.is_none_or(|only| only == of);
             let is_in_reach = match &permit.reach {
                 Reach::Everything => true,
+                Reach::Records(_) if is_own => true,
                 Reach::Records(patients) => {
                     SHARED_TYPES.contains(&of) || patients.iter().any(|patient| owners.contains(&hasher.key(patient)))
                 }

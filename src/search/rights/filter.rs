@@ -31,6 +31,8 @@ pub struct Bounds {
     pub zone_minutes: i16,
     /// The server's own base URLs, without a slash at the end.
     pub bases: Arc<[String]>,
+    /// Who holds the token, on whose behalf: what they create is known by it (`Condition::CreatedBy`).
+    pub holder: Arc<str>,
     /// Tells this caller's pages from those of others.
     pub stamp: u64,
 }
@@ -161,6 +163,11 @@ impl AccessFilter {
                 }
         };
         self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
+    }
+
+    /// Who holds the token, on whose behalf; `None` where nobody is known.
+    pub fn holder(&self) -> Option<&Arc<str>> {
+        self.0.as_ref().map(|bounds| &bounds.holder)
     }
 
     /// Minutes east of UTC, for dates in scopes that name no zone.
@@ -347,6 +354,12 @@ impl AccessFilter {
             && let View::Where(holder) = self.view(&HOLDERS, Right::Read)
         {
             add(vec![binary], vec![Condition::AttachedTo(Box::new(holder))], &consented);
+        }
+        if let Some(binary) = BINARY.filter(is_wanted)
+            && let Some(holder) = self.holder()
+        {
+            // It is part of no record, about which a Consent could say anything.
+            add(vec![binary], vec![Condition::CreatedBy(Arc::clone(holder))], &[]);
         }
         let is_by_owner = |of: &ResourceType| {
             !SHARED_TYPES.contains(of) && Some(*of) != *PROVENANCE && (reads || Some(*of) != *AUDIT_EVENT)

@@ -156,7 +156,8 @@ fn narrow(condition: &mut Condition, filter: &AccessFilter) -> Result<(), NotPer
         | Condition::Unlabelled(_)
         | Condition::Consented(..)
         | Condition::Targets(_)
-        | Condition::AttachedTo(_) => {}
+        | Condition::AttachedTo(_)
+        | Condition::CreatedBy(_) => {}
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::store::reader::Link;
 use crate::store::rows::{IndexRows, Method};
 use crate::store::statement::{Value, fixed};
 use crate::store::tx::{Locked, Numbered, Put};
-use crate::store::{StoreError, migrate, postgres, sqlite, verify};
+use crate::store::{Creator, StoreError, migrate, postgres, sqlite, verify};
 
 /// Resources that are there before updates are measured.
 const UPDATED: i64 = 2000;
@@ -269,6 +269,7 @@ fn write(sample: &Sample, rid: i64, previous: Option<i64>) -> Numbered {
         rows: IndexRows::default(),
         rules: None,
         definition: None,
+        creator: Creator::Nobody,
     };
     // A later instant for each, as a clock gives it.
     let updated_us = 1_790_000_000_000_000 + 1000 * (rid + 100_000 * version);

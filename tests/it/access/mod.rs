@@ -1,5 +1,6 @@
 //! Who may see and do what, seen through HTTP.
 
+mod binaries;
 mod consent_oracle;
 mod consents;
 mod consents_in_force;

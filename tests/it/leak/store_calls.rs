@@ -89,6 +89,7 @@ const CALLS: &[(&str, Bound)] = &[
         "put_all",
         Bound::Only(&["interactions/bundle/transaction.rs", "interactions/delete.rs", "interactions/recorded.rs"]),
     ),
+    ("end_creators", Bound::Nothing),
     ("lock_text", Bound::Nothing),
     ("pack", Bound::Nothing),
     ("attempt", Bound::Nothing),

@@ -9,7 +9,7 @@ use emberwell::config::Settings;
 use serde_json::Value;
 
 use crate::leak::people::{Item, items};
-use crate::support::database::select;
+use crate::support::database::{execute, select};
 use crate::support::holders::{self, Granted, Held};
 use crate::support::{Database, TestServer};
 
@@ -118,6 +118,10 @@ impl Worlds {
         let cast = items();
         let (full, bare) = (TestServer::start(database).await?, TestServer::start(database).await?);
         fill(&full, names, cast.iter(), |_| false).await;
+        // Another app created it, and nothing has it as an attachment.
+        let lone = names.id("lone-text");
+        let created = "INSERT INTO binary_creator (rid, creator) SELECT rid, 42 FROM resource WHERE id =";
+        execute(full.database(), &format!("{created} '{lone}'"));
         fill(&bare, names, cast.iter().filter(|item| item.is_seen_by(kind)), |_| true).await;
         let secrets = secrets(&cast, names, kind);
         let hidden = cast.iter().filter(|item| !item.is_seen_by(kind)).map(|item| names.id(item.name)).collect();
@@ -147,6 +151,7 @@ impl Worlds {
             ),
             format!("SELECT rid || ' ' || patient || ' ' || rtype AS line FROM compartment WHERE rid IN {among}"),
             format!("SELECT rid || ' ' || patient AS line FROM deleted_from WHERE rid IN {among}"),
+            format!("SELECT rid || ' ' || creator AS line FROM binary_creator WHERE rid IN {among}"),
         ];
         let mut lines: Vec<String> =
             statements.iter().flat_map(|statement| select(self.full.server.database(), statement)).collect();
