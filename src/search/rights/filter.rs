@@ -87,10 +87,6 @@ static HOLDERS: LazyLock<Vec<ResourceType>> = LazyLock::new(|| {
         .collect()
 });
 
-static PROVENANCE: LazyLock<Option<ResourceType>> = LazyLock::new(|| ResourceType::parse("Provenance").ok());
-static BINARY: LazyLock<Option<ResourceType>> = LazyLock::new(|| ResourceType::parse("Binary").ok());
-static AUDIT_EVENT: LazyLock<Option<ResourceType>> = LazyLock::new(|| ResourceType::parse("AuditEvent").ok());
-
 impl AccessFilter {
     /// No bounds at all: a server that is open, or a job of the program itself.
     pub fn everything() -> AccessFilter {
@@ -145,7 +141,7 @@ impl AccessFilter {
     pub fn trail_permits(&self, right: Right) -> Vec<(&Reach, &[Criterion])> {
         let permits = self.0.iter().flat_map(|bounds| &bounds.permits);
         let is_for = |permit: &&Permit| {
-            permit.rights.has(right) && permit.resource_type.is_none_or(|only| Some(only) == *AUDIT_EVENT)
+            permit.rights.has(right) && permit.resource_type.is_none_or(|only| only == ResourceType::AUDIT_EVENT)
         };
         permits.filter(is_for).map(|permit| (&permit.reach, permit.only.as_slice())).collect()
     }
@@ -291,7 +287,7 @@ impl AccessFilter {
         let lack = match resource_type {
             _ if !is_named => Lack::Scope,
             Some(of) if is_given && SHARED_TYPES.contains(&of) => Lack::AllRecords,
-            Some(of) if is_given && Some(of) == *PROVENANCE => Lack::Targets,
+            Some(of) if is_given && of == ResourceType::PROVENANCE => Lack::Targets,
             _ => Lack::Access,
         };
         NotPermitted { resource_type, right, lack }
@@ -338,7 +334,7 @@ impl AccessFilter {
             // They are part of no record, about which a Consent could say anything.
             add(shared, Vec::new(), &[]);
         }
-        if let Some(provenance) = PROVENANCE.filter(|of| with_provenance && is_wanted(of)) {
+        if with_provenance && is_wanted(&ResourceType::PROVENANCE) {
             // What is told of a Provenance is not told: it would have no end.
             let targets = match self.view_of(&[], Right::Read, false) {
                 View::Nothing => None,
@@ -346,23 +342,22 @@ impl AccessFilter {
                 View::Where(condition) => Some(condition),
             };
             if let Some(targets) = targets {
-                add(vec![provenance], vec![Condition::Targets(Box::new(targets))], &[]);
+                add(vec![ResourceType::PROVENANCE], vec![Condition::Targets(Box::new(targets))], &[]);
             }
         }
-        if let Some(binary) = BINARY.filter(is_wanted)
+        let has_binaries = is_wanted(&ResourceType::BINARY);
+        if has_binaries
             && reads
             && let View::Where(holder) = self.view(&HOLDERS, Right::Read)
         {
-            add(vec![binary], vec![Condition::AttachedTo(Box::new(holder))], &consented);
+            add(vec![ResourceType::BINARY], vec![Condition::AttachedTo(Box::new(holder))], &consented);
         }
-        if let Some(binary) = BINARY.filter(is_wanted)
-            && let Some(holder) = self.holder()
-        {
+        if has_binaries && let Some(holder) = self.holder() {
             // It is part of no record, about which a Consent could say anything.
-            add(vec![binary], vec![Condition::CreatedBy(Arc::clone(holder))], &[]);
+            add(vec![ResourceType::BINARY], vec![Condition::CreatedBy(Arc::clone(holder))], &[]);
         }
         let is_by_owner = |of: &ResourceType| {
-            !SHARED_TYPES.contains(of) && Some(*of) != *PROVENANCE && (reads || Some(*of) != *AUDIT_EVENT)
+            !SHARED_TYPES.contains(of) && *of != ResourceType::PROVENANCE && (reads || *of != ResourceType::AUDIT_EVENT)
         };
         match wanted.is_empty() {
             // Nothing of the other kinds is part of a record.
