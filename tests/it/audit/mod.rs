@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use awc::http::Method;
 use emberwell::audit::{Event, Outcome, trail};
+use emberwell::clock::now_us;
 use emberwell::store::{Store, StoreError};
 
 use crate::support::TestServer;
@@ -59,6 +60,11 @@ pub async fn told(server: &TestServer, request: &str, wanted: usize) -> Vec<Stri
 
 /// A request with an id.
 pub fn request(server: &TestServer, token: &str, id: &str, method: Method, path: &str) -> Request {
+    // The clock of the server counts whole milliseconds, and what happens in the same one has no order.
+    let before_us = now_us();
+    while now_us() == before_us {
+        std::hint::spin_loop();
+    }
     server.request_as(token, method, path).header("X-Request-Id", id)
 }
 
