@@ -62,6 +62,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/auth/introspect").on(Method::POST, auth::introspection::introspect).done_as::<OAuthError>())
         .service(at("/auth/revoke").on(Method::POST, auth::revocation::revoke).done_as::<OAuthError>())
         .service(at("/.well-known/oauth-authorization-server").get(auth::discovery::document).done())
+        .service(at("/apps/{client_id}/logo").get(auth::logo::logo).done())
         .service(at("/health").get(status::health).done())
         .service(at("/ready").get(status::ready).done())
         .service(at("/").get(status::front_page).done());

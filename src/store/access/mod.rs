@@ -4,6 +4,7 @@
 //! in its own transaction, by which caches find out.
 
 mod accounts;
+mod apps;
 mod clients;
 mod grants;
 mod secret_hash;
@@ -19,7 +20,8 @@ use crate::store::statement::fixed;
 use crate::store::{StoreError, Tx};
 
 pub use accounts::{Account, NewAccount, PasswordHash, Role};
-pub use clients::{Client, ClientKind, NewClient};
+pub use apps::{Logo, Part};
+pub use clients::{Client, ClientFacts, ClientKind, ClientOrigin, ClientState};
 pub use grants::{Grant, GrantLevel, Grantee, Labels, NewGrant};
 pub use secret_hash::SecretHash;
 pub use tokens::{AccessToken, TokenContext, TokenKind};

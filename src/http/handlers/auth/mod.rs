@@ -3,5 +3,6 @@
 mod client;
 pub mod discovery;
 pub mod introspection;
+pub mod logo;
 pub mod revocation;
 pub mod token;
