@@ -317,7 +317,7 @@ mod tests {
         let uris = || vec!["https://a.example/x".to_owned()];
         let record = || Some("Patient/a".parse().unwrap());
         let table = [
-            (Registration { redirect_uris: Vec::new(), ..app() }, "redirect"),
+            (Registration { redirect_uris: Vec::new(), ..app() }, "people come back"),
             (Registration { redirect_uris: vec!["http://a.example/x".to_owned()], ..app() }, "a redirect URI"),
             (Registration { launch_uri: Some("x".to_owned()), ..app() }, "a launch URI"),
             (Registration { record: record(), ..app() }, "bound to a record"),
@@ -325,7 +325,7 @@ mod tests {
             (Registration { jwks: Some("{}".to_owned()), ..app() }, "JWK Set"),
             (Registration { jwks: Some("{}".to_owned()), jwks_uri: uri(), ..app() }, "only one"),
             (Registration { jwks_uri: None, ..backend() }, "by a key"),
-            (Registration { redirect_uris: uris(), ..backend() }, "redirect"),
+            (Registration { redirect_uris: uris(), ..backend() }, "nobody signs in"),
             (Registration { launch_uri: uri(), ..backend() }, "nobody launches"),
         ];
         for (registration, wanted) in table {
