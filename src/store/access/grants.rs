@@ -240,14 +240,14 @@ impl Reader<'_> {
     /// The grants by which an account lets apps act for it; ended ones, too.
     pub fn grants_to_apps(&mut self, account: i64) -> Result<Vec<Grant>, StoreError> {
         let values = [Value::Integer(account)];
-        let select = fixed!(GrantSql, select_grants!("granted_by = ? AND to_client IS NOT NULL ORDER BY id"), &values);
+        let select = fixed!(GrantSql, select_grants!("granted_by = ? AND to_client IS NOT NULL"), &values);
         grants(on!(self.link, connection => select.load(*connection))?)
     }
 
     /// The grants by which an account lets one app act for it; ended ones, too.
     pub fn grants_to_app(&mut self, account: i64, client: &str) -> Result<Vec<Grant>, StoreError> {
         let values = [Value::Integer(account), Value::Text(client)];
-        let select = fixed!(GrantSql, select_grants!("granted_by = ? AND to_client = ? ORDER BY id"), &values);
+        let select = fixed!(GrantSql, select_grants!("granted_by = ? AND to_client = ?"), &values);
         grants(on!(self.link, connection => select.load(*connection))?)
     }
 
