@@ -99,7 +99,9 @@ fn parts(scope: &Scope) -> Vec<Part> {
 /// What was allowed: what was ticked, as far as it was offered, with what needs no box.
 pub fn allowed<'t>(scopes: &ScopeSet, ticked: impl Iterator<Item = &'t str>, held: &ScopeSet) -> ScopeSet {
     let unasked = [Word::Launch, Word::LaunchPatient, Word::LaunchEncounter].map(Word::name);
-    let texts: Vec<&str> = ticked.chain(unasked).collect();
+    // A box has what was offered, or less.
+    let is_offered = |text: &&str| ScopeSet::parse(text).is_within(scopes);
+    let texts: Vec<&str> = ticked.filter(is_offered).chain(unasked).collect();
     let chosen = ScopeSet::parse(&texts.join(" ")).intersection(scopes);
     let before = scopes.intersection(held);
     ScopeSet::parse(&format!("{chosen} {before}"))
@@ -163,7 +165,7 @@ mod tests {
     fn what_was_not_offered_can_not_be_ticked() {
         let offered = "patient/Observation.rs";
 
-        assert_eq!(allow(offered, &["patient/Observation.cruds", "patient/*.rs", "user/Observation.rs"], ""), offered);
+        assert_eq!(allow(offered, &["patient/Observation.cruds", "patient/*.rs", "user/Observation.rs"], ""), "");
         assert_eq!(allow(offered, &["offline_access", "patient/Condition.rs", "<script>"], ""), "");
     }
 
