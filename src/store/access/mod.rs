@@ -6,8 +6,11 @@
 mod accounts;
 mod apps;
 mod clients;
+mod codes;
 mod grants;
 mod secret_hash;
+mod sessions;
+mod signing_keys;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -22,8 +25,11 @@ use crate::store::{StoreError, Tx};
 pub use accounts::{Account, NewAccount, PasswordHash, Role};
 pub use apps::{Logo, Part};
 pub use clients::{Client, ClientFacts, ClientKind, ClientOrigin, ClientState};
+pub use codes::{AuthorizationCode, Launch};
 pub use grants::{Grant, GrantLevel, Grantee, Labels, NewGrant};
 pub use secret_hash::SecretHash;
+pub use sessions::Session;
+pub use signing_keys::SigningKey;
 pub use tokens::{AccessToken, TokenContext, TokenKind};
 
 impl Reader<'_> {
