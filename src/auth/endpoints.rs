@@ -24,6 +24,11 @@ impl Endpoints {
         format!("{}/auth/introspect", self.issuer)
     }
 
+    /// Where apps register themselves (RFC 7591).
+    pub fn registration(&self) -> String {
+        format!("{}/auth/register", self.issuer)
+    }
+
     pub fn revocation(&self) -> String {
         format!("{}/auth/revoke", self.issuer)
     }

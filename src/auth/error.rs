@@ -26,6 +26,12 @@ pub enum AuthError {
     UnsupportedGrantType,
     #[error("{0}")]
     InvalidScope(String),
+    /// RFC 7591 section 3.2.2
+    #[error("{0}")]
+    InvalidRedirectUri(String),
+    /// RFC 7591 section 3.2.2
+    #[error("{0}")]
+    InvalidClientMetadata(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -17,6 +17,7 @@ mod introspection;
 mod jwks;
 mod key_cache;
 mod origins;
+pub mod registration;
 mod revocation;
 pub mod sessions;
 pub mod sign_in;
@@ -49,11 +50,18 @@ pub struct AuthServer {
     pub endpoints: Endpoints,
     pub keys: KeyCache,
     pub origins: Origins,
+    /// Asks other servers.
+    pub outbound: Arc<Outbound>,
 }
 
 impl AuthServer {
     /// The authorization server of the FHIR server whose base clients see as `base_url`.
     pub fn new(base_url: &str, outbound: Arc<Outbound>) -> AuthServer {
-        AuthServer { endpoints: Endpoints::of(base_url), keys: KeyCache::new(outbound), origins: Origins::default() }
+        AuthServer {
+            endpoints: Endpoints::of(base_url),
+            keys: KeyCache::new(Arc::clone(&outbound)),
+            origins: Origins::default(),
+            outbound,
+        }
     }
 }

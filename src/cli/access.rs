@@ -64,6 +64,7 @@ fn flag_of(member: &str) -> &str {
         "tos_uri" => "--tos-uri",
         "contacts" => "--contact",
         "record" => "--record",
+        "device" => "--device",
         member => member,
     }
 }

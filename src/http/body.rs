@@ -13,6 +13,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
+use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
@@ -64,6 +65,19 @@ pub struct BundleBody(pub Body);
 
 /// The body of an endpoint of OAuth.
 pub struct FormBody(Body);
+
+/// The body of an endpoint of OAuth that takes JSON.
+pub struct JsonBody(Body);
+
+impl JsonBody {
+    /// The object.
+    pub fn object(&self) -> Result<Value, OAuthError> {
+        let is_json = self.0.media == Some(BodyMedia::FhirJson);
+        let value = json::parse(&self.0.bytes).ok().filter(|value| is_json && value.is_object());
+        let unread = || AuthError::InvalidClientMetadata("send one JSON object, as application/json".to_owned());
+        Ok(value.ok_or_else(unread)?)
+    }
+}
 
 impl FormBody {
     /// The parameters.
@@ -254,6 +268,16 @@ impl FromRequest for BundleBody {
         let limit_bytes = limits(request).bundle_bytes;
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move { collect(request, payload, limit_bytes).await.map(BundleBody) })
+    }
+}
+
+impl FromRequest for JsonBody {
+    type Error = HttpError;
+    type Future = Collecting<JsonBody>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { collect(request, payload, FORM_BYTES).await.map(JsonBody) })
     }
 }
 

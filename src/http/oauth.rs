@@ -47,6 +47,8 @@ impl From<AuthError> for OAuthError {
             AuthError::UnauthorizedClient(_) => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             AuthError::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             AuthError::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            AuthError::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
+            AuthError::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
             AuthError::Store(error) => return HttpError::from(error).into(),
         };
         // RFC 9110 section 15.5.2: an answer of 401 "MUST send a WWW-Authenticate header field".
@@ -121,7 +123,9 @@ mod tests {
     fn each_refusal_has_its_status_and_code() {
         let text = || "text".to_owned();
         let too_many = HttpError::TooManyRequests { what: "tests", per_minute: 1, wait_s: 60 };
-        let table: [(OAuthError, u16, &str); 11] = [
+        let table: [(OAuthError, u16, &str); 13] = [
+            (AuthError::InvalidRedirectUri(text()).into(), 400, "invalid_redirect_uri"),
+            (AuthError::InvalidClientMetadata(text()).into(), 400, "invalid_client_metadata"),
             (AuthError::InvalidRequest(text()).into(), 400, "invalid_request"),
             (AuthError::InvalidClient(text()).into(), 401, "invalid_client"),
             (AuthError::InvalidToken("text").into(), 401, "invalid_token"),

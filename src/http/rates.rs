@@ -27,6 +27,8 @@ pub enum Kind {
     Refused,
     /// A client that could not show who it is.
     Failure,
+    /// An app that registers itself.
+    Registration,
 }
 
 impl Kind {
@@ -59,6 +61,7 @@ impl Kind {
             Kind::Write | Kind::SystemWrite => "changes by this caller",
             Kind::Refused => "refused requests from this address",
             Kind::Failure => "attempts by this client to show who it is",
+            Kind::Registration => "registrations from this address",
         }
     }
 }
@@ -75,8 +78,10 @@ pub struct Rates {
 impl Rates {
     /// `None` when nothing is limited.
     pub fn new(settings: RateSettings) -> Option<Rates> {
-        let RateSettings { reads, searches, writes, system_writes, refused, failures } = settings;
-        let any = [reads, searches, writes, system_writes, refused, failures].iter().any(|per_minute| *per_minute > 0);
+        let RateSettings { reads, searches, writes, system_writes, refused, failures, registrations } = settings;
+        let any = [reads, searches, writes, system_writes, refused, failures, registrations]
+            .iter()
+            .any(|per_minute| *per_minute > 0);
         any.then(|| Rates { settings, buckets: Buckets::new(SETS), keys: RandomState::new(), begun: Instant::now() })
     }
 
@@ -108,6 +113,7 @@ impl Rates {
             Kind::SystemWrite => self.settings.system_writes,
             Kind::Refused => self.settings.refused,
             Kind::Failure => self.settings.failures,
+            Kind::Registration => self.settings.registrations,
         }
     }
 

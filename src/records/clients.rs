@@ -203,3 +203,19 @@ pub fn may_use(reader: &mut Reader<'_>, client: &Client, account: i64) -> Result
         ClientState::Sandbox => reader.client_members(&client.id)?.iter().any(|(member, _)| *member == account),
     })
 }
+
+/// Ends a registration: what people and the operator let the client do is over, and its tokens are worth nothing. That it was
+/// there is kept, for the grants and the trail that name it.
+pub fn remove(tx: &mut Tx<'_>, id: &str, by: Registrar) -> Result<(), RecordError> {
+    tx.lock_access()?;
+    let client = known_client(tx, id)?;
+    for grant in tx.grants_of_client(id)? {
+        if tx.end_grant(grant.id)? {
+            told::grant_of_client(tx, &grant, &client.id, by)?;
+        }
+    }
+    tx.revoke_tokens_of_client(id)?;
+    tx.update_client(&ClientFacts { registration_hash: None, ..client.facts })?;
+    tx.suspend_client(id)?;
+    told::client(tx, Deed::RemoveClient, id, by)
+}

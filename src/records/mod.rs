@@ -19,8 +19,8 @@ mod told;
 mod uris;
 
 pub use clients::{
-    Registered, Registrar, accept_invite, approve, change, invite, known_client, may_use, register, rotate_secret,
-    suspend, verify,
+    Registered, Registrar, accept_invite, approve, change, invite, known_client, may_use, register, remove,
+    rotate_secret, suspend, verify,
 };
 pub use consent::{Actor, consent, instant};
 pub use custody::{RecordMade, adopt_record, make_record};

@@ -144,6 +144,7 @@ const CALLS: &[(&str, Bound)] = &[
     ("remove_client_member", Bound::Nothing),
     ("add_invite", Bound::Nothing),
     ("use_invite", Bound::Nothing),
+    ("revoke_tokens_of_client", Bound::Nothing),
     ("suspend_client", Bound::Nothing),
     ("add_grant", Bound::Nothing),
     ("end_grant", Bound::Nothing),

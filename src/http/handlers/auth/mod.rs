@@ -4,5 +4,6 @@ mod client;
 pub mod discovery;
 pub mod introspection;
 pub mod logo;
+pub mod registration;
 pub mod revocation;
 pub mod token;
