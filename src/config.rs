@@ -251,12 +251,25 @@ pub struct RateSettings {
     pub failures: u32,
     /// Apps that register themselves from one address.
     pub registrations: u32,
+    /// Devices from one address that begin to wait for somebody to let them in.
+    pub devices: u32,
+    /// Codes that no device shows, typed by one person or from one address.
+    pub user_codes: u32,
 }
 
 impl RateSettings {
     /// Any number of everything.
-    pub const OFF: RateSettings =
-        RateSettings { reads: 0, searches: 0, writes: 0, system_writes: 0, refused: 0, failures: 0, registrations: 0 };
+    pub const OFF: RateSettings = RateSettings {
+        reads: 0,
+        searches: 0,
+        writes: 0,
+        system_writes: 0,
+        refused: 0,
+        failures: 0,
+        registrations: 0,
+        devices: 0,
+        user_codes: 0,
+    };
 }
 
 impl Default for RateSettings {
@@ -269,6 +282,8 @@ impl Default for RateSettings {
             refused: 600,
             failures: 60,
             registrations: 10,
+            devices: 30,
+            user_codes: 5,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::records::RecordError;
 use crate::store::{StoreError, WorkError};
 
 /// A refusal, by the name that OAuth has for it. The texts are for whoever builds the client; they repeat nothing that was
@@ -22,7 +23,12 @@ pub enum AuthError {
     /// The client is known, but not for this way to a token.
     #[error("{0}")]
     UnauthorizedClient(&'static str),
-    #[error("this server knows the grant type client_credentials only")]
+    /// A code or a refresh token that counts no more, is another client's, or goes with something else.
+    #[error("{0}")]
+    InvalidGrant(&'static str),
+    #[error(
+        "this server knows the grant types authorization_code, refresh_token, client_credentials and that of device codes"
+    )]
     UnsupportedGrantType,
     #[error("{0}")]
     InvalidScope(String),
@@ -32,8 +38,29 @@ pub enum AuthError {
     /// RFC 7591 section 3.2.2
     #[error("{0}")]
     InvalidClientMetadata(String),
+    /// RFC 8628 section 3.5, here and below.
+    #[error("nobody has let the device in yet: ask again in some seconds")]
+    AuthorizationPending,
+    #[error("the device asks too often: wait five seconds longer each time")]
+    SlowDown,
+    #[error("the person did not let the device in")]
+    AccessDenied,
+    #[error("the code of the device is over: begin anew")]
+    ExpiredToken,
+    /// A rule on who may have what.
+    #[error(transparent)]
+    Record(RecordError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<RecordError> for AuthError {
+    fn from(error: RecordError) -> AuthError {
+        match error {
+            RecordError::Store(error) => AuthError::Store(error),
+            error => AuthError::Record(error),
+        }
+    }
 }
 
 impl AuthError {

@@ -131,6 +131,8 @@ struct RateSection {
     refused: Option<u32>,
     failures: Option<u32>,
     registrations: Option<u32>,
+    devices: Option<u32>,
+    user_codes: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -304,6 +306,8 @@ fn rates(args: &SettingArgs, file: &RateSection) -> RateSettings {
         refused: file.refused.unwrap_or(default.refused),
         failures: file.failures.unwrap_or(default.failures),
         registrations: file.registrations.unwrap_or(default.registrations),
+        devices: file.devices.unwrap_or(default.devices),
+        user_codes: file.user_codes.unwrap_or(default.user_codes),
     }
 }
 

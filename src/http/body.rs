@@ -13,7 +13,6 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
-use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
@@ -65,19 +64,6 @@ pub struct BundleBody(pub Body);
 
 /// The body of an endpoint of OAuth.
 pub struct FormBody(Body);
-
-/// The body of an endpoint of OAuth that takes JSON.
-pub struct JsonBody(Body);
-
-impl JsonBody {
-    /// The object.
-    pub fn object(&self) -> Result<Value, OAuthError> {
-        let is_json = self.0.media == Some(BodyMedia::FhirJson);
-        let value = json::parse(&self.0.bytes).ok().filter(|value| is_json && value.is_object());
-        let unread = || AuthError::InvalidClientMetadata("send one JSON object, as application/json".to_owned());
-        Ok(value.ok_or_else(unread)?)
-    }
-}
 
 impl FormBody {
     /// The parameters.
@@ -271,16 +257,6 @@ impl FromRequest for BundleBody {
     }
 }
 
-impl FromRequest for JsonBody {
-    type Error = HttpError;
-    type Future = Collecting<JsonBody>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move { collect(request, payload, FORM_BYTES).await.map(JsonBody) })
-    }
-}
-
 impl FromRequest for FormBody {
     type Error = HttpError;
     type Future = Collecting<FormBody>;
@@ -288,6 +264,22 @@ impl FromRequest for FormBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move { collect(request, payload, FORM_BYTES).await.map(FormBody) })
+    }
+}
+
+/// A body of JSON that is no FHIR.
+pub struct JsonBody(pub serde_json::Value);
+
+impl FromRequest for JsonBody {
+    type Error = HttpError;
+    type Future = Collecting<JsonBody>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = collect(request, payload, FORM_BYTES).await?;
+            serde_json::from_slice(&body.bytes).map(JsonBody).map_err(|_| HttpError::NotJson)
+        })
     }
 }
 

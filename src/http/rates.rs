@@ -29,6 +29,10 @@ pub enum Kind {
     Failure,
     /// An app that registers itself.
     Registration,
+    /// A device that begins to wait for somebody to let it in.
+    Device,
+    /// Somebody types a code that no device shows.
+    UserCode,
 }
 
 impl Kind {
@@ -62,6 +66,8 @@ impl Kind {
             Kind::Refused => "refused requests from this address",
             Kind::Failure => "attempts by this client to show who it is",
             Kind::Registration => "registrations from this address",
+            Kind::Device => "devices from this address",
+            Kind::UserCode => "codes that no device shows",
         }
     }
 }
@@ -78,8 +84,18 @@ pub struct Rates {
 impl Rates {
     /// `None` when nothing is limited.
     pub fn new(settings: RateSettings) -> Option<Rates> {
-        let RateSettings { reads, searches, writes, system_writes, refused, failures, registrations } = settings;
-        let any = [reads, searches, writes, system_writes, refused, failures, registrations]
+        let RateSettings {
+            reads,
+            searches,
+            writes,
+            system_writes,
+            refused,
+            failures,
+            registrations,
+            devices,
+            user_codes,
+        } = settings;
+        let any = [reads, searches, writes, system_writes, refused, failures, registrations, devices, user_codes]
             .iter()
             .any(|per_minute| *per_minute > 0);
         any.then(|| Rates { settings, buckets: Buckets::new(SETS), keys: RandomState::new(), begun: Instant::now() })
@@ -114,6 +130,8 @@ impl Rates {
             Kind::Refused => self.settings.refused,
             Kind::Failure => self.settings.failures,
             Kind::Registration => self.settings.registrations,
+            Kind::Device => self.settings.devices,
+            Kind::UserCode => self.settings.user_codes,
         }
     }
 

@@ -25,7 +25,9 @@ pub use clients::{
 pub use consent::{Actor, consent, instant};
 pub use custody::{RecordMade, adopt_record, make_record};
 pub use error::RecordError;
-pub use grants::{Grantor, Share, Terms, end_grant, grants_on_record, grants_to_client, grants_to_person, share};
+pub use grants::{
+    Grantor, Share, Terms, end_grant, grants_on_record, grants_to_client, grants_to_person, let_app_act, share,
+};
 pub use logo::{LOGO_BYTES, logo};
 pub use naming::{Email, FhirUser, Name, NotUsable, Reason, RecordId};
 pub use password::{Password, verify_password};

@@ -1,8 +1,11 @@
 //! The endpoints of OAuth: one file each.
 
 mod client;
+pub mod device;
 pub mod discovery;
 pub mod introspection;
+pub mod keys;
+pub mod launch;
 pub mod logo;
 pub mod registration;
 pub mod revocation;

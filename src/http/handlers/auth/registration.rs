@@ -29,7 +29,7 @@ pub async fn register(
         RegistrationPolicy::Invite => Some(token(&request)?),
         RegistrationPolicy::Open => None,
     };
-    let said = with_logo(Metadata::read(&body?.object()?)?, &app).await?;
+    let said = with_logo(Metadata::read(&body?.0)?, &app).await?;
     let shared = app.clone();
     let registered = blocking(&app, move |engine| {
         registration::register(engine, &shared.auth.endpoints, &shared.outbound, said, invitation)
@@ -51,7 +51,7 @@ pub async fn change(
     app: Data<App>,
 ) -> Result<HttpResponse, OAuthError> {
     let client = looked_after(&request, &client, &app).await?;
-    let said = body?.object()?;
+    let said = body?.0;
     registration::names(&said, &client)?;
     let said = with_logo(Metadata::read(&said)?, &app).await?;
     let shared = app.clone();
