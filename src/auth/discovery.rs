@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::auth::jwks::SigningAlgorithm;
-use crate::auth::{Endpoints, device};
+use crate::auth::{Endpoints, brands, device};
 use crate::config::{AppSettings, RegistrationPolicy};
 
 /// How a client shows who it is where it asks for a token; a public one can't.
@@ -86,6 +86,10 @@ pub fn document(endpoints: &Endpoints, apps: &AppSettings) -> Value {
     });
     if apps.registration != RegistrationPolicy::Off {
         document["registration_endpoint"] = endpoints.registration().into();
+    }
+    if let Some(brand) = &apps.brand {
+        document["user_access_brand_bundle"] = endpoints.brands().into();
+        document["user_access_brand_identifier"] = brands::identifier(brand);
     }
     document
 }

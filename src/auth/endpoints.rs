@@ -58,6 +58,11 @@ impl Endpoints {
         format!("{}/device", self.issuer)
     }
 
+    /// Whose server this is.
+    pub fn brands(&self) -> String {
+        format!("{}/brands", self.issuer)
+    }
+
     /// Where apps register themselves (RFC 7591).
     pub fn registration(&self) -> String {
         format!("{}/auth/register", self.issuer)

@@ -3,9 +3,11 @@
 //!
 //! Spec: SMART App Launch 2.2; OpenID Connect Core 1.0; RFC 6749, 6750, 7009, 7523, 7636, 7662, 8414, 9207, 9700
 
+pub mod apps;
 mod asking;
 mod assertion;
 mod authorize;
+pub mod brands;
 mod callers;
 mod code;
 pub mod consent;

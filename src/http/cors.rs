@@ -78,7 +78,7 @@ fn mark(headers: &mut HeaderMap, readers: Readers, allowed: Option<HeaderValue>,
 }
 
 fn readers(path: &str) -> Readers {
-    let is_public = matches!(path, "/auth/jwks" | "/auth/smart-style-1.json" | "/fhir/metadata");
+    let is_public = matches!(path, "/auth/jwks" | "/auth/smart-style-1.json" | "/brands" | "/fhir/metadata");
     if is_public || path.starts_with("/fhir/.well-known/") || path.starts_with("/.well-known/") {
         Readers::Anybody
     } else if path == "/fhir" || path.starts_with("/fhir/") || path.starts_with("/auth/") {

@@ -4,7 +4,7 @@ use crate::access::Deed;
 use crate::records::custody::must_be_here;
 use crate::records::grants::COMMAND;
 use crate::records::people::able_account;
-use crate::records::{ChangedRegistration, Grantor, NewRegistration, RecordError, RecordId, Secret, told};
+use crate::records::{ChangedRegistration, Grantor, NewRegistration, RecordError, RecordId, Secret, end_grant, told};
 use crate::store::{
     Client, ClientFacts, ClientKind, ClientOrigin, ClientState, Grant, GrantLevel, Grantee, Labels, NewGrant, Part,
     Reader, SecretHash, Tx,
@@ -218,4 +218,16 @@ pub fn remove(tx: &mut Tx<'_>, id: &str, by: Registrar) -> Result<(), RecordErro
     tx.update_client(&ClientFacts { registration_hash: None, ..client.facts })?;
     tx.suspend_client(id)?;
     told::client(tx, Deed::RemoveClient, id, by)
+}
+
+/// Takes back all that an account lets an app do, from the next request on. Tells how many grants ended.
+pub fn take_back(tx: &mut Tx<'_>, client: &str, account: i64, now_us: i64) -> Result<usize, RecordError> {
+    tx.lock_access()?;
+    let grants = tx.grants_to_app(account, client)?;
+    let standing: Vec<i64> = grants.iter().filter(|grant| grant.is_in_force(now_us)).map(|grant| grant.id).collect();
+    for grant in &standing {
+        end_grant(tx, *grant, Grantor::Account(account), now_us)?;
+    }
+    tx.revoke_tokens_of(client, account)?;
+    Ok(standing.len())
 }

@@ -20,7 +20,7 @@ mod uris;
 
 pub use clients::{
     Registered, Registrar, accept_invite, approve, change, invite, known_client, may_use, register, remove,
-    rotate_secret, suspend, verify,
+    rotate_secret, suspend, take_back, verify,
 };
 pub use consent::{Actor, consent, instant};
 pub use custody::{RecordMade, adopt_record, make_record};

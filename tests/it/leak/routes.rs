@@ -65,6 +65,7 @@ const OPEN: &[(&str, &str)] = &[
     ("POST", "/auth/token"),
     ("POST", "/auth/introspect"),
     ("POST", "/auth/revoke"),
+    ("GET", "/brands"),
     ("POST", "/auth/device"),
     ("POST", "/auth/register"),
     // By the token of the registration.

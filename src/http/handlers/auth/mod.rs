@@ -1,5 +1,6 @@
 //! The endpoints of OAuth: one file each.
 
+pub mod brands;
 mod client;
 pub mod device;
 pub mod discovery;
