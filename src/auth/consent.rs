@@ -96,6 +96,11 @@ fn parts(scope: &Scope) -> Vec<Part> {
     narrower.iter().map(part).collect()
 }
 
+/// A scope as registrations and grants write it.
+pub fn normal(scope: &str) -> String {
+    ScopeSet::parse(scope).to_string()
+}
+
 /// What scopes mean, in plain words.
 pub fn in_words(scopes: &ScopeSet) -> Vec<String> {
     let words = Word::ALL.into_iter().filter(|word| scopes.has(*word)).filter_map(words::of_word).map(str::to_owned);

@@ -44,6 +44,8 @@ impl Flags {
             | E::NoClient(_)
             | E::StandsSo(..)
             | E::NotInvited
+            | E::LastOwner
+            | E::TooManyApps(_)
             | E::NotAPatient(_)
             | E::NoRandomness(_)
             | E::PasswordNotHashed(_)

@@ -6,6 +6,7 @@
 
 mod apps;
 mod authorize;
+mod developer;
 mod device;
 mod form;
 mod page;

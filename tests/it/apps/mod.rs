@@ -2,6 +2,7 @@
 
 mod brands;
 mod browser;
+mod developer;
 mod device;
 mod held;
 mod registration;
