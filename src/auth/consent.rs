@@ -96,6 +96,17 @@ fn parts(scope: &Scope) -> Vec<Part> {
     narrower.iter().map(part).collect()
 }
 
+/// A scope as registrations and grants write it.
+pub fn normal(scope: &str) -> String {
+    ScopeSet::parse(scope).to_string()
+}
+
+/// What scopes mean, in plain words.
+pub fn in_words(scopes: &ScopeSet) -> Vec<String> {
+    let words = Word::ALL.into_iter().filter(|word| scopes.has(*word)).filter_map(words::of_word).map(str::to_owned);
+    words.chain(scopes.scopes().iter().map(words::of_scope)).collect()
+}
+
 /// What was allowed: what was ticked, as far as it was offered, with what needs no box.
 pub fn allowed<'t>(scopes: &ScopeSet, ticked: impl Iterator<Item = &'t str>, held: &ScopeSet) -> ScopeSet {
     let unasked = [Word::Launch, Word::LaunchPatient, Word::LaunchEncounter].map(Word::name);

@@ -78,7 +78,7 @@ fn mark(headers: &mut HeaderMap, readers: Readers, allowed: Option<HeaderValue>,
 }
 
 fn readers(path: &str) -> Readers {
-    let is_public = matches!(path, "/auth/jwks" | "/auth/smart-style-1.json" | "/fhir/metadata");
+    let is_public = matches!(path, "/auth/jwks" | "/auth/smart-style-1.json" | "/brands" | "/fhir/metadata");
     let is_page = matches!(path, "/auth/authorize" | "/auth/consent") || path.starts_with("/auth/upstream/");
     if is_page {
         Readers::Nobody

@@ -37,6 +37,7 @@ mod shield;
 mod subset;
 mod told;
 mod unpack;
+mod user_codes;
 mod wanted;
 mod wire;
 
@@ -50,4 +51,5 @@ pub use hosts::Hosts;
 pub use lines::{Line, Lines};
 pub use routes::{At, at, configure, unknown_address};
 pub use told::told;
+pub use user_codes::UserCodes;
 pub use wire::{Phase, Wire};

@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod apps;
 mod audit;
 mod auth;
 mod edge;

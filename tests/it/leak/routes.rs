@@ -78,6 +78,13 @@ const OPEN: &[(&str, &str)] = &[
     ("POST", "/sign-out"),
     ("POST", "/auth/introspect"),
     ("POST", "/auth/revoke"),
+    ("GET", "/brands"),
+    ("POST", "/auth/device"),
+    ("POST", "/auth/register"),
+    // By the token of the registration.
+    ("GET", "/auth/register/{client_id}"),
+    ("PUT", "/auth/register/{client_id}"),
+    ("DELETE", "/auth/register/{client_id}"),
     // What people are shown of an app before they trust it.
     ("GET", "/apps/{client_id}/logo"),
 ];
