@@ -14,11 +14,11 @@ mod error;
 mod form;
 mod holder;
 mod introspection;
-
 mod jwks;
 mod key_cache;
 mod origins;
 mod revocation;
+pub mod sessions;
 pub mod sign_in;
 mod token;
 
@@ -39,6 +39,7 @@ pub use jwks::KeySet;
 pub use key_cache::KeyCache;
 pub use origins::Origins;
 pub use revocation::revoke;
+pub use sessions::SignedIn;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
 use crate::auth::sign_in::SignIns;

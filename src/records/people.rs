@@ -57,7 +57,7 @@ pub fn disable_person(tx: &mut Tx<'_>, email: &Email, now_us: i64) -> Result<Acc
 pub fn give_password(tx: &mut Tx<'_>, email: &Email, password: &PasswordHash) -> Result<Account, RecordError> {
     let account = known_account(tx, email)?;
     tx.set_password(account.id, password)?;
-    //LATER tx.end_other_sessions(account.id, None)?;
+    tx.end_other_sessions(account.id, None)?;
     let what = Happening::PasswordSetByOperator;
     tx.add_happening(&NewHappening { account: Some(account.id), what, detail: None, address: None, agent: None })?;
     told::account(tx, Deed::ChangeCredentials, account.id)?;

@@ -90,7 +90,7 @@ pub fn change_password(
     let (account, whence) = (account.clone(), whence.clone());
     store.write(move |tx| {
         tx.set_password(account.id, &hash)?;
-        //LATER tx.end_other_sessions(account.id, Some(&keep))?;
+        tx.end_other_sessions(account.id, Some(&keep))?;
         told::changed(tx, &account, Happening::PasswordChanged, None, &whence).map_err(SignInError::from)
     })
 }

@@ -5,10 +5,13 @@
 
 mod accounts;
 mod clients;
+mod codes;
 mod credentials;
 mod grants;
 mod happenings;
 mod secret_hash;
+mod sessions;
+mod signing_keys;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -22,10 +25,13 @@ use crate::store::{StoreError, Tx};
 
 pub use accounts::{Account, NewAccount, PasswordHash, Role};
 pub use clients::{Client, ClientKind, NewClient};
+pub use codes::{AuthorizationCode, Launch};
 pub use credentials::{NewPasskey, StoredAuthenticator, StoredPasskey};
 pub use grants::{Grant, GrantLevel, Grantee, Labels, NewGrant};
 pub use happenings::{Happened, Happening, NewHappening};
 pub use secret_hash::SecretHash;
+pub use sessions::Session;
+pub use signing_keys::SigningKey;
 pub use tokens::{AccessToken, TokenContext, TokenKind};
 
 impl Reader<'_> {
