@@ -5,7 +5,7 @@ use std::io::Read as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::access::{Flags, change, role};
+use crate::cli::access::{Flags, change, read, role};
 use crate::cli::{Failure, print};
 use crate::clock;
 use crate::config::Settings;
@@ -117,12 +117,18 @@ fn password(about: &[&str]) -> Result<PasswordHash, Failure> {
 
 fn give(settings: &Settings, args: &PasswordArgs) -> Result<(), Failure> {
     let email = args.email.clone();
-    let password = password(&[email.as_str()])?;
+    let of_account = email.clone();
+    let account = read(settings, &FLAGS, move |reader| Ok(reader.account_by_email(of_account.as_str())?))?;
+    let name = account.map(|account| account.name).unwrap_or_default();
+    let password = password(&[&name, email.as_str()])?;
     let account = change(settings, &FLAGS, move |tx| give_password(tx, &email, &password))?;
     if args.json {
         print(&json!({ "account": account.id, "email": account.email, "password": true }))?;
     }
-    eprintln!("emberwell: account {} of {} has another password, and its sessions are ended", account.id, account.email);
+    eprintln!(
+        "emberwell: account {} of {} has another password, and its sessions are ended",
+        account.id, account.email
+    );
     Ok(())
 }
 

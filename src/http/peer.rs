@@ -4,8 +4,8 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use actix_web::{HttpMessage, HttpRequest};
 use actix_web::http::header::{HeaderMap, USER_AGENT, X_FORWARDED_FOR};
+use actix_web::{HttpMessage, HttpRequest};
 
 use crate::auth::sign_in::Whence;
 use crate::config::Network;

@@ -43,9 +43,9 @@ mod verify;
 mod writer;
 
 pub use access::{
-    AccessToken, Account, AuthorizationCode, Client, ClientKind, Grant, GrantLevel, Grantee, Happened, Happening, Labels,
-    Launch, NewAccount, NewClient, NewGrant, NewHappening, NewPasskey, PasswordHash, Role, SecretHash, Session, SigningKey,
-    StoredAuthenticator, StoredPasskey, TokenContext, TokenKind,
+    AccessToken, Account, AuthorizationCode, Client, ClientKind, Grant, GrantLevel, Grantee, Happened, Happening,
+    Labels, Launch, NewAccount, NewClient, NewGrant, NewHappening, NewPasskey, PasswordHash, Role, SecretHash, Session,
+    SigningKey, StoredAuthenticator, StoredPasskey, TokenContext, TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use binary_creator::Creator;

@@ -16,4 +16,5 @@ mod migrations;
 mod patch_suite;
 mod records;
 mod search_oracle;
+mod sign_in;
 mod us_core;

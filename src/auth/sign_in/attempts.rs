@@ -6,8 +6,8 @@
 //!
 //! Spec: OWASP ASVS 5.0 section 6.3.1; NIST SP 800-63B-4 section 3.2.2
 
-use std::hash::{Hash, RandomState};
 use std::hash::BuildHasher as _;
+use std::hash::{Hash, RandomState};
 use std::net::IpAddr;
 use std::time::Instant;
 

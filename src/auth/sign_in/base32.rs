@@ -33,7 +33,8 @@ mod tests {
 
     #[test]
     fn the_test_vectors_of_the_rfc() {
-        let table = [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI")];
+        let table =
+            [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI")];
         for (bytes, text) in table {
             assert_eq!(encode(bytes.as_bytes()), text);
         }

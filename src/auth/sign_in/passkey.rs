@@ -68,8 +68,7 @@ impl SignIns {
         let there = store.read_one(|reader| reader.passkeys_of(account.id))?;
         let there = there.into_iter().map(|passkey| passkey.credential.into()).collect();
         let handle = handle(store.hasher(), account.id);
-        let begun =
-            self.webauthn()?.start_passkey_registration(handle, &account.email, &account.name, Some(there));
+        let begun = self.webauthn()?.start_passkey_registration(handle, &account.email, &account.name, Some(there));
         let (options, state) = begun.map_err(unable)?;
         let mut options = as_json(&options)?;
         // The library leaves it open. Without it a passkey can't tell which account it is for.
@@ -146,8 +145,7 @@ impl SignIns {
         whence: &Whence,
     ) -> Result<Proven, SignInError> {
         let webauthn = self.webauthn()?;
-        let answer: PublicKeyCredential =
-            serde_json::from_str(answer).map_err(|_| SignInError::PasskeyNotAccepted)?;
+        let answer: PublicKeyCredential = serde_json::from_str(answer).map_err(|_| SignInError::PasskeyNotAccepted)?;
         let (whose, credential) = webauthn.identify_discoverable_authentication(&answer).map_err(refused)?;
         let found = store.read(|reader| -> Result<_, SignInError> {
             let Some(kept) = reader.passkey(credential)? else { return Ok(None) };

@@ -78,7 +78,10 @@ mod tests {
         let codes = RecoveryCodes::random().ok().unwrap();
 
         let mut shown = codes.shown();
-        assert!(shown.iter().all(|code| code.len() == 19 && is_code(&code.replace('-', "").to_uppercase())), "{shown:?}");
+        assert!(
+            shown.iter().all(|code| code.len() == 19 && is_code(&code.replace('-', "").to_uppercase())),
+            "{shown:?}"
+        );
         shown.sort();
         shown.dedup();
         assert_eq!(shown.len(), 10);

@@ -175,11 +175,8 @@ impl Tx<'_> {
     pub fn confirm_authenticator(&mut self, account: i64) -> Result<bool, StoreError> {
         self.has_written = true;
         let values = [Value::Integer(self.now_us), Value::Integer(account)];
-        let update = fixed!(
-            (),
-            "UPDATE authenticator SET confirmed_us = ? WHERE account = ? AND confirmed_us IS NULL",
-            &values
-        );
+        let update =
+            fixed!((), "UPDATE authenticator SET confirmed_us = ? WHERE account = ? AND confirmed_us IS NULL", &values);
         Ok(on!(self.reader.link, connection => update.execute(*connection))? > 0)
     }
 
@@ -187,8 +184,7 @@ impl Tx<'_> {
     pub fn use_authenticator_step(&mut self, account: i64, step: i64) -> Result<bool, StoreError> {
         self.has_written = true;
         let values = [Value::Integer(step), Value::Integer(account), Value::Integer(step)];
-        let update =
-            fixed!((), "UPDATE authenticator SET last_step = ? WHERE account = ? AND last_step < ?", &values);
+        let update = fixed!((), "UPDATE authenticator SET last_step = ? WHERE account = ? AND last_step < ?", &values);
         Ok(on!(self.reader.link, connection => update.execute(*connection))? > 0)
     }
 
@@ -209,10 +205,8 @@ impl Tx<'_> {
         let delete = fixed!((), "DELETE FROM recovery_code WHERE account = ?", &values);
         on!(self.reader.link, connection => delete.execute(*connection))?;
         for code in codes {
-            let values =
-                [Value::Bytes(Some(code.as_bytes())), Value::Integer(account), Value::Integer(self.now_us)];
-            let insert =
-                fixed!((), "INSERT INTO recovery_code (hash, account, created_us) VALUES (?, ?, ?)", &values);
+            let values = [Value::Bytes(Some(code.as_bytes())), Value::Integer(account), Value::Integer(self.now_us)];
+            let insert = fixed!((), "INSERT INTO recovery_code (hash, account, created_us) VALUES (?, ?, ?)", &values);
             on!(self.reader.link, connection => insert.execute(*connection))?;
         }
         Ok(())

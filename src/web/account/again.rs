@@ -41,9 +41,8 @@ pub async fn by_password(request: HttpRequest, form: PageForm, app: Data<App>) -
     let password = form.get("password").unwrap_or_default().to_owned();
     let who = SignedInVisitor::of(form.visitor, &next)?;
     let (account, from) = (who.signed_in.account.clone(), whence(&app, &request));
-    let shown = hashing(&app, move |app| {
-        app.auth.sign_ins.again_by_password(&app.engine.store, &account, &password, &from)
-    });
+    let shown =
+        hashing(&app, move |app| app.auth.sign_ins.again_by_password(&app.engine.store, &account, &password, &from));
     match shown.await? {
         Ok(()) => {
             let factors = who.signed_in.session.factors.clone();
@@ -63,9 +62,7 @@ pub async fn by_passkey(request: HttpRequest, form: PageForm, app: Data<App>) ->
     let proven =
         work(&app, move |engine| shared.auth.sign_ins.by_passkey(&engine.store, &state, &answer, &holder, &from));
     match proven.await? {
-        Ok(proven) if proven.account.id == who.signed_in.account.id => {
-            renewed(&app, &who, proven.factors, &next).await
-        }
+        Ok(proven) if proven.account.id == who.signed_in.account.id => renewed(&app, &who, proven.factors, &next).await,
         // Somebody else's passkey is nobody's here.
         Ok(_) => refused(&app, &who, &next, SignInError::PasskeyNotAccepted).await,
         Err(error) => refused(&app, &who, &next, error).await,
@@ -79,9 +76,8 @@ async fn renewed(
     next: &str,
 ) -> Result<HttpResponse, PageError> {
     let session = who.signed_in.session.clone();
-    let cookie = app.block(move |engine| {
-        Ok::<_, HttpError>(sessions::renew(&engine.store, &session, &factors, clock::now_us()))
-    });
+    let cookie = app
+        .block(move |engine| Ok::<_, HttpError>(sessions::renew(&engine.store, &session, &factors, clock::now_us())));
     let cookie = cookie.await??;
     let mut response = go_on(who.visitor.root(), next);
     add_cookie(&mut response, &who.visitor.session_cookie(&cookie));

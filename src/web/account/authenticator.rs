@@ -42,9 +42,7 @@ pub async fn page(visitor: Visitor, app: Data<App>) -> Result<HttpResponse, Page
     let who = fresh(visitor, PATH)?;
     match set_up_page(&app, &who, None).await? {
         Ok(page) => Ok(page.answer()),
-        Err(SignInError::AuthenticatorThere | SignInError::NoAuthenticator) => {
-            Ok(go_on(who.visitor.root(), ACCOUNT))
-        }
+        Err(SignInError::AuthenticatorThere | SignInError::NoAuthenticator) => Ok(go_on(who.visitor.root(), ACCOUNT)),
         Err(error) => Err(error.into()),
     }
 }
@@ -62,9 +60,8 @@ pub async fn confirm(request: HttpRequest, form: PageForm, app: Data<App>) -> Re
     let code = form.get("code").unwrap_or_default().to_owned();
     let who = fresh(form.visitor, PATH)?;
     let (account, from, shared) = (who.signed_in.account.clone(), whence(&app, &request), Data::clone(&app));
-    let confirmed = work(&app, move |engine| {
-        shared.auth.sign_ins.confirm_authenticator(&engine.store, &account, &code, &from)
-    });
+    let confirmed =
+        work(&app, move |engine| shared.auth.sign_ins.confirm_authenticator(&engine.store, &account, &code, &from));
     match confirmed.await? {
         Ok(codes) => codes_page(&who, &codes, true),
         Err(error @ SignInError::WrongCode) => {
@@ -128,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_picture_is_drawn_for_a_page() {
-        let picture = picture("otpauth://totp/Emberwell:anna%40example.org?secret=GEZDGNBV&issuer=Emberwell").ok().unwrap();
+        let picture =
+            picture("otpauth://totp/Emberwell:anna%40example.org?secret=GEZDGNBV&issuer=Emberwell").ok().unwrap();
 
         assert!(picture.starts_with("<svg role=\"img\" aria-label=\"QR code"), "{}", &picture[..80]);
         assert!(picture.ends_with("</svg>") && !picture.contains("style="));

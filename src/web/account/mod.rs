@@ -37,7 +37,10 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(at("/passkey.js").get(script::script).done_as::<PageError>())
         .service(at("/sign-in/passkey").on(Method::POST, passkeys::sign_in).done_as::<PageError>())
         .service(
-            at("/sign-in/second").get(second_factor::page).on(Method::POST, second_factor::check).done_as::<PageError>(),
+            at("/sign-in/second")
+                .get(second_factor::page)
+                .on(Method::POST, second_factor::check)
+                .done_as::<PageError>(),
         )
         .service(at("/sign-in/again").get(again::page).on(Method::POST, again::by_password).done_as::<PageError>())
         .service(at("/sign-in/again/passkey").on(Method::POST, again::by_passkey).done_as::<PageError>())

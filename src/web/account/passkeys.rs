@@ -27,7 +27,11 @@ pub struct PasskeyForm {
 
 impl PasskeyForm {
     /// For `visitor`; `None` where there are no passkeys.
-    pub async fn of(app: &Data<App>, visitor: &Visitor, action: &'static str) -> Result<Option<PasskeyForm>, PageError> {
+    pub async fn of(
+        app: &Data<App>,
+        visitor: &Visitor,
+        action: &'static str,
+    ) -> Result<Option<PasskeyForm>, PageError> {
         if !app.auth.sign_ins.has_passkeys() {
             return Ok(None);
         }

@@ -13,11 +13,7 @@ use crate::web::sign_in::go_on;
 use crate::web::{PageError, PageForm};
 
 /// `POST /account/sessions/end`: the one in the field `session`.
-pub async fn end(
-    request: actix_web::HttpRequest,
-    form: PageForm,
-    app: Data<App>,
-) -> Result<HttpResponse, PageError> {
+pub async fn end(request: actix_web::HttpRequest, form: PageForm, app: Data<App>) -> Result<HttpResponse, PageError> {
     let named = form.get("session").and_then(|id| URL_SAFE_NO_PAD.decode(id).ok()).unwrap_or_default();
     let who = fresh(form.visitor, ACCOUNT)?;
     let (account, whence) = (who.signed_in.account, whence(&app, &request));

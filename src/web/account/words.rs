@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn a_line_says_what_when_and_from_where() {
         let happened = Happened {
-            at_us: 1_795_910_460_000_000,
+            at_us: 1_795_912_860_000_000,
             what: Happening::PasskeyAdded,
             detail: Some("Phone".to_owned()),
             address: Some("192.0.2.1".to_owned()),
@@ -73,7 +73,10 @@ mod tests {
 
         let line = line(&happened);
 
-        assert_eq!((line.what.as_str(), line.from.as_str()), ("The passkey “Phone” was added", "Firefox on Linux, 192.0.2.1"));
+        assert_eq!(
+            (line.what.as_str(), line.from.as_str()),
+            ("The passkey “Phone” was added", "Firefox on Linux, 192.0.2.1")
+        );
         assert_eq!(line.when.shown, "29 November 2026, 00:41 UTC");
         assert_eq!(line.when.machine, "2026-11-29T00:41:00Z");
     }
