@@ -19,9 +19,9 @@ pub enum PageError {
     /// Nobody is signed in; from there it goes on to this address.
     #[error("a sign-in is needed")]
     SignInNeeded { root: String, next: String },
-    /// Who they are was shown too long ago for what matters; from there it goes on to this address.
-    #[error("it must be shown anew who this is")]
-    AgainNeeded { root: String, next: &'static str },
+    /// Who is signed in must show it anew; from there it goes on to this address.
+    #[error("the sign-in is too long ago")]
+    ShowAgain { root: String, next: String },
     /// A form that did not come from a page of this server, or from one that is too old.
     #[error("the form is not one of this server, or it is too old")]
     Forged,
@@ -51,7 +51,9 @@ impl PageError {
     fn texts(&self) -> (StatusCode, &'static str, String) {
         const UNABLE: &str = "That did not work";
         match self {
-            PageError::SignInNeeded { .. } | PageError::AgainNeeded { .. } => (StatusCode::SEE_OTHER, "Sign in", String::new()),
+            PageError::SignInNeeded { .. } | PageError::ShowAgain { .. } => {
+                (StatusCode::SEE_OTHER, "Sign in", String::new())
+            }
             PageError::Forged => (
                 StatusCode::FORBIDDEN,
                 "Please try again",
@@ -116,10 +118,17 @@ impl ResponseError for PageError {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        match self {
-            PageError::SignInNeeded { root, next } => return to_sign_in(root, "/sign-in", next),
-            PageError::AgainNeeded { root, next } => return to_sign_in(root, "/sign-in/again", next),
-            _ => {}
+        let way = match self {
+            PageError::SignInNeeded { root, next } => Some((root, "/sign-in", next)),
+            PageError::ShowAgain { root, next } => Some((root, "/sign-in/again", next)),
+            _ => None,
+        };
+        if let Some((root, path, next)) = way {
+            let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            return HttpResponse::SeeOther()
+                .insert_header((header::LOCATION, format!("{root}{path}?next={next}")))
+                .insert_header((header::CACHE_CONTROL, "no-store"))
+                .finish();
         }
         let (status, title, text) = self.texts();
         let visitor = Visitor::nobody();
@@ -136,13 +145,4 @@ impl ResponseError for PageError {
         }
         response
     }
-}
-
-/// The way to a page where a person shows who they are, and from there to `next`.
-fn to_sign_in(root: &str, path: &str, next: &str) -> HttpResponse<BoxBody> {
-    let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, format!("{root}{path}?next={next}")))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish()
 }

@@ -91,7 +91,7 @@ fn fresh(visitor: Visitor, next: &'static str) -> Result<SignedInVisitor, PageEr
     if is_fresh(&who.signed_in) {
         return Ok(who);
     }
-    Err(PageError::AgainNeeded { root: who.visitor.root().to_owned(), next })
+    Err(PageError::ShowAgain { root: who.visitor.root().to_owned(), next: next.to_owned() })
 }
 
 fn is_fresh(signed_in: &SignedIn) -> bool {

@@ -20,7 +20,7 @@ on_both!(closed:
     where_nobody_has_an_account_it_takes_as_long,
     a_form_from_elsewhere_signs_nobody_in,
 );
-on_both!(by behind_a_proxy: guessing_slows_down_others_but_not_the_owner);
+on_both!(by crate::sign_in::passwords::behind_a_proxy: guessing_slows_down_others_but_not_the_owner);
 
 async fn the_right_password_begins_a_session_and_is_told(server: &TestServer) {
     let anna = person(server, "anna");

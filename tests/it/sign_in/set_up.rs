@@ -8,7 +8,7 @@ use super::{PASSWORD, person, read, session};
 use crate::support::{Database, TestServer, on_both};
 
 on_both!(closed: the_link_makes_one_operator, what_is_filled_in_wrong_is_said_beside_its_field);
-on_both!(by restarted: a_restart_gives_a_new_link_until_there_is_an_account);
+on_both!(by crate::sign_in::set_up::restarted: a_restart_gives_a_new_link_until_there_is_an_account);
 
 fn path(server: &TestServer) -> String {
     let link = server.set_up_link().unwrap();
