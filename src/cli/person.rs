@@ -58,6 +58,9 @@ pub(super) struct PasswordArgs {
     /// Read the password from stdin: one line of 8 to 256 characters that is not guessed at once
     #[arg(long, required = true)]
     password_stdin: bool,
+    /// Ask for no code of an authenticator app any more, for somebody who has lost it and the recovery codes
+    #[arg(long)]
+    remove_app: bool,
     /// Print the account as JSON
     #[arg(long)]
     json: bool,
@@ -121,7 +124,8 @@ fn give(settings: &Settings, args: &PasswordArgs) -> Result<(), Failure> {
     let account = read(settings, &FLAGS, move |reader| Ok(reader.account_by_email(of_account.as_str())?))?;
     let name = account.map(|account| account.name).unwrap_or_default();
     let password = password(&[&name, email.as_str()])?;
-    let account = change(settings, &FLAGS, move |tx| give_password(tx, &email, &password))?;
+    let removes_app = args.remove_app;
+    let account = change(settings, &FLAGS, move |tx| give_password(tx, &email, &password, removes_app))?;
     if args.json {
         print(&json!({ "account": account.id, "email": account.email, "password": true }))?;
     }

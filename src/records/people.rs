@@ -53,13 +53,22 @@ pub fn disable_person(tx: &mut Tx<'_>, email: &Email, now_us: i64) -> Result<Acc
     Ok(account)
 }
 
-/// Gives an account another password, and ends its sessions.
-pub fn give_password(tx: &mut Tx<'_>, email: &Email, password: &PasswordHash) -> Result<Account, RecordError> {
+/// Gives an account another password, and ends its sessions. With `and_removes_app` no code of an authenticator app is asked for any more:
+/// for whoever has lost it, and the recovery codes with it.
+pub fn give_password(
+    tx: &mut Tx<'_>,
+    email: &Email,
+    password: &PasswordHash,
+    and_removes_app: bool,
+) -> Result<Account, RecordError> {
     let account = known_account(tx, email)?;
     tx.set_password(account.id, password)?;
     tx.end_other_sessions(account.id, None)?;
-    let what = Happening::PasswordSetByOperator;
-    tx.add_happening(&NewHappening { account: Some(account.id), what, detail: None, address: None, agent: None })?;
+    let had_app = and_removes_app && tx.remove_authenticator(account.id)?;
+    let app = had_app.then_some(Happening::AuthenticatorOff);
+    for what in [Happening::PasswordSetByOperator].into_iter().chain(app) {
+        tx.add_happening(&NewHappening { account: Some(account.id), what, detail: None, address: None, agent: None })?;
+    }
     told::account(tx, Deed::ChangeCredentials, account.id)?;
     Ok(account)
 }

@@ -11,6 +11,7 @@ use crate::auth::sign_in::SignInError;
 use crate::http::HttpError;
 use crate::records::RecordError;
 use crate::store::StoreError;
+use crate::web::account::sentence;
 use crate::web::{Frame, Page, Visitor};
 
 /// Why a page is not shown.
@@ -63,10 +64,10 @@ impl PageError {
             ),
             PageError::Told { status, title, text } => (*status, title, text.clone()),
             PageError::SignIn(SignInError::TooMany { .. }) => {
-                (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", self.to_string())
+                (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", sentence(self))
             }
             PageError::SignIn(SignInError::Store(error)) => unreadable(error),
-            PageError::SignIn(error) => (StatusCode::BAD_REQUEST, UNABLE, error.to_string()),
+            PageError::SignIn(error) => (StatusCode::BAD_REQUEST, UNABLE, sentence(error)),
             PageError::Record(error) if !matches!(error, RecordError::Store(_) | RecordError::Interaction(_)) => {
                 (StatusCode::BAD_REQUEST, UNABLE, error.to_string())
             }

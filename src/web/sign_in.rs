@@ -10,7 +10,7 @@ use crate::auth::sessions;
 use crate::auth::sign_in::{Proven, SignInError, half};
 use crate::clock;
 use crate::http::{App, HttpError, whence};
-use crate::web::account::{PasskeyForm, hashing};
+use crate::web::account::{PasskeyForm, hashing, sentence};
 use crate::web::session::own_address;
 use crate::web::{Frame, Page, PageError, PageForm, Visitor};
 
@@ -49,7 +49,7 @@ pub async fn sign_in(request: HttpRequest, form: PageForm, app: Data<App>) -> Re
     match proven {
         Ok(proven) => begun(&request, &form.visitor, &app, proven, next).await,
         Err(error @ SignInError::Wrong) => {
-            let page = sign_in_page(&app, &form.visitor, next, email, Some(&error.to_string())).await?;
+            let page = sign_in_page(&app, &form.visitor, next, email, Some(&sentence(error))).await?;
             Ok(page.status(StatusCode::UNAUTHORIZED).answer())
         }
         Err(error) => Err(error.into()),

@@ -66,7 +66,7 @@ impl SignIns {
     /// Asks for a new passkey of the owner of `account`, who is signed in.
     pub fn new_passkey(&self, store: &Store, account: &Account) -> Result<Challenge, SignInError> {
         let there = store.read_one(|reader| reader.passkeys_of(account.id))?;
-        let there = there.into_iter().map(|passkey| passkey.credential.into()).collect();
+        let there = there.into_iter().map(|passkey| passkey.credential).collect();
         let handle = handle(store.hasher(), account.id);
         let begun = self.webauthn()?.start_passkey_registration(handle, &account.email, &account.name, Some(there));
         let (options, state) = begun.map_err(unable)?;

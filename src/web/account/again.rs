@@ -11,7 +11,7 @@ use crate::auth::sessions;
 use crate::auth::sign_in::SignInError;
 use crate::clock;
 use crate::http::{App, HttpError, whence};
-use crate::web::account::{PasskeyForm, hashing, work};
+use crate::web::account::{PasskeyForm, hashing, sentence, work};
 use crate::web::session::own_address;
 use crate::web::sign_in::{Next, add_cookie, go_on};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor};
@@ -92,7 +92,7 @@ async fn refused(
 ) -> Result<HttpResponse, PageError> {
     match error {
         SignInError::WrongPassword | SignInError::PasskeyNotAccepted | SignInError::Expired => {
-            let page = again_page(app, who, next, Some(error.to_string())).await?;
+            let page = again_page(app, who, next, Some(sentence(error))).await?;
             Ok(page.status(StatusCode::UNAUTHORIZED).answer())
         }
         error => Err(error.into()),

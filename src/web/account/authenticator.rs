@@ -12,7 +12,7 @@ use crate::auth::sign_in::{
     remove_authenticator,
 };
 use crate::http::{App, whence};
-use crate::web::account::{ACCOUNT, fresh, work};
+use crate::web::account::{ACCOUNT, fresh, sentence, work};
 use crate::web::sign_in::go_on;
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor, Visitor};
 
@@ -65,7 +65,7 @@ pub async fn confirm(request: HttpRequest, form: PageForm, app: Data<App>) -> Re
     match confirmed.await? {
         Ok(codes) => codes_page(&who, &codes, true),
         Err(error @ SignInError::WrongCode) => {
-            let page = set_up_page(&app, &who, Some(error.to_string())).await??;
+            let page = set_up_page(&app, &who, Some(sentence(error))).await??;
             Ok(page.status(StatusCode::BAD_REQUEST).answer())
         }
         Err(error) => Err(error.into()),

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::auth::sign_in::{Challenge, SignInError, remove_passkey};
 use crate::http::{App, whence};
 use crate::records::Name;
-use crate::web::account::{ACCOUNT, fresh, work};
+use crate::web::account::{ACCOUNT, fresh, sentence, work};
 use crate::web::session::own_address;
 use crate::web::sign_in::{begun, go_on, sign_in_page};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor, Visitor};
@@ -60,7 +60,7 @@ pub async fn sign_in(request: HttpRequest, form: PageForm, app: Data<App>) -> Re
     match proven.await? {
         Ok(proven) => begun(&request, &form.visitor, &app, proven, &next).await,
         Err(error @ (SignInError::PasskeyNotAccepted | SignInError::Expired)) => {
-            let page = sign_in_page(&app, &form.visitor, &next, "", Some(&error.to_string())).await?;
+            let page = sign_in_page(&app, &form.visitor, &next, "", Some(&sentence(error))).await?;
             Ok(page.status(StatusCode::UNAUTHORIZED).answer())
         }
         Err(error) => Err(error.into()),
@@ -92,7 +92,7 @@ pub async fn add(request: HttpRequest, form: PageForm, app: Data<App>) -> Result
             | SignInError::PasskeyThere
             | SignInError::Expired),
         ) => {
-            let page = add_page(&app, &who, name, Some(error.to_string())).await?;
+            let page = add_page(&app, &who, name, Some(sentence(error))).await?;
             Ok(page.status(StatusCode::BAD_REQUEST).answer())
         }
         Err(error) => Err(error.into()),

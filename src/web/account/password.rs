@@ -7,7 +7,7 @@ use askama::Template;
 
 use crate::auth::sign_in::{SignInError, change_password};
 use crate::http::{App, whence};
-use crate::web::account::{ACCOUNT, fresh, hashing};
+use crate::web::account::{ACCOUNT, fresh, hashing, sentence};
 use crate::web::sign_in::go_on;
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor, Visitor};
 
@@ -38,7 +38,7 @@ pub async fn change(request: HttpRequest, form: PageForm, app: Data<App>) -> Res
     match changed {
         Ok(()) => Ok(go_on(who.visitor.root(), ACCOUNT)),
         Err(error @ SignInError::NotUsable(_)) => {
-            Ok(filled(&who, Some(error.to_string()))?.status(StatusCode::BAD_REQUEST).answer())
+            Ok(filled(&who, Some(sentence(error)))?.status(StatusCode::BAD_REQUEST).answer())
         }
         Err(error) => Err(error.into()),
     }

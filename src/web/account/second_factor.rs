@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::auth::sign_in::SignInError;
 use crate::http::{App, whence};
-use crate::web::account::work;
+use crate::web::account::{sentence, work};
 use crate::web::session::own_address;
 use crate::web::sign_in::{begun, go_on};
 use crate::web::{Frame, Page, PageError, PageForm, Visitor};
@@ -51,7 +51,7 @@ pub async fn check(request: HttpRequest, form: PageForm, app: Data<App>) -> Resu
     match proven {
         Ok(proven) => begun(&request, &form.visitor, &app, proven, &next).await,
         Err(error @ SignInError::WrongCode) => {
-            let problem = Some(error.to_string());
+            let problem = Some(sentence(error));
             let page = SecondFactor { frame: form.visitor.frame(), half: &half, next: &next, problem };
             Ok(Page::new(&form.visitor, &page)?.status(StatusCode::UNAUTHORIZED).answer())
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::auth::sign_in::{Proven, SignInError, is_set_up_link, set_up};
 use crate::http::{App, whence};
 use crate::records::{Email, Name, NotUsable, RecordError};
-use crate::web::account::{hashing, work};
+use crate::web::account::{hashing, sentence, work};
 use crate::web::sign_in::begun;
 use crate::web::{Frame, Page, PageError, PageForm, Visitor};
 
@@ -60,7 +60,7 @@ pub async fn make(request: HttpRequest, form: PageForm, app: Data<App>) -> Resul
         ..Filled::default()
     };
     let (name, email) = (filled.name.parse::<Name>(), filled.email.parse::<Email>());
-    let wrong = |refused: Option<&NotUsable>| refused.map(ToString::to_string);
+    let wrong = |refused: Option<&NotUsable>| refused.map(sentence);
     filled.name_problem = wrong(name.as_ref().err());
     filled.email_problem = wrong(email.as_ref().err());
     let (Ok(name), Ok(email)) = (name, email) else { return again(&form.visitor, filled) };
@@ -72,11 +72,11 @@ pub async fn make(request: HttpRequest, form: PageForm, app: Data<App>) -> Resul
             begun(&request, &form.visitor, &app, proven, "/account").await
         }
         Err(SignInError::NotUsable(reason)) => {
-            filled.password_problem = Some(reason.to_string());
+            filled.password_problem = Some(sentence(reason));
             again(&form.visitor, filled)
         }
         Err(SignInError::Record(error @ RecordError::EmailTaken(_))) => {
-            filled.email_problem = Some(error.to_string());
+            filled.email_problem = Some(sentence(error));
             again(&form.visitor, filled)
         }
         Err(SignInError::NoSetUp) => Err(no_link()),
@@ -90,5 +90,5 @@ fn again(visitor: &Visitor, filled: Filled) -> Result<HttpResponse, PageError> {
 }
 
 fn no_link() -> PageError {
-    PageError::told(StatusCode::NOT_FOUND, "This link is not valid", SignInError::NoSetUp.to_string())
+    PageError::told(StatusCode::NOT_FOUND, "This link is not valid", sentence(SignInError::NoSetUp))
 }

@@ -1,5 +1,7 @@
 //! What happened with an account, and when, as people read it.
 
+use std::fmt;
+
 use chrono::DateTime;
 
 use crate::store::{Happened, Happening};
@@ -21,6 +23,15 @@ impl Moment {
             machine: moment.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         }
     }
+}
+
+/// The text of an error as a sentence.
+pub fn sentence(error: impl fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
 }
 
 /// A line of the list of what happened.
@@ -60,6 +71,12 @@ pub fn line(happened: &Happened) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_a_sentence() {
+        assert_eq!(sentence("there is no account"), "There is no account.");
+        assert_eq!(sentence("'x' is none."), "'x' is none.");
+    }
 
     #[test]
     fn a_line_says_what_when_and_from_where() {

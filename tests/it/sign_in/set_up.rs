@@ -49,10 +49,10 @@ async fn what_is_filled_in_wrong_is_said_beside_its_field(server: &TestServer) {
     let path = path(server);
     let browser = Browser::new(server);
     for (field, value, reason) in [
-        ("name", " ", "a name has 1 to 200 characters"),
-        ("email", "olga", "an e-mail address has one @"),
-        ("email", "anna@example.org", "there is an account with the address"),
-        ("password", "olga1234", "nothing to do with you"),
+        ("name", " ", "A name has 1 to 200 characters"),
+        ("email", "olga", "An e-mail address has one @"),
+        ("email", "anna@example.org", "There is an account with the address"),
+        ("password", "olga1234", "tried first"),
         ("password", "", "8 to 256 characters"),
     ] {
         let page = browser.get(&path).await.expect(200);
