@@ -40,12 +40,15 @@ pub struct HeldAccess {
     pub is_forgotten: bool,
 }
 
+/// A grant, and when it was last used.
+type Used = (Grant, Option<i64>);
+
 /// All that a person lets apps do at this moment, in the order in which it was first allowed.
 pub fn held_apps(desk: &Desk<'_>, signed_in: &SignedIn) -> Result<Vec<HeldApp>, AuthError> {
     let account = signed_in.account.id;
     let found = desk.engine.store.read(|reader| {
         let grants = reader.grants_to_apps(account)?;
-        let mut apps: Vec<(Client, Vec<(Grant, Option<i64>)>)> = Vec::new();
+        let mut apps: Vec<(Client, Vec<Used>)> = Vec::new();
         for grant in grants.into_iter().filter(|grant| grant.is_in_force(desk.now_us)) {
             let Grantee::Client(id) = &grant.to else { continue };
             if !apps.iter().any(|(client, _)| client.id == *id) {
