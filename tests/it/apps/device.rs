@@ -11,6 +11,7 @@ use crate::auth::backend::{post, refused};
 use crate::support::browser::{Browser, form};
 use crate::support::database::execute;
 use crate::support::holders::change;
+use crate::support::raw::eventually;
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(
@@ -19,6 +20,7 @@ on_both!(
     a_code_is_over_in_time_and_after_five_tries,
     only_what_is_registered_as_a_device_may_wait,
     who_guesses_codes_is_slowed_down,
+    the_trail_tells_what_becomes_of_a_device,
 );
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -189,5 +191,30 @@ async fn who_guesses_codes_is_slowed_down(server: &TestServer) {
     let shown = begun["user_code"].as_str().unwrap();
     let slowed = submit(&browser, &page, "/device", &[("user_code", shown)]).await.expect(429);
     assert!(!slowed.header("Retry-After").is_empty());
+    server.stop().await;
+}
+
+async fn the_trail_tells_what_becomes_of_a_device(server: &TestServer) {
+    custodian(server, "anna").await;
+    let server = closed(server, |_| {}).await;
+    scale(&server);
+    let begun = begin(&server).await;
+    let (code, shown) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
+    let browser = signed_in(&server, "anna").await;
+    let page = asked(&browser, &begun).await;
+
+    refused(&poll(&server, "scale", code).await, 400, "authorization_pending");
+    refused(&poll(&server, "scale", code).await, 400, "slow_down");
+    let denial = [("user_code", shown), ("decision", "deny")];
+    submit(&browser, &page, "/device/consent", &denial).await.expect(200);
+    refused(&poll(&server, "scale", code).await, 400, "access_denied");
+
+    let errors = || {
+        let events = crate::audit::all(&server).into_iter().map(|(event, _)| event);
+        let of_scale = events.filter(|event| &*event.deed == "login" && event.agent.client.as_deref() == Some("scale"));
+        of_scale.map(|event| event.error.unwrap_or_default().to_string()).collect::<Vec<_>>()
+    };
+    eventually("that it is told", async || !errors().is_empty()).await;
+    assert_eq!(errors(), ["access_denied"]);
     server.stop().await;
 }
