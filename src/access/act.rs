@@ -44,6 +44,10 @@ pub enum Deed {
     Operation,
     /// A client gets a token.
     Login,
+    /// A person signs in, or tries to.
+    SignIn,
+    /// A person changes how they sign in.
+    ChangeCredentials,
     /// A client asks what a token is worth.
     Introspect,
     /// A client ends a token.
@@ -120,6 +124,8 @@ impl Deed {
             Deed::Batch => "batch",
             Deed::Operation => "operation",
             Deed::Login => "login",
+            Deed::SignIn => "sign-in",
+            Deed::ChangeCredentials => "change-credentials",
             Deed::Introspect => "introspect",
             Deed::Revoke => "revoke",
             Deed::Grant => "grant",

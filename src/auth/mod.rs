@@ -62,6 +62,7 @@ pub use sessions::SignedIn;
 pub use signing::SigningKeys;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
+use crate::auth::sign_in::SignIns;
 use crate::outbound::Outbound;
 
 /// What the endpoints share.
@@ -69,6 +70,7 @@ pub struct AuthServer {
     pub endpoints: Endpoints,
     pub keys: KeyCache,
     pub origins: Origins,
+    pub sign_ins: SignIns,
     pub signing: SigningKeys,
     /// Asks other servers.
     pub outbound: Arc<Outbound>,
@@ -81,6 +83,7 @@ impl AuthServer {
             endpoints: Endpoints::of(base_url),
             keys: KeyCache::new(Arc::clone(&outbound)),
             origins: Origins::default(),
+            sign_ins: SignIns::new(base_url),
             signing: SigningKeys::default(),
             outbound,
         }

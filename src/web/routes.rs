@@ -3,7 +3,7 @@
 use actix_web::web::ServiceConfig;
 
 use crate::http::at;
-use crate::web::{PageError, apps, authorize, developer, device, sign_in, style};
+use crate::web::{PageError, account, apps, authorize, developer, device, sign_in, style};
 
 /// Adds all pages; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
@@ -30,5 +30,6 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/device/consent").on(Method::POST, device::answered).done_as::<PageError>())
         .service(at("/style.css").get(style::style).done_as::<PageError>())
         .service(at("/sign-in").get(sign_in::page).on(Method::POST, sign_in::sign_in).done_as::<PageError>())
-        .service(at("/sign-out").on(Method::POST, sign_in::sign_out).done_as::<PageError>());
+        .service(at("/sign-out").on(Method::POST, sign_in::sign_out).done_as::<PageError>())
+        .configure(account::configure);
 }

@@ -17,5 +17,6 @@ mod migrations;
 mod patch_suite;
 mod records;
 mod search_oracle;
+mod sign_in;
 mod smart;
 mod us_core;
