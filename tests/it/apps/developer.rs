@@ -1,6 +1,6 @@
 //! `/developer`: registering apps on pages, and what the operator says of them.
 
-use emberwell::store::{Client, ClientState, Role, SecretHash};
+use emberwell::store::{Client, ClientFacts, ClientKind, ClientState, Part, Role, SecretHash};
 use url::form_urlencoded::Serializer;
 
 use super::browser::{csrf, post, signed_in, submit};
@@ -17,6 +17,7 @@ on_both!(
     the_operator_approves_and_vouches_until_it_is_another,
     a_secret_is_changed_with_an_overlap,
     an_app_has_an_owner,
+    one_account_makes_only_so_many_apps,
 );
 
 const APP: [(&str, &str); 8] = [
@@ -211,8 +212,28 @@ async fn an_app_has_an_owner(server: &TestServer) {
         let refused = send(wrong).await.expect(400);
         assert!(refused.text().contains("id=\"email-problem\""), "{wrong:?}");
     }
+    assert!(!send(&[("email", "nobody@example.org")]).await.text().contains("person add"), "that is for operators");
     send(&[heir, ("part", "owner")]).await.expect(200);
     assert_eq!(send(&[own, ("remove", "yes")]).await.status, 404, "it is the heir's alone by then");
     signed_in(&server, "heir").await.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    server.stop().await;
+}
+
+async fn one_account_makes_only_so_many_apps(server: &TestServer) {
+    let account = person(server, "maker", Role::Person);
+    let server = closed(server, |_| {}).await;
+    let maker = signed_in(&server, "maker").await;
+    change(&server, move |tx| {
+        (1..20).try_for_each(|number| {
+            let id = format!("app-{number}");
+            tx.add_client(&ClientFacts::of(&id, "App", ClientKind::Public))?;
+            tx.set_client_member(&id, account, Part::Owner)
+        })
+    });
+
+    register(&maker, &server, &APP).await;
+    let form = maker.get("/developer/new").await.expect(200);
+    let refused = submit(&maker, &form, "/developer/new", &APP).await.expect(400);
+    assert!(refused.text().contains("at most 20 apps"), "{}", refused.text());
     server.stop().await;
 }
