@@ -53,6 +53,9 @@ pub enum Deed {
     EndGrant,
     AddAccount,
     DisableAccount,
+    /// An account can be signed in to by an OpenID provider.
+    LinkIdentity,
+    UnlinkIdentity,
     AddClient,
     SuspendClient,
     Reindex,
@@ -119,6 +122,8 @@ impl Deed {
             Deed::EndGrant => "end-grant",
             Deed::AddAccount => "add-account",
             Deed::DisableAccount => "disable-account",
+            Deed::LinkIdentity => "link-identity",
+            Deed::UnlinkIdentity => "unlink-identity",
             Deed::AddClient => "add-client",
             Deed::SuspendClient => "suspend-client",
             Deed::Reindex => "reindex",

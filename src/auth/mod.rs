@@ -20,6 +20,7 @@ mod key_cache;
 mod origins;
 mod revocation;
 mod token;
+pub mod upstream;
 
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ pub use origins::Origins;
 pub use revocation::revoke;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
+use crate::auth::upstream::Upstream;
+use crate::config::SignInSettings;
 use crate::outbound::Outbound;
 
 /// What the endpoints share.
@@ -47,11 +50,19 @@ pub struct AuthServer {
     pub endpoints: Endpoints,
     pub keys: KeyCache,
     pub origins: Origins,
+    /// The providers by which people may sign in.
+    pub upstream: Upstream,
 }
 
 impl AuthServer {
     /// The authorization server of the FHIR server whose base clients see as `base_url`.
-    pub fn new(base_url: &str, outbound: Arc<Outbound>) -> AuthServer {
-        AuthServer { endpoints: Endpoints::of(base_url), keys: KeyCache::new(outbound), origins: Origins::default() }
+    pub fn new(base_url: &str, outbound: Arc<Outbound>, sign_in: &SignInSettings) -> AuthServer {
+        let endpoints = Endpoints::of(base_url);
+        AuthServer {
+            upstream: Upstream::new(sign_in, &endpoints.issuer, &outbound),
+            keys: KeyCache::new(outbound),
+            origins: Origins::default(),
+            endpoints,
+        }
     }
 }

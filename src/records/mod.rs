@@ -23,5 +23,6 @@ pub use error::RecordError;
 pub use grants::{Grantor, Share, Terms, end_grant, grants_on_record, grants_to_client, grants_to_person, share};
 pub use naming::{Email, FhirUser, Name, NotUsable, Reason, RecordId};
 pub use password::{Password, verify_password};
-pub use people::{NewPerson, add_person, disable_person};
+pub use people::{NewPerson, add_person, disable_person, join};
 pub use secret::Secret;
+pub use told::told_of_identity;

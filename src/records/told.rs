@@ -24,10 +24,16 @@ pub(super) fn grant(tx: &mut Tx<'_>, deed: Deed, grant: &Grant, by: Grantor) -> 
     Ok(tell_deed(tx, &act(by, "grant"), deed, patient.as_ref(), entities)?)
 }
 
-/// Tells what an operator did with an account.
-pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64) -> Result<(), RecordError> {
-    let act = act(Grantor::Operator, "person");
+/// Tells what was done with an account.
+pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64, by: Grantor) -> Result<(), RecordError> {
+    let act = act(by, "person");
     Ok(tell_deed(tx, &act, deed, None, vec![format!("{ACCOUNT_SYSTEM}|{account}")])?)
+}
+
+/// Tells that somebody has linked their account to an identity at an OpenID provider, or has ended that.
+pub fn told_of_identity(tx: &mut Tx<'_>, account: i64, is_linked: bool) -> Result<(), RecordError> {
+    let deed = if is_linked { Deed::LinkIdentity } else { Deed::UnlinkIdentity };
+    self::account(tx, deed, account, Grantor::Account(account))
 }
 
 /// Tells what an operator did with a client.

@@ -6,6 +6,7 @@
 mod accounts;
 mod clients;
 mod grants;
+mod identities;
 mod secret_hash;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::store::{StoreError, Tx};
 pub use accounts::{Account, NewAccount, PasswordHash, Role};
 pub use clients::{Client, ClientKind, NewClient};
 pub use grants::{Grant, GrantLevel, Grantee, Labels, NewGrant};
+pub use identities::{Identity, NewIdentity};
 pub use secret_hash::SecretHash;
 pub use tokens::{AccessToken, TokenContext, TokenKind};
 
