@@ -43,8 +43,9 @@ mod verify;
 mod writer;
 
 pub use access::{
-    AccessToken, Account, Client, ClientKind, Grant, GrantLevel, Grantee, Identity, Labels, NewAccount, NewClient,
-    NewGrant, NewIdentity, PasswordHash, Role, SecretHash, TokenContext, TokenKind,
+    AccessToken, Account, AuthorizationCode, Client, ClientKind, Grant, GrantLevel, Grantee, Identity, Labels, Launch,
+    NewAccount, NewClient, NewGrant, NewIdentity, PasswordHash, Role, SecretHash, Session, SigningKey, TokenContext,
+    TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use binary_creator::Creator;
