@@ -16,4 +16,5 @@ mod migrations;
 mod patch_suite;
 mod records;
 mod search_oracle;
+mod upstream;
 mod us_core;

@@ -20,7 +20,7 @@ use crate::auth::upstream::asking::Asking;
 use crate::auth::upstream::id_token::{Expected, usable, verify};
 use crate::auth::upstream::{Attempt, BadIdToken, Contact, Purpose, UpstreamError, Verified};
 use crate::clock;
-use crate::config::ProviderSettings;
+use crate::config::{NewAccounts, ProviderSettings};
 use crate::outbound::{Outbound, OutboundError};
 use crate::records::Secret;
 
@@ -115,6 +115,11 @@ impl Provider {
 
     pub fn settings(&self) -> &ProviderSettings {
         &self.settings
+    }
+
+    /// Whether somebody who comes for the first time may be let in at all.
+    pub fn admits(&self) -> bool {
+        self.settings.new_accounts == NewAccounts::Make || self.settings.link_by_email
     }
 
     /// Begins an attempt: where the person is to be sent, and what the browser is to keep meanwhile.

@@ -172,6 +172,10 @@ async fn admitted(
     attempt: &Attempt,
     verified: Verified,
 ) -> Result<Result<Ended, UpstreamError>, PageError> {
+    // How to reach them is asked for only where it can help.
+    if !provider.admits() {
+        return Ok(Err(UpstreamError::NoAccount));
+    }
     let contact = match provider.contact(&verified, clock::now_us()).await {
         Ok(contact) => contact,
         Err(error) => return Ok(Err(error)),

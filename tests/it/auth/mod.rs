@@ -7,7 +7,7 @@ mod cors;
 mod discovery;
 mod introspection;
 mod key_server;
-mod keys;
+pub mod keys;
 mod keys_by_url;
 mod refused_assertions;
 mod revocation;
