@@ -57,7 +57,13 @@ pub enum Deed {
     LinkIdentity,
     UnlinkIdentity,
     AddClient,
+    ChangeClient,
+    ApproveClient,
+    /// An operator vouches for who makes a client, or does so no more.
+    VerifyClient,
     SuspendClient,
+    /// An app may register itself.
+    Invite,
     Reindex,
 }
 
@@ -125,6 +131,10 @@ impl Deed {
             Deed::LinkIdentity => "link-identity",
             Deed::UnlinkIdentity => "unlink-identity",
             Deed::AddClient => "add-client",
+            Deed::ChangeClient => "change-client",
+            Deed::ApproveClient => "approve-client",
+            Deed::VerifyClient => "verify-client",
+            Deed::Invite => "invite",
             Deed::SuspendClient => "suspend-client",
             Deed::Reindex => "reindex",
         }

@@ -61,8 +61,8 @@ pub enum OutboundError {
     NotPublic,
     #[error("the answer has the status {0}, not 200; redirects are not followed")]
     Status(u16),
-    #[error("the answer is larger than {LARGEST_ANSWER} bytes")]
-    TooLarge,
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
     #[error("the server can't be asked: {0}")]
     Failed(String),
 }
@@ -96,7 +96,12 @@ impl Outbound {
 
     /// Reads what is at `address`.
     pub async fn get(&self, address: &str) -> Result<Fetched, OutboundError> {
-        let reply = self.ask(address, HeaderMap::new(), None).await?;
+        self.get_at_most(address, LARGEST_ANSWER).await
+    }
+
+    /// The same, where more than `most_bytes` are of no use.
+    pub async fn get_at_most(&self, address: &str, most_bytes: usize) -> Result<Fetched, OutboundError> {
+        let reply = self.sent(address, HeaderMap::new(), None, most_bytes).await?;
         if reply.status != 200 {
             return Err(OutboundError::Status(reply.status));
         }
@@ -113,6 +118,16 @@ impl Outbound {
         headers: HeaderMap,
         posted: Option<Vec<u8>>,
     ) -> Result<Reply, OutboundError> {
+        self.sent(address, headers, posted, LARGEST_ANSWER).await
+    }
+
+    async fn sent(
+        &self,
+        address: &str,
+        headers: HeaderMap,
+        posted: Option<Vec<u8>>,
+        most_bytes: usize,
+    ) -> Result<Reply, OutboundError> {
         let url = Url::parse(address).map_err(|_| OutboundError::Address)?;
         let client = self.client_for(&url)?;
         let request = match posted {
@@ -121,7 +136,7 @@ impl Outbound {
         };
         let response = request.headers(headers).send().await.map_err(|error| failure(&error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Reply { status, headers, body: body(response).await? })
+        Ok(Reply { status, headers, body: body(response, most_bytes).await? })
     }
 
     fn client_for(&self, url: &Url) -> Result<&Client, OutboundError> {
@@ -177,11 +192,11 @@ fn client() -> ClientBuilder {
         .pool_max_idle_per_host(0)
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, OutboundError> {
+async fn body(mut response: Response, most_bytes: usize) -> Result<Vec<u8>, OutboundError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(OutboundError::TooLarge);
+        if body.len() + chunk.len() > most_bytes {
+            return Err(OutboundError::TooLarge(most_bytes));
         }
         body.extend_from_slice(&chunk);
     }

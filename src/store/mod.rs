@@ -43,9 +43,9 @@ mod verify;
 mod writer;
 
 pub use access::{
-    AccessToken, Account, AuthorizationCode, Client, ClientKind, Grant, GrantLevel, Grantee, Identity, Labels, Launch,
-    NewAccount, NewClient, NewGrant, NewIdentity, PasswordHash, Role, SecretHash, Session, SigningKey, TokenContext,
-    TokenKind,
+    AccessToken, Account, AuthorizationCode, Client, ClientFacts, ClientKind, ClientOrigin, ClientState, Grant,
+    GrantLevel, Grantee, Identity, Labels, Launch, Logo, NewAccount, NewGrant, NewIdentity, Part, PasswordHash, Role,
+    SecretHash, Session, SigningKey, TokenContext, TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use binary_creator::Creator;
