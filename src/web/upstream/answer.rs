@@ -12,7 +12,7 @@ use crate::auth::{SignedIn, sessions};
 use crate::clock;
 use crate::http::{App, HttpError};
 use crate::web::sign_in::{add_cookie, go_on, header_text};
-use crate::web::upstream::{blocking, cookie, problem};
+use crate::web::upstream::{PROVIDERS, blocking, cookie, fresh, problem};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor, Visitor};
 
 /// How it was shown who somebody is: at another server. RFC 8176 has no word for it; this is the one that others use.
@@ -243,8 +243,8 @@ async fn again(
 /// `POST /auth/upstream/{name}/link`: the person has confirmed what is to be linked.
 pub async fn link(form: PageForm, name: Path<String>, app: Data<App>) -> Result<HttpResponse, PageError> {
     let provider = app.auth.upstream.named(&name).ok_or(HttpError::UnknownAddress)?;
-    let visitor = SignedInVisitor::of(form.visitor.clone(), "/account/providers")?;
-    let (account, now_us) = (visitor.signed_in.account.id, clock::now_us());
+    let who = SignedInVisitor::of(form.visitor.clone(), PROVIDERS)?.signed_in;
+    let (account, now_us) = (fresh(&who, form.visitor.root(), PROVIDERS)?.account.id, clock::now_us());
     let sealed = form.get("offer").unwrap_or_default().to_owned();
     let linked = blocking(&app, move |engine| {
         let offer = LinkOffer::opened(engine.store.seal(), &sealed, account, now_us)?;

@@ -14,9 +14,15 @@ pub use buttons::{Button, buttons};
 pub use providers::{linked, unlink};
 pub use start::start;
 
+use crate::auth::SignedIn;
 use crate::auth::upstream::UpstreamError;
+use crate::clock;
 use crate::http::{App, HttpError};
 use crate::interactions::Engine;
+use crate::web::PageError;
+
+/// Where somebody sees what is linked.
+const PROVIDERS: &str = "/account/providers";
 
 /// Does `work`, which may wait for the database, on a blocking thread.
 async fn blocking<T: Send + 'static>(
@@ -24,4 +30,11 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce(&Engine) -> Result<T, UpstreamError> + Send + 'static,
 ) -> Result<Result<T, UpstreamError>, HttpError> {
     app.block(move |engine| Ok::<_, HttpError>(work(engine))).await
+}
+/// Whoever is signed in, if they have shown who they are lately enough; else it goes to where they do, and from there to `next`.
+fn fresh<'s>(who: &'s SignedIn, root: &str, next: &str) -> Result<&'s SignedIn, PageError> {
+    if who.is_fresh(clock::now_us()) {
+        return Ok(who);
+    }
+    Err(PageError::ShowAgain { root: root.to_owned(), next: next.to_owned() })
 }

@@ -8,10 +8,8 @@ use crate::auth::upstream;
 use crate::http::{App, HttpError};
 use crate::store::{Identity, StoreError};
 use crate::web::sign_in::go_on;
-use crate::web::upstream::{Button, blocking, problem};
+use crate::web::upstream::{Button, PROVIDERS, blocking, fresh, problem};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor};
-
-const HERE: &str = "/account/providers";
 
 /// A provider that is linked.
 struct Linked {
@@ -65,15 +63,15 @@ fn day(at_us: i64) -> String {
 
 /// `POST /account/providers`: unlinks the one whose number is in the field `identity`.
 pub async fn unlink(form: PageForm, app: Data<App>) -> Result<HttpResponse, PageError> {
-    let visitor = SignedInVisitor::of(form.visitor.clone(), HERE)?;
-    let account = visitor.signed_in.account.id;
+    let who = SignedInVisitor::of(form.visitor.clone(), PROVIDERS)?.signed_in;
+    let account = fresh(&who, form.visitor.root(), PROVIDERS)?.account.id;
     let Some(identity) = form.get("identity").and_then(|number| number.parse().ok()) else {
-        return Ok(go_on(form.visitor.root(), HERE));
+        return Ok(go_on(form.visitor.root(), PROVIDERS));
     };
     let unlinked = blocking(&app, move |engine| engine.store.write(move |tx| upstream::unlink(tx, account, identity)));
     match unlinked.await? {
         // One that was unlinked before is not there any more, as was wanted.
-        Ok(_) => Ok(go_on(form.visitor.root(), HERE)),
+        Ok(_) => Ok(go_on(form.visitor.root(), PROVIDERS)),
         Err(error) => problem::page_about(&form.visitor, "this provider", error),
     }
 }

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::http::{App, HttpError};
 use crate::web::session::own_address;
 use crate::web::sign_in::add_cookie;
-use crate::web::upstream::{cookie, problem};
+use crate::web::upstream::{cookie, fresh, problem};
 use crate::web::{PageError, SignedInVisitor, Visitor};
 
 /// The longest address that is gone on to afterwards: it has to fit into a cookie, with the rest.
@@ -35,10 +35,10 @@ pub async fn start(
 ) -> Result<HttpResponse, PageError> {
     let provider = app.auth.upstream.named(&name).ok_or(HttpError::UnknownAddress)?;
     let here = request.uri().path_and_query().map_or("/", |address| address.as_str());
-    let account = |visitor| SignedInVisitor::of(visitor, here).map(|visitor| visitor.signed_in.account.id);
+    let signed_in = || SignedInVisitor::of(visitor.clone(), here).map(|visitor| visitor.signed_in);
     let purpose = match query.purpose.as_deref() {
-        Some("link") => Purpose::Link { account: account(visitor.clone())? },
-        Some("again") => Purpose::Again { account: account(visitor.clone())? },
+        Some("link") => Purpose::Link { account: fresh(&signed_in()?, visitor.root(), here)?.account.id },
+        Some("again") => Purpose::Again { account: signed_in()?.account.id },
         _ => Purpose::SignIn,
     };
     let next = own_address(query.next.as_deref().filter(|next| next.len() <= MOST_NEXT_BYTES));

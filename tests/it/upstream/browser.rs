@@ -12,7 +12,8 @@ use crate::support::client::{Request, client};
 /// Keeps cookies by the origin that set them, and follows nothing by itself.
 pub struct Browser {
     client: Client,
-    cookies: RefCell<BTreeMap<(String, String), String>>,
+    /// By origin, name and path.
+    cookies: RefCell<BTreeMap<(String, String, String), String>>,
 }
 
 impl Browser {
@@ -39,13 +40,13 @@ impl Browser {
     }
 
     async fn send(&self, method: Method, url: &str, body: Option<String>) -> Answer {
-        let origin = origin(url);
+        let (origin, path) = (origin(url), url::Url::parse(url).unwrap().path().to_owned());
         let cookies = self.cookies.borrow();
-        let held: Vec<String> = cookies
-            .iter()
-            .filter(|((of, _), _)| *of == origin)
-            .map(|((_, name), value)| format!("{name}={value}"))
-            .collect();
+        let goes = |of: &str, below: &str| {
+            of == origin && (path == below || path.starts_with(&format!("{}/", below.trim_end_matches('/'))))
+        };
+        let held = cookies.iter().filter(|((of, _, below), _)| goes(of, below));
+        let held: Vec<String> = held.map(|((_, name, _), value)| format!("{name}={value}")).collect();
         drop(cookies);
         let mut request = Request::new(self.client.request(method, url));
         if !held.is_empty() {
@@ -64,8 +65,11 @@ impl Browser {
             let header = header.to_str().unwrap();
             let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
             let (name, value) = pair.split_once('=').unwrap();
-            let key = (origin.to_owned(), name.to_owned());
-            if attributes.contains("Max-Age=0") {
+            let path = attributes.split(';').map(str::trim).find(|part| part.to_ascii_lowercase().starts_with("path="));
+            let path = path.map(|part| &part["path=".len()..]);
+            let attributes = attributes.to_ascii_lowercase();
+            let key = (origin.to_owned(), name.to_owned(), path.unwrap_or("/").to_owned());
+            if attributes.contains("max-age=0") || attributes.contains("expires=thu, 01 jan 1970") {
                 self.cookies.borrow_mut().remove(&key);
             } else {
                 self.cookies.borrow_mut().insert(key, value.to_owned());
@@ -75,12 +79,12 @@ impl Browser {
 
     /// What a cookie of the server at `url` holds.
     pub fn cookie(&self, url: &str, name: &str) -> Option<String> {
-        self.cookies.borrow().get(&(origin(url), name.to_owned())).cloned()
+        self.cookies.borrow().get(&(origin(url), name.to_owned(), "/".to_owned())).cloned()
     }
 
     /// Holds another value than the server gave.
     pub fn set_cookie(&self, url: &str, name: &str, value: &str) {
-        self.cookies.borrow_mut().insert((origin(url), name.to_owned()), value.to_owned());
+        self.cookies.borrow_mut().insert((origin(url), name.to_owned(), "/".to_owned()), value.to_owned());
     }
 }
 

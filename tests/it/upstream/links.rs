@@ -13,6 +13,7 @@ on_both!(by crate::upstream::run:
     an_identity_has_one_account,
     a_link_is_of_the_account_that_began_it,
     what_was_unlinked_is_gone,
+    links_change_only_a_short_while_after_a_sign_in,
 );
 
 on_both!(by crate::upstream::run_making:
@@ -145,6 +146,38 @@ async fn what_was_unlinked_is_gone(world: &World) {
     let other = Browser::new();
     let answer = world.come(&other, START, "4711").await;
     world.refused(&other, &answer, 403, "No account is linked yet").await;
+}
+
+/// Lets all sessions of an account look as if they had begun an hour ago.
+fn aged(world: &World, account: &Account) {
+    let account = account.id;
+    crate::support::holders::change(&world.server, move |tx| {
+        for session in tx.sessions_of(account)? {
+            tx.verify_session(&session.hash, session.verified_us - 3_600_000_000, &session.factors)?;
+        }
+        Ok(())
+    });
+}
+
+async fn links_change_only_a_short_while_after_a_sign_in(world: &World) {
+    let ana = world.account("ana@example.org", Role::Person);
+    world.linked(&ana, "4711");
+    let browser = world.signed_in("ana@example.org").await;
+    let here = world.url("/account/providers");
+    let page = browser.get(&here).await.expect(200);
+    let offer = offered(world, &browser, LINK, "4712").await.expect(200);
+    aged(world, &ana);
+
+    let unlinked = browser.post(&here, &page, &[]).await.expect(303);
+    let linked = browser.post(&world.url("/auth/upstream/clinic/link"), &offer, &[]).await.expect(303);
+    let begun = browser.get(&world.url(LINK)).await.expect(303);
+
+    for answer in [unlinked, linked] {
+        assert_eq!(answer.header("Location"), "/sign-in/again?next=%2Faccount%2Fproviders");
+    }
+    let next = "next=%2Fauth%2Fupstream%2Fclinic%2Fstart%3Ffor%3Dlink%26next%3D%2Faccount%2Fproviders";
+    assert_eq!(begun.header("Location"), format!("/sign-in/again?{next}"));
+    assert_eq!(subjects(world, &ana), ["4711"]);
 }
 
 async fn browser_of(world: &World, email: &str) -> Browser {

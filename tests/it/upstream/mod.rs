@@ -1,7 +1,9 @@
 //! Sign-in by OpenID providers: one of the tests' own, Emberwell itself, and one that others wrote.
 
+mod another;
 pub mod browser;
 mod first_time;
+mod foreign;
 mod links;
 mod provider;
 mod refused;
