@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::upstream::UpstreamError;
-use crate::store::{Seal, SecretHash, Store, StoreError};
+use crate::store::{Seal, SecretHash, Store};
 
 /// How long an attempt may take.
 pub const ATTEMPT_SECONDS: i64 = 600;
@@ -90,6 +90,6 @@ fn purpose(visit: &str) -> Vec<u8> {
 
 /// Uses up what has this hash and is over at `expires_us` anyway.
 pub(super) fn use_up(store: &Store, hash: SecretHash, expires_us: i64) -> Result<(), UpstreamError> {
-    let is_new = store.write(move |tx| Ok::<_, StoreError>(tx.use_jwt(&hash, expires_us)?))?;
+    let is_new = store.write(move |tx| tx.use_jwt(&hash, expires_us))?;
     if is_new { Ok(()) } else { Err(UpstreamError::Replayed) }
 }

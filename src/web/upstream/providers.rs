@@ -6,7 +6,7 @@ use askama::Template;
 
 use crate::auth::upstream;
 use crate::http::{App, HttpError};
-use crate::store::{Identity, StoreError};
+use crate::store::Identity;
 use crate::web::sign_in::go_on;
 use crate::web::upstream::{Button, PROVIDERS, blocking, fresh, problem};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor};
@@ -31,7 +31,7 @@ struct ProvidersPage {
 pub async fn linked(visitor: SignedInVisitor, app: Data<App>) -> Result<HttpResponse, PageError> {
     let account = visitor.signed_in.account.id;
     let identities = app.block(move |engine| -> Result<_, HttpError> {
-        Ok(engine.store.read_one(|reader| Ok::<_, StoreError>(reader.identities_of(account)?))?)
+        Ok(engine.store.read_one(|reader| reader.identities_of(account))?)
     });
     let identities = identities.await?;
     let root = visitor.visitor.root();
