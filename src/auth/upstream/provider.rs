@@ -66,7 +66,7 @@ type Ready =
 pub struct Provider {
     settings: ProviderSettings,
     /// Where it sends people back to.
-    callback: RedirectUrl,
+    callback: String,
     outbound: Arc<Outbound>,
     known: tokio::sync::Mutex<KnownOfIt>,
 }
@@ -95,7 +95,6 @@ impl Provider {
     /// A provider of the server whose root is `issuer`.
     pub(super) fn new(settings: ProviderSettings, issuer: &str, outbound: Arc<Outbound>) -> Provider {
         let callback = format!("{issuer}/auth/upstream/{}/callback", settings.name);
-        let callback = RedirectUrl::new(callback).expect("the base of the server is a URL");
         Provider { settings, callback, outbound, known: tokio::sync::Mutex::default() }
     }
 
@@ -136,7 +135,7 @@ impl Provider {
             purpose,
         };
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(attempt.verifier.clone()));
-        let client = self.client(&metadata);
+        let client = self.client(&metadata)?;
         let (state, nonce) = (CsrfToken::new(attempt.state.clone()), Nonce::new(attempt.nonce.clone()));
         // The library asks for `openid` itself.
         let scopes = self.settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new);
@@ -190,7 +189,7 @@ impl Provider {
             return Ok(verified.contact.clone());
         }
         let metadata = self.metadata(now_us).await?;
-        let client = self.client(&metadata);
+        let client = self.client(&metadata)?;
         let subject = SubjectIdentifier::new(verified.subject.clone());
         // A provider without such an endpoint has said all it says.
         let Ok(request) = client.user_info(verified.access_token.clone(), Some(subject)) else {
@@ -219,7 +218,7 @@ impl Provider {
         attempt: &Attempt,
         code: String,
     ) -> Result<CoreTokenResponse, UpstreamError> {
-        let client = self.client(metadata);
+        let client = self.client(metadata)?;
         let request = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|_| UpstreamError::Unreadable("it names no token endpoint".to_owned()))?
@@ -236,15 +235,17 @@ impl Provider {
         })
     }
 
-    fn client(&self, metadata: &Metadata) -> Ready {
+    fn client(&self, metadata: &Metadata) -> Result<Ready, UpstreamError> {
+        let callback = RedirectUrl::new(self.callback.clone());
+        let callback =
+            callback.map_err(|_| UpstreamError::Unreadable("the base of this server is no URL".to_owned()))?;
         let id = ClientId::new(self.settings.client_id.clone());
         let secret = self.settings.client_secret.clone().map(|secret| ClientSecret::new(secret.0));
-        let client =
-            CoreClient::from_provider_metadata(metadata.clone(), id, secret).set_redirect_uri(self.callback.clone());
+        let client = CoreClient::from_provider_metadata(metadata.clone(), id, secret).set_redirect_uri(callback);
         // OpenID Connect Discovery 1.0 section 3: when nothing is said, it is client_secret_basic.
         let methods = metadata.token_endpoint_auth_methods_supported();
         let takes_basic = methods.is_none_or(|methods| methods.contains(&CoreClientAuthMethod::ClientSecretBasic));
-        client.set_auth_type(if takes_basic { AuthType::BasicAuth } else { AuthType::RequestBody })
+        Ok(client.set_auth_type(if takes_basic { AuthType::BasicAuth } else { AuthType::RequestBody }))
     }
 
     /// What the provider says of itself, asked anew when that is no longer to be relied on.

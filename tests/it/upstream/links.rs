@@ -29,6 +29,13 @@ fn subjects(world: &World, account: &Account) -> Vec<String> {
     found.into_iter().map(|identity| identity.subject).collect()
 }
 
+/// What the trail tells of links that somebody has made or removed.
+fn deeds(world: &World, account: &Account) -> Vec<String> {
+    let told = crate::audit::all(&world.server).into_iter().map(|(event, _)| event);
+    let own = told.filter(|event| event.agent.account == Some(account.id) && event.deed.ends_with("link-identity"));
+    own.map(|event| event.deed.to_string()).collect()
+}
+
 /// The page that asks whether to link.
 async fn offered(world: &World, browser: &Browser, path: &str, subject: &str) -> Answer {
     let sent = world.begin(browser, path).await;
@@ -59,6 +66,7 @@ async fn who_is_signed_in_links_after_confirming(world: &World) {
     assert!(world.is_signed_in(&other).await);
     // The form counts once; linked is linked.
     told(&browser.post(&link, &page, &[]).await, 400, "Please sign in again");
+    assert_eq!(deeds(world, &ana), ["link-identity"]);
     assert_eq!(offered(world, &browser, LINK, "4711").await.status, 303);
     // Who is signed in and comes by the button of the sign-in is asked, too, and not signed in as somebody else.
     told(&offered(world, &browser, START, "4712").await, 200, "Link Clinic ID to your account?");
@@ -142,6 +150,7 @@ async fn what_was_unlinked_is_gone(world: &World) {
     assert_eq!(subjects(world, &bo), ["4712"]);
     assert_eq!(browser.post_bare(&here, &[("identity".to_owned(), number(&page))]).await.status, 403);
     browser.post(&here, &page, &[]).await.expect(303);
+    assert_eq!(deeds(world, &ana), ["unlink-identity"]);
     assert_eq!(subjects(world, &ana), [""; 0]);
     let other = Browser::new();
     let answer = world.come(&other, START, "4711").await;
