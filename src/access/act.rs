@@ -44,6 +44,10 @@ pub enum Deed {
     Operation,
     /// A client gets a token.
     Login,
+    /// A person signs in, or tries to.
+    SignIn,
+    /// A person changes how they sign in.
+    ChangeCredentials,
     /// A client asks what a token is worth.
     Introspect,
     /// A client ends a token.
@@ -53,9 +57,6 @@ pub enum Deed {
     EndGrant,
     AddAccount,
     DisableAccount,
-    /// An account can be signed in to by an OpenID provider.
-    LinkIdentity,
-    UnlinkIdentity,
     AddClient,
     ChangeClient,
     ApproveClient,
@@ -122,14 +123,14 @@ impl Deed {
             Deed::Batch => "batch",
             Deed::Operation => "operation",
             Deed::Login => "login",
+            Deed::SignIn => "sign-in",
+            Deed::ChangeCredentials => "change-credentials",
             Deed::Introspect => "introspect",
             Deed::Revoke => "revoke",
             Deed::Grant => "grant",
             Deed::EndGrant => "end-grant",
             Deed::AddAccount => "add-account",
             Deed::DisableAccount => "disable-account",
-            Deed::LinkIdentity => "link-identity",
-            Deed::UnlinkIdentity => "unlink-identity",
             Deed::AddClient => "add-client",
             Deed::ChangeClient => "change-client",
             Deed::ApproveClient => "approve-client",

@@ -59,6 +59,7 @@ pub use sessions::SignedIn;
 pub use signing::SigningKeys;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
+use crate::auth::sign_in::SignIns;
 use crate::auth::upstream::Upstream;
 use crate::config::SignInSettings;
 use crate::outbound::Outbound;
@@ -68,6 +69,7 @@ pub struct AuthServer {
     pub endpoints: Endpoints,
     pub keys: KeyCache,
     pub origins: Origins,
+    pub sign_ins: SignIns,
     pub signing: SigningKeys,
     /// The providers by which people may sign in.
     pub upstream: Upstream,
@@ -82,6 +84,7 @@ impl AuthServer {
             upstream: Upstream::new(sign_in, &endpoints.issuer, &outbound),
             keys: KeyCache::new(outbound),
             origins: Origins::default(),
+            sign_ins: SignIns::new(base_url),
             endpoints,
         }
     }

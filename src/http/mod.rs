@@ -48,6 +48,8 @@ pub use edge::edge;
 pub use error::HttpError;
 pub use hosts::Hosts;
 pub use lines::{Line, Lines};
+pub use peer::whence;
 pub use routes::{At, at, configure, unknown_address};
+pub use seat::Place;
 pub use told::told;
 pub use wire::{Phase, Wire};

@@ -32,12 +32,6 @@ pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64, by: Grantor) ->
     Ok(tell_deed(tx, &act, deed, None, vec![format!("{ACCOUNT_SYSTEM}|{account}")])?)
 }
 
-/// Tells that somebody has linked their account to an identity at an OpenID provider, or has ended that.
-pub fn told_of_identity(tx: &mut Tx<'_>, account: i64, is_linked: bool) -> Result<(), RecordError> {
-    let deed = if is_linked { Deed::LinkIdentity } else { Deed::UnlinkIdentity };
-    self::account(tx, deed, account, Grantor::Account(account))
-}
-
 /// Tells what was done with a client: by an operator, on a page, or by itself.
 pub(super) fn client(tx: &mut Tx<'_>, deed: Deed, client: &str, by: Registrar) -> Result<(), RecordError> {
     let act = match by {

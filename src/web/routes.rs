@@ -3,7 +3,7 @@
 use actix_web::web::ServiceConfig;
 
 use crate::http::at;
-use crate::web::{PageError, authorize, sign_in, style, upstream};
+use crate::web::{PageError, account, authorize, sign_in, style, upstream};
 
 /// Adds all pages; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
@@ -19,5 +19,6 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/auth/upstream/{name}/link").on(Method::POST, upstream::link).done_as::<PageError>())
         .service(
             at("/account/providers").get(upstream::linked).on(Method::POST, upstream::unlink).done_as::<PageError>(),
-        );
+        )
+        .configure(account::configure);
 }

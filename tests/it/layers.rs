@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", &["access", "fhir", "interactions", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "search", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
-    ("auth", &["access", "clock", "config", "fhir", "interactions", "outbound", "records", "search", "store"]),
+    ("auth", &["access", "audit", "clock", "config", "fhir", "interactions", "outbound", "records", "search", "store"]),
     ("bench", &["clock", "fhir", "store"]),
     (
         "http",
@@ -60,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "interactions",
             "outbound",
+            "records",
             "search",
             "store",
         ],

@@ -16,5 +16,6 @@ mod migrations;
 mod patch_suite;
 mod records;
 mod search_oracle;
+mod sign_in;
 mod upstream;
 mod us_core;

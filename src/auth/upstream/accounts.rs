@@ -1,9 +1,16 @@
 //! Which account somebody is whom a provider knows, and how the two are linked.
 
+use crate::auth::sign_in::{Proven, Whence, changed};
 use crate::auth::upstream::{Contact, UpstreamError, Verified};
 use crate::config::{NewAccounts, ProviderSettings};
-use crate::records::{Name, NewPerson, join, told_of_identity};
-use crate::store::{Account, Identity, NewIdentity, Reader, Role, StoreError, Tx};
+use crate::records::{Name, NewPerson, join};
+use crate::store::{Account, Happening, Identity, NewIdentity, Reader, Role, StoreError, Tx};
+
+/// How it was shown who somebody is: at another server. RFC 8176 has no word for it; this is the one that others use.
+const FEDERATED: &str = "fed";
+/// Of what a provider says of how, so many words are kept.
+const MOST_FACTORS: usize = 8;
+const MOST_FACTOR_BYTES: usize = 16;
 
 /// Somebody whose identity is linked to an account.
 #[derive(Clone, Debug)]
@@ -29,6 +36,7 @@ pub fn admit(
     provider: &ProviderSettings,
     verified: &Verified,
     contact: &Contact,
+    whence: &Whence,
 ) -> Result<Known, UpstreamError> {
     tx.lock_access()?;
     // The same person in another window.
@@ -63,7 +71,7 @@ pub fn admit(
         label: contact.label(),
     };
     let identity = tx.add_identity(&new)?;
-    told_of_identity(tx, account.id, true)?;
+    changed(tx, &account, Happening::ProviderLinked, Some(&provider.title), whence)?;
     Ok(Known { account, identity })
 }
 
@@ -72,8 +80,14 @@ fn may_be_linked_by_email(account: &Account) -> bool {
     account.role != Role::Operator
 }
 
-/// Links an identity to an account, which is signed in and has confirmed it.
-pub fn link(tx: &mut Tx<'_>, new: &NewIdentity) -> Result<(), UpstreamError> {
+/// Links an identity at the provider that people know as `title` to an account, which is signed in and has confirmed it.
+pub fn link(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    new: &NewIdentity,
+    title: &str,
+    whence: &Whence,
+) -> Result<(), UpstreamError> {
     tx.lock_access()?;
     match tx.identity(&new.issuer, &new.subject)? {
         Some(identity) if identity.account == new.account => return Ok(()),
@@ -81,21 +95,44 @@ pub fn link(tx: &mut Tx<'_>, new: &NewIdentity) -> Result<(), UpstreamError> {
         None => {}
     }
     tx.add_identity(new)?;
-    Ok(told_of_identity(tx, new.account, true)?)
+    Ok(changed(tx, account, Happening::ProviderLinked, Some(title), whence)?)
 }
 
 /// Takes an identity from an account, unless nobody could sign in to it any more; false when the account has none of this number.
-pub fn unlink(tx: &mut Tx<'_>, account: i64, identity: i64) -> Result<bool, UpstreamError> {
+/// `title` tells what people know an issuer by.
+pub fn unlink(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    identity: i64,
+    title: impl Fn(&str) -> String,
+    whence: &Whence,
+) -> Result<bool, UpstreamError> {
     tx.lock_access()?;
-    let linked = tx.identities_of(account)?;
-    if !linked.iter().any(|known| known.id == identity) {
-        return Ok(false);
-    }
-    let has_password = tx.account(account)?.is_some_and(|account| account.password.is_some());
-    if linked.len() == 1 && !has_password {
+    let linked = tx.identities_of(account.id)?;
+    let Some(known) = linked.iter().find(|known| known.id == identity) else { return Ok(false) };
+    let has_password = tx.account(account.id)?.is_some_and(|account| account.password.is_some());
+    if linked.len() == 1 && !has_password && tx.passkeys_of(account.id)?.is_empty() {
         return Err(UpstreamError::OnlyWay);
     }
-    tx.remove_identity(account, identity)?;
-    told_of_identity(tx, account, false)?;
+    tx.remove_identity(account.id, identity)?;
+    changed(tx, account, Happening::ProviderUnlinked, Some(&title(&known.issuer)), whence)?;
     Ok(true)
+}
+
+/// What somebody has shown by signing in at a provider. Whoever has an authenticator app is asked for a code all the same, unless the
+/// provider says that it has asked for more than one factor.
+pub fn proven(reader: &mut Reader<'_>, known: &Known, verified: &Verified) -> Result<Proven, UpstreamError> {
+    let app = reader.authenticator(known.account.id)?;
+    let has_app = app.is_some_and(|app| app.confirmed_us.is_some());
+    let needs_code = has_app && !verified.amr.iter().any(|word| word == "mfa");
+    Ok(Proven { account: known.account.clone(), factors: factors(verified), needs_code })
+}
+
+/// By what somebody has shown who they are, as far as the provider tells.
+pub fn factors(verified: &Verified) -> String {
+    let is_word = |word: &&String| {
+        (1..=MOST_FACTOR_BYTES).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let told = verified.amr.iter().filter(is_word).take(MOST_FACTORS).map(String::as_str);
+    std::iter::once(FEDERATED).chain(told).collect::<Vec<_>>().join(" ")
 }

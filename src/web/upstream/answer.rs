@@ -1,6 +1,5 @@
 //! `GET /auth/upstream/{name}/callback`, and `POST /auth/upstream/{name}/link`
 
-use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -10,16 +9,10 @@ use crate::auth::upstream::{
 };
 use crate::auth::{SignedIn, sessions};
 use crate::clock;
-use crate::http::{App, HttpError};
-use crate::web::sign_in::{add_cookie, go_on, header_text};
+use crate::http::{App, HttpError, whence};
+use crate::web::sign_in::{add_cookie, begun, go_on};
 use crate::web::upstream::{PROVIDERS, blocking, cookie, fresh, problem};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor, Visitor};
-
-/// How it was shown who somebody is: at another server. RFC 8176 has no word for it; this is the one that others use.
-const FEDERATED: &str = "fed";
-/// Of what a provider says of how, so many words are kept.
-const MOST_FACTORS: usize = 8;
-const MOST_FACTOR_BYTES: usize = 16;
 
 /// What came of an answer.
 enum Ended {
@@ -151,16 +144,16 @@ async fn signed_in(
     verified: &Verified,
     known: Known,
 ) -> Result<Result<Ended, UpstreamError>, PageError> {
-    let (factors, agent, before) = (factors(verified), header_text(request, header::USER_AGENT), visitor.cookie);
-    let begun = app.block(move |engine| -> Result<_, HttpError> {
+    let shown = verified.clone();
+    let proven = blocking(app, move |engine| {
         let identity = known.identity.id;
         engine.store.write(move |tx| tx.use_identity(identity))?;
-        Ok(sessions::begin(&engine.store, known.account.id, &factors, &agent, before, clock::now_us()))
+        engine.store.read(|reader| upstream::proven(reader, &known, &shown))
     });
-    let secret = begun.await??;
-    let mut response = go_on(visitor.root(), &attempt.next);
-    add_cookie(&mut response, &visitor.session_cookie(&secret));
-    Ok(Ok(Ended::Response(response)))
+    match proven.await? {
+        Ok(proven) => Ok(Ok(Ended::Response(begun(request, visitor, app, proven, &attempt.next).await?))),
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 /// Signs in somebody who comes for the first time, if the settings have an account for them.
@@ -180,9 +173,10 @@ async fn admitted(
         Ok(contact) => contact,
         Err(error) => return Ok(Err(error)),
     };
-    let (settings, comes) = (provider.settings().clone(), verified.clone());
-    let admitted =
-        blocking(app, move |engine| engine.store.write(move |tx| upstream::admit(tx, &settings, &comes, &contact)));
+    let (settings, comes, from) = (provider.settings().clone(), verified.clone(), whence(app, request));
+    let admitted = blocking(app, move |engine| {
+        engine.store.write(move |tx| upstream::admit(tx, &settings, &comes, &contact, &from))
+    });
     match admitted.await? {
         Ok(known) => signed_in(request, visitor, app, attempt, &verified, known).await,
         Err(error) => Ok(Err(error)),
@@ -228,44 +222,41 @@ async fn again(
     verified: &Verified,
     known: Known,
 ) -> Result<Result<Ended, UpstreamError>, PageError> {
-    let (session, factors) = (signed_in.session.hash, factors(verified));
-    let noted = app.block(move |engine| -> Result<_, HttpError> {
+    let (session, factors) = (signed_in.session.clone(), upstream::factors(verified));
+    let renewed = app.block(move |engine| -> Result<_, HttpError> {
         let identity = known.identity.id;
-        Ok(engine.store.write(move |tx| {
-            tx.use_identity(identity)?;
-            tx.verify_session(&session, clock::now_us(), &factors)
-        })?)
+        engine.store.write(move |tx| tx.use_identity(identity))?;
+        Ok(sessions::renew(&engine.store, &session, &factors, clock::now_us()))
     });
-    noted.await?;
-    Ok(Ok(Ended::Response(go_on(visitor.root(), &attempt.next))))
+    let secret = renewed.await??;
+    let mut response = go_on(visitor.root(), &attempt.next);
+    add_cookie(&mut response, &visitor.session_cookie(&secret));
+    Ok(Ok(Ended::Response(response)))
 }
 
 /// `POST /auth/upstream/{name}/link`: the person has confirmed what is to be linked.
-pub async fn link(form: PageForm, name: Path<String>, app: Data<App>) -> Result<HttpResponse, PageError> {
+pub async fn link(
+    request: HttpRequest,
+    form: PageForm,
+    name: Path<String>,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
     let provider = app.auth.upstream.named(&name).ok_or(HttpError::UnknownAddress)?;
     let who = SignedInVisitor::of(form.visitor.clone(), PROVIDERS)?.signed_in;
-    let (account, now_us) = (fresh(&who, form.visitor.root(), PROVIDERS)?.account.id, clock::now_us());
+    let (account, now_us) = (fresh(&who, form.visitor.root(), PROVIDERS)?.account.clone(), clock::now_us());
+    let (title, from) = (provider.title().to_owned(), whence(&app, &request));
     let sealed = form.get("offer").unwrap_or_default().to_owned();
     let linked = blocking(&app, move |engine| {
-        let offer = LinkOffer::opened(engine.store.seal(), &sealed, account, now_us)?;
+        let offer = LinkOffer::opened(engine.store.seal(), &sealed, account.id, now_us)?;
         offer.use_up(&engine.store)?;
         let identity = offer.identity();
-        engine.store.write(move |tx| upstream::link(tx, &identity))?;
+        engine.store.write(move |tx| upstream::link(tx, &account, &identity, &title, &from))?;
         Ok(offer.next)
     });
     match linked.await? {
         Ok(next) => Ok(go_on(form.visitor.root(), &next)),
         Err(error) => problem::page(&form.visitor, provider, error),
     }
-}
-
-/// By what somebody has shown who they are, as far as the provider tells.
-fn factors(verified: &Verified) -> String {
-    let is_word = |word: &&String| {
-        (1..=MOST_FACTOR_BYTES).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
-    let told = verified.amr.iter().filter(is_word).take(MOST_FACTORS).map(String::as_str);
-    std::iter::once(FEDERATED).chain(told).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

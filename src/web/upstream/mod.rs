@@ -10,7 +10,7 @@ mod providers;
 mod start;
 
 pub use answer::{callback, link};
-pub use buttons::{Button, buttons};
+pub use buttons::{Button, buttons, buttons_again};
 pub use providers::{linked, unlink};
 pub use start::start;
 

@@ -1,12 +1,13 @@
 //! `/account/providers`: by which providers somebody can sign in to their account.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use crate::auth::upstream;
-use crate::http::{App, HttpError};
+use crate::http::{App, HttpError, whence};
 use crate::store::Identity;
+use crate::web::account::Moment;
 use crate::web::sign_in::go_on;
 use crate::web::upstream::{Button, PROVIDERS, blocking, fresh, problem};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor};
@@ -16,7 +17,7 @@ struct Linked {
     id: i64,
     title: String,
     label: Option<String>,
-    since: String,
+    since: Moment,
 }
 
 #[derive(Template)]
@@ -35,10 +36,8 @@ pub async fn linked(visitor: SignedInVisitor, app: Data<App>) -> Result<HttpResp
     });
     let identities = identities.await?;
     let root = visitor.visitor.root();
-    let others = app.auth.upstream.providers().iter().map(|provider| Button {
-        title: provider.title().to_owned(),
-        href: format!("{root}/auth/upstream/{}/start?for=link&next=%2Faccount%2Fproviders", provider.name()),
-    });
+    let others = app.auth.upstream.providers().iter();
+    let others = others.map(|provider| Button::to(provider, root, "for=link&", PROVIDERS));
     let template = ProvidersPage {
         frame: visitor.visitor.frame(),
         others: others.collect(),
@@ -52,23 +51,24 @@ fn shown(app: &App, identity: Identity) -> Linked {
         id: identity.id,
         title: app.auth.upstream.title_of(&identity.issuer).to_owned(),
         label: identity.label,
-        since: day(identity.created_us),
+        since: Moment::of(identity.created_us),
     }
 }
 
-/// The day of an instant, in UTC.
-fn day(at_us: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(at_us).map(|at| at.format("%-d %B %Y").to_string()).unwrap_or_default()
-}
-
 /// `POST /account/providers`: unlinks the one whose number is in the field `identity`.
-pub async fn unlink(form: PageForm, app: Data<App>) -> Result<HttpResponse, PageError> {
+pub async fn unlink(request: HttpRequest, form: PageForm, app: Data<App>) -> Result<HttpResponse, PageError> {
     let who = SignedInVisitor::of(form.visitor.clone(), PROVIDERS)?.signed_in;
-    let account = fresh(&who, form.visitor.root(), PROVIDERS)?.account.id;
+    let account = fresh(&who, form.visitor.root(), PROVIDERS)?.account.clone();
     let Some(identity) = form.get("identity").and_then(|number| number.parse().ok()) else {
         return Ok(go_on(form.visitor.root(), PROVIDERS));
     };
-    let unlinked = blocking(&app, move |engine| engine.store.write(move |tx| upstream::unlink(tx, account, identity)));
+    let (shared, from) = (Data::clone(&app), whence(&app, &request));
+    let unlinked = blocking(&app, move |engine| {
+        engine.store.write(move |tx| {
+            let title = |issuer: &str| shared.auth.upstream.title_of(issuer).to_owned();
+            upstream::unlink(tx, &account, identity, title, &from)
+        })
+    });
     match unlinked.await? {
         // One that was unlinked before is not there any more, as was wanted.
         Ok(_) => Ok(go_on(form.visitor.root(), PROVIDERS)),
