@@ -62,6 +62,7 @@ pub enum Deed {
     ApproveClient,
     /// An operator vouches for who makes a client, or does so no more.
     VerifyClient,
+    RemoveClient,
     SuspendClient,
     /// An app may register itself.
     Invite,
@@ -135,6 +136,7 @@ impl Deed {
             Deed::ChangeClient => "change-client",
             Deed::ApproveClient => "approve-client",
             Deed::VerifyClient => "verify-client",
+            Deed::RemoveClient => "remove-client",
             Deed::Invite => "invite",
             Deed::SuspendClient => "suspend-client",
             Deed::Reindex => "reindex",

@@ -124,7 +124,7 @@ fn kind(deed: &str) -> Kind {
         "introspect" => of_own(sign_in, None),
         "grant" | "end-grant" => of_own(security, Some((DICOM, "110136", "Security Roles Changed"))),
         "add-account" | "disable-account" | "change-credentials" | "add-client" | "change-client"
-        | "approve-client" | "verify-client" | "suspend-client" | "invite" => {
+        | "approve-client" | "verify-client" | "remove-client" | "suspend-client" | "invite" => {
             of_own(security, Some((DICOM, "110137", "User Security Attributes Changed")))
         }
         "reindex" => of_own((DICOM, "110100", "Application Activity"), None),

@@ -3,13 +3,16 @@
 //!
 //! Spec: SMART App Launch 2.2; OpenID Connect Core 1.0; RFC 6749, 6750, 7009, 7523, 7636, 7662, 8414, 9207, 9700
 
+pub mod apps;
 mod asking;
 mod assertion;
 mod authorize;
+pub mod brands;
 mod callers;
 mod code;
 pub mod consent;
 mod credentials;
+pub mod device;
 mod discovery;
 mod endpoints;
 mod error;
@@ -23,6 +26,7 @@ mod key_cache;
 mod launch;
 mod origins;
 mod refresh;
+pub mod registration;
 mod revocation;
 pub mod sessions;
 pub mod sign_in;
@@ -71,6 +75,8 @@ pub struct AuthServer {
     pub origins: Origins,
     pub sign_ins: SignIns,
     pub signing: SigningKeys,
+    /// Asks other servers.
+    pub outbound: Arc<Outbound>,
     /// The providers by which people may sign in.
     pub upstream: Upstream,
 }
@@ -82,9 +88,10 @@ impl AuthServer {
         AuthServer {
             signing: SigningKeys::default(),
             upstream: Upstream::new(sign_in, &endpoints.issuer, &outbound),
-            keys: KeyCache::new(outbound),
+            keys: KeyCache::new(Arc::clone(&outbound)),
             origins: Origins::default(),
             sign_ins: SignIns::new(base_url),
+            outbound,
             endpoints,
         }
     }

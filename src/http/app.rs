@@ -10,7 +10,8 @@ use tokio::sync::Semaphore;
 
 use crate::audit::Journal;
 use crate::auth::{AuthServer, Callers};
-use crate::config::{LimitSettings, Network, NetworkSettings, Settings};
+use crate::clock;
+use crate::config::{AppSettings, LimitSettings, Network, NetworkSettings, OutboundSettings, Settings};
 use crate::http::HttpError;
 use crate::http::capabilities;
 use crate::http::hop::{MOST_UNDER_WAY, MOST_WRITES};
@@ -34,6 +35,12 @@ pub struct App {
     pub journal: Option<Arc<Journal>>,
     /// Searches may be explained.
     pub explains: bool,
+    /// When the program started.
+    pub begun_us: i64,
+    /// How apps come to be registered.
+    pub apps: AppSettings,
+    /// What may be asked of other servers.
+    pub outbound: OutboundSettings,
     /// Issues tokens.
     pub auth: AuthServer,
     /// Whose word on where requests come from is believed.
@@ -86,6 +93,9 @@ impl App {
             is_open: settings.server.open,
             callers: Arc::default(),
             explains: settings.server.explain,
+            begun_us: clock::now_us(),
+            apps: settings.apps.clone(),
+            outbound: settings.outbound.clone(),
             auth,
             proxies: settings.server.proxies.clone(),
             hosts,

@@ -37,6 +37,7 @@ mod shield;
 mod subset;
 mod told;
 mod unpack;
+mod user_codes;
 mod wanted;
 mod wire;
 
@@ -52,4 +53,5 @@ pub use peer::whence;
 pub use routes::{At, at, configure, unknown_address};
 pub use seat::Place;
 pub use told::told;
+pub use user_codes::UserCodes;
 pub use wire::{Phase, Wire};

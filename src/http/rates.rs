@@ -24,6 +24,12 @@ pub enum Kind {
     Refused,
     /// A client that could not show who it is.
     Failure,
+    /// An app that registers itself.
+    Registration,
+    /// A device that begins to wait for somebody to let it in.
+    Device,
+    /// Somebody types a code that no device shows.
+    UserCode,
 }
 
 impl Kind {
@@ -56,6 +62,9 @@ impl Kind {
             Kind::Write | Kind::SystemWrite => "changes by this caller",
             Kind::Refused => "refused requests from this address",
             Kind::Failure => "attempts by this client to show who it is",
+            Kind::Registration => "registrations from this address",
+            Kind::Device => "devices from this address",
+            Kind::UserCode => "codes that no device shows",
         }
     }
 }
@@ -72,8 +81,20 @@ pub struct Rates {
 impl Rates {
     /// `None` when nothing is limited.
     pub fn new(settings: RateSettings) -> Option<Rates> {
-        let RateSettings { reads, searches, writes, system_writes, refused, failures } = settings;
-        let any = [reads, searches, writes, system_writes, refused, failures].iter().any(|per_minute| *per_minute > 0);
+        let RateSettings {
+            reads,
+            searches,
+            writes,
+            system_writes,
+            refused,
+            failures,
+            registrations,
+            devices,
+            user_codes,
+        } = settings;
+        let any = [reads, searches, writes, system_writes, refused, failures, registrations, devices, user_codes]
+            .iter()
+            .any(|per_minute| *per_minute > 0);
         any.then(|| Rates { settings, buckets: Buckets::new(SETS), keys: RandomState::new(), begun: Instant::now() })
     }
 
@@ -105,6 +126,9 @@ impl Rates {
             Kind::SystemWrite => self.settings.system_writes,
             Kind::Refused => self.settings.refused,
             Kind::Failure => self.settings.failures,
+            Kind::Registration => self.settings.registrations,
+            Kind::Device => self.settings.devices,
+            Kind::UserCode => self.settings.user_codes,
         }
     }
 

@@ -43,10 +43,10 @@ mod verify;
 mod writer;
 
 pub use access::{
-    AccessToken, Account, AuthorizationCode, Client, ClientFacts, ClientKind, ClientOrigin, ClientState, Grant,
-    GrantLevel, Grantee, Happened, Happening, Identity, Labels, Launch, Logo, NewAccount, NewGrant, NewHappening,
-    NewIdentity, NewPasskey, Part, PasswordHash, Role, SecretHash, Session, SigningKey, StoredAuthenticator,
-    StoredPasskey, TokenContext, TokenKind,
+    AccessToken, Account, AuthorizationCode, Client, ClientFacts, ClientKind, ClientOrigin, ClientState, DeviceCode,
+    Grant, GrantLevel, Grantee, Happened, Happening, Identity, Labels, Launch, Logo, NewAccount, NewGrant,
+    NewHappening, NewIdentity, NewPasskey, Part, PasswordHash, Role, SecretHash, Session, SigningKey,
+    StoredAuthenticator, StoredPasskey, TokenContext, TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use binary_creator::Creator;

@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod apps;
 mod audit;
 mod auth;
 mod edge;
@@ -17,5 +18,6 @@ mod patch_suite;
 mod records;
 mod search_oracle;
 mod sign_in;
+mod smart;
 mod upstream;
 mod us_core;

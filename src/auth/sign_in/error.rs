@@ -23,6 +23,8 @@ pub enum SignInError {
     PasskeyNotAccepted,
     #[error("this device is known already: it has one of your passkeys")]
     PasskeyThere,
+    #[error("this passkey is your only way to sign in: choose a password or add another passkey first")]
+    LastWay,
     #[error("passkeys need a server with a name: they don't work at a bare address")]
     NoPasskeys,
     #[error("an authenticator app is set up already: remove it first")]

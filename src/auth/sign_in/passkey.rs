@@ -180,7 +180,7 @@ impl SignIns {
     }
 }
 
-/// Forgets a passkey of the owner of `account`; false when there is none.
+/// Forgets a passkey of the owner of `account`; false when there is none. The last one of somebody without a password stays.
 pub fn remove_passkey(
     store: &Store,
     account: &Account,
@@ -190,6 +190,10 @@ pub fn remove_passkey(
     let (account, credential, whence) = (account.clone(), credential.to_vec(), whence.clone());
     store.write(move |tx| {
         let Some(name) = tx.remove_passkey(account.id, &credential)? else { return Ok(false) };
+        let has_password = tx.account(account.id)?.is_some_and(|account| account.password.is_some());
+        if !has_password && tx.passkeys_of(account.id)?.is_empty() {
+            return Err(SignInError::LastWay);
+        }
         told::changed(tx, &account, Happening::PasskeyRemoved, Some(&name), &whence)?;
         Ok(true)
     })

@@ -27,6 +27,13 @@ pub async fn page(visitor: Visitor) -> Result<HttpResponse, PageError> {
     Ok(filled(&who, None)?.answer())
 }
 
+/// `GET /.well-known/change-password`: where programs that keep passwords lead people.
+///
+/// Spec: W3C A Well-Known URL for Changing Passwords
+pub async fn elsewhere(visitor: Visitor) -> HttpResponse {
+    go_on(visitor.root(), PATH)
+}
+
 /// `POST /account/password`: the field `password`.
 pub async fn change(request: HttpRequest, form: PageForm, app: Data<App>) -> Result<HttpResponse, PageError> {
     let password = form.get("password").unwrap_or_default().to_owned();

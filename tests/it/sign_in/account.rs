@@ -4,9 +4,9 @@ use emberwell::clock::now_us;
 use emberwell::records::Secret;
 use emberwell::store::{AccessToken, Happening, TokenKind};
 
-use super::browser::{Browser, form, forms};
 use super::{PASSWORD, person, read, session, sessions};
 use crate::audit::all;
+use crate::support::browser::{Browser, form, forms};
 use crate::support::database::execute;
 use crate::support::holders::{change, is_live};
 use crate::support::{TestServer, on_both};
@@ -221,6 +221,8 @@ async fn nobody_sees_an_account_without_signing_in(server: &TestServer) {
         let answer = browser.get(path).await;
         assert_eq!((answer.status, answer.header("Location")), (303, format!("/sign-in?next={next}")), "{path}");
     }
+    let well_known = browser.get("/.well-known/change-password").await;
+    assert_eq!((well_known.status, well_known.header("Location").as_str()), (303, "/account/password"));
     let script = browser.get("/passkey.js").await.expect(200);
     assert!(script.header("Content-Type").starts_with("text/javascript"));
     let page = browser.get("/sign-in").await.expect(200);

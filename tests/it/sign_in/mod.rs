@@ -1,7 +1,6 @@
 //! Signing in, and looking after one's account, by the forms that people fill in.
 
 mod account;
-pub mod browser;
 mod passkeys;
 mod passwords;
 mod second_factor;
@@ -12,8 +11,8 @@ use emberwell::records::Password;
 use emberwell::store::{Account, NewAccount, PasswordHash, Role, SecretHash, Session, Store, StoreError};
 
 use crate::support::TestServer;
+use crate::support::browser::Browser;
 use crate::support::holders::change;
-use browser::Browser;
 
 /// The password of everybody here.
 pub const PASSWORD: &str = "wicker tarpaulin";

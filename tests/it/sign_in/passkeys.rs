@@ -3,9 +3,9 @@
 use emberwell::store::Happening;
 use serde_json::Value;
 
-use super::browser::{Browser, Form, form, forms};
 use super::software_key::SoftwareKey;
 use super::{PASSWORD, person, read, session};
+use crate::support::browser::{Browser, Form, form, forms};
 use crate::support::database::execute;
 use crate::support::{TestServer, on_both};
 
@@ -16,6 +16,7 @@ on_both!(closed:
     a_passkey_that_was_removed_signs_nobody_in,
     a_passkey_of_a_disabled_account_signs_nobody_in,
     a_passkey_that_was_copied_is_found_out,
+    nobody_without_a_password_removes_the_last_passkey,
 );
 
 /// Where a browser is that goes by the name of this machine.
@@ -218,4 +219,27 @@ async fn a_passkey_that_was_copied_is_found_out(server: &TestServer) {
     sign_in(10, 401).await;
     sign_in(3, 401).await;
     sign_in(11, 303).await;
+}
+
+async fn nobody_without_a_password_removes_the_last_passkey(server: &TestServer) {
+    let anna = person(server, "anna");
+    let browser = Browser::new(server);
+    browser.sign_in("anna@example.org", PASSWORD).await;
+    added(server, &browser, "Phone").await;
+    added(server, &browser, "Key").await;
+    execute(server.database(), "UPDATE account SET password = NULL");
+    let page = browser.get("/account").await.expect(200);
+    assert!(page.text().contains("Choose a password"));
+    let removals = forms(&page, "/account/passkeys/remove");
+
+    browser.send_form(&removals[0]).await.expect(303);
+    let refused = browser.send_form(&removals[1]).await.expect(400);
+
+    assert!(refused.text().contains("your only way to sign in"), "{}", refused.text());
+    assert_eq!(read(server, |reader| reader.passkeys_of(anna.id)).len(), 1);
+    let happened = read(server, |reader| reader.happenings(anna.id, false, 9));
+    assert_eq!(happened.iter().filter(|it| it.what == Happening::PasskeyRemoved).count(), 1);
+    browser.submit("/account/password", "/account/password", &[("password", "lampshade orchard")]).await.expect(303);
+    browser.send_form(&removals[1]).await.expect(303);
+    Browser::new(server).sign_in("anna@example.org", "lampshade orchard").await;
 }

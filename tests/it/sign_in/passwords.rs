@@ -7,9 +7,9 @@ use emberwell::audit::Outcome;
 use emberwell::config::Settings;
 use emberwell::store::{Happening, NewAccount, PasswordHash, Role};
 
-use super::browser::{Browser, form};
 use super::{PASSWORD, person, read, session};
 use crate::audit::all;
+use crate::support::browser::{Browser, form};
 use crate::support::holders::change;
 use crate::support::{Answer, Database, TestServer, on_both, server};
 

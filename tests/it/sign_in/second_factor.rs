@@ -4,8 +4,8 @@ use emberwell::clock::now_us;
 use emberwell::store::{Account, Happening};
 use totp_rs::{Builder, Totp};
 
-use super::browser::{Browser, form, forms};
 use super::{PASSWORD, person, read, session};
+use crate::support::browser::{Browser, form, forms};
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(closed:
@@ -133,7 +133,7 @@ async fn a_code_counts_once(server: &TestServer) {
 }
 
 async fn a_recovery_code_stands_in_once(server: &TestServer) {
-    let (anna, app, codes) = with_app(server).await;
+    let (anna, _, codes) = with_app(server).await;
     let typed = codes[3].to_uppercase().replace('-', " ");
     let (visitor, second) = half(server).await;
 
@@ -153,7 +153,6 @@ async fn a_recovery_code_stands_in_once(server: &TestServer) {
     again.submit(&second, "/sign-in/second", &[("code", &anew[4])]).await.expect(303);
     let kept = read(server, |reader| reader.recovery_codes_left(anna.id));
     assert_eq!(kept, 9);
-    drop(app);
 }
 
 async fn guessed_codes_are_refused_told_and_soon_too_many(server: &TestServer) {

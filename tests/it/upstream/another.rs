@@ -1,11 +1,12 @@
 //! Sign-in by another Emberwell: the same program on both sides, with its own forms.
 
 use emberwell::config::{NewAccounts, ProviderSecret, ProviderSettings, Settings};
-use emberwell::records::{Password, Secret};
+use emberwell::records::Secret;
 use emberwell::store::{Account, ClientFacts, ClientKind, NewAccount, NewIdentity, Role};
 
 use super::browser::{Browser, attribute, tags};
-use super::{PASSWORD, told};
+use super::told;
+use crate::sign_in::PASSWORD;
 use crate::support::holders::change;
 use crate::support::{Answer, Database, TestServer, on_both};
 
@@ -61,12 +62,11 @@ fn run(database: Database, behaviour: impl AsyncFn(&Pair)) {
 }
 
 fn account(server: &TestServer, email: &str) -> Account {
-    let password: Password = PASSWORD.parse().unwrap();
     let new = NewAccount {
         email: email.to_owned(),
         name: "Ana".to_owned(),
         role: Role::Person,
-        password: Some(password.hash().unwrap()),
+        password: Some(crate::sign_in::hash(PASSWORD)),
         fhir_user: None,
     };
     change(server, move |tx| tx.add_account(&new))

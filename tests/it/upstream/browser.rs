@@ -1,4 +1,4 @@
-//! A browser, as far as pages without scripts need one: cookies, forms, links.
+//! A browser that goes between servers, as far as pages without scripts need one: cookies by origin and path, forms, links.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,10 +1,11 @@
 //! Linking and unlinking, by somebody who is signed in.
 
-use emberwell::store::{Account, Role, Store, StoreError};
+use emberwell::store::{Account, Happening, NewPasskey, Role, Store, StoreError};
 use serde_json::json;
 
 use super::browser::{Browser, attribute, tags};
 use super::{START, World, told};
+use crate::support::database::execute;
 use crate::support::{Answer, on_both};
 
 on_both!(by crate::upstream::run:
@@ -29,11 +30,21 @@ fn subjects(world: &World, account: &Account) -> Vec<String> {
     found.into_iter().map(|identity| identity.subject).collect()
 }
 
-/// What the trail tells of links that somebody has made or removed.
-fn deeds(world: &World, account: &Account) -> Vec<String> {
-    let told = crate::audit::all(&world.server).into_iter().map(|(event, _)| event);
-    let own = told.filter(|event| event.agent.account == Some(account.id) && event.deed.ends_with("link-identity"));
-    own.map(|event| event.deed.to_string()).collect()
+/// What the owner of an account is told of links, newest first; the trail is told of as many.
+fn told_of(world: &World, account: &Account) -> Vec<(Happening, String)> {
+    let store = Store::open(world.server.database(), 2, None).unwrap();
+    let happened = store.read(|reader| reader.happenings(account.id, false, 50));
+    let happened = happened.unwrap_or_else(|error: StoreError| panic!("{error}")).into_iter();
+    let links = happened.filter(|it| matches!(it.what, Happening::ProviderLinked | Happening::ProviderUnlinked));
+    let links: Vec<(Happening, String)> = links.map(|it| (it.what, it.detail.unwrap_or_default())).collect();
+    let events = crate::audit::all(&world.server).into_iter().map(|(event, _)| event);
+    let is_link = |event: &emberwell::audit::Event| {
+        event.deed == "change-credentials"
+            && event.agent.account == Some(account.id)
+            && event.entities.iter().any(|entity| entity == "urn:emberwell:credential|provider")
+    };
+    assert_eq!(events.filter(is_link).count(), links.len());
+    links
 }
 
 /// The page that asks whether to link.
@@ -66,7 +77,7 @@ async fn who_is_signed_in_links_after_confirming(world: &World) {
     assert!(world.is_signed_in(&other).await);
     // The form counts once; linked is linked.
     told(&browser.post(&link, &page, &[]).await, 400, "Please sign in again");
-    assert_eq!(deeds(world, &ana), ["link-identity"]);
+    assert_eq!(told_of(world, &ana), [(Happening::ProviderLinked, "Clinic ID".to_owned())]);
     assert_eq!(offered(world, &browser, LINK, "4711").await.status, 303);
     // Who is signed in and comes by the button of the sign-in is asked, too, and not signed in as somebody else.
     told(&offered(world, &browser, START, "4712").await, 200, "Link Clinic ID to your account?");
@@ -150,22 +161,11 @@ async fn what_was_unlinked_is_gone(world: &World) {
     assert_eq!(subjects(world, &bo), ["4712"]);
     assert_eq!(browser.post_bare(&here, &[("identity".to_owned(), number(&page))]).await.status, 403);
     browser.post(&here, &page, &[]).await.expect(303);
-    assert_eq!(deeds(world, &ana), ["unlink-identity"]);
+    assert_eq!(told_of(world, &ana), [(Happening::ProviderUnlinked, "Clinic ID".to_owned())]);
     assert_eq!(subjects(world, &ana), [""; 0]);
     let other = Browser::new();
     let answer = world.come(&other, START, "4711").await;
     world.refused(&other, &answer, 403, "No account is linked yet").await;
-}
-
-/// Lets all sessions of an account look as if they had begun an hour ago.
-fn aged(world: &World, account: &Account) {
-    let account = account.id;
-    crate::support::holders::change(&world.server, move |tx| {
-        for session in tx.sessions_of(account)? {
-            tx.verify_session(&session.hash, session.verified_us - 3_600_000_000, &session.factors)?;
-        }
-        Ok(())
-    });
 }
 
 async fn links_change_only_a_short_while_after_a_sign_in(world: &World) {
@@ -175,7 +175,8 @@ async fn links_change_only_a_short_while_after_a_sign_in(world: &World) {
     let here = world.url("/account/providers");
     let page = browser.get(&here).await.expect(200);
     let offer = offered(world, &browser, LINK, "4712").await.expect(200);
-    aged(world, &ana);
+    // As if an hour had gone by.
+    execute(world.server.database(), "UPDATE session SET verified_us = verified_us - 3600000000");
 
     let unlinked = browser.post(&here, &page, &[]).await.expect(303);
     let linked = browser.post(&world.url("/auth/upstream/clinic/link"), &offer, &[]).await.expect(303);
@@ -206,4 +207,12 @@ async fn the_only_way_in_stays(world: &World) {
 
     told(&browser.post(&here, &page, &[]).await, 409, "This is the only way in");
     assert!(browser.get(&here).await.text().contains("Unlink"));
+    // A passkey is another.
+    let store = Store::open(world.server.database(), 2, None).unwrap();
+    let found = store.read(|reader| reader.account_by_email("ana@example.org"));
+    let account = found.unwrap_or_else(|error: StoreError| panic!("{error}")).unwrap().id;
+    let passkey = NewPasskey { account, credential: vec![7], name: "Phone".to_owned(), content: "{}".to_owned() };
+    crate::support::holders::change(&world.server, move |tx| tx.add_passkey(&passkey));
+    browser.post(&here, &page, &[]).await.expect(303);
+    assert!(!browser.get(&here).await.text().contains("Unlink"));
 }

@@ -18,8 +18,7 @@ use crate::support::{Answer, Database, TestServer};
 use browser::Browser;
 use provider::Provider;
 
-/// A password, and what is kept of it.
-pub const PASSWORD: &str = "a long way home";
+use crate::sign_in::PASSWORD;
 
 /// A server whose people may sign in by a provider of the test's own.
 pub struct World {
@@ -88,12 +87,11 @@ impl World {
 
     /// Makes an account with [`PASSWORD`].
     pub fn account(&self, email: &str, role: Role) -> Account {
-        let password: emberwell::records::Password = PASSWORD.parse().unwrap();
         let new = NewAccount {
             email: email.to_owned(),
             name: "Ana".to_owned(),
             role,
-            password: Some(password.hash().unwrap()),
+            password: Some(crate::sign_in::hash(PASSWORD)),
             fhir_user: None,
         };
         change(&self.server, move |tx| tx.add_account(&new))

@@ -1,6 +1,6 @@
 //! The way that works.
 
-use emberwell::store::{Role, Store, StoreError};
+use emberwell::store::{Role, SecretHash, Store, StoreError};
 use sha2::{Digest as _, Sha256};
 
 use super::browser::{Browser, attribute, tags};
@@ -16,6 +16,7 @@ on_both!(by crate::upstream::run:
     it_is_gone_on_within_this_server_only,
     a_session_from_before_ends,
     who_is_signed_in_can_show_it_again,
+    whoever_has_an_app_is_asked_for_a_code,
 );
 
 async fn who_is_linked_is_signed_in_and_goes_on_where_they_wanted(world: &World) {
@@ -147,7 +148,10 @@ async fn who_is_signed_in_can_show_it_again(world: &World) {
     world.linked(&ana, "4711");
     world.linked(&bo, "4712");
     let browser = world.signed_in("ana@example.org").await;
-    let again = format!("{START}?for=again&next=/apps");
+    // The page that asks for it has the button of what is linked.
+    let page = browser.get(&world.url("/sign-in/again?next=%2Fapps")).await.expect(200).text();
+    let button = tags(&page, "a").into_iter().find(|tag| tag.contains("/auth/upstream/")).unwrap();
+    let again = attribute(button, "href").unwrap();
     let store = Store::open(world.server.database(), 2, None).unwrap();
     let session = || store.read(|reader| reader.sessions_of(ana.id)).unwrap_or_else(no).remove(0);
     let before = session();
@@ -170,7 +174,39 @@ async fn who_is_signed_in_can_show_it_again(world: &World) {
     let answer = world.come(&browser, &again, "4711").await.expect(303);
     assert_eq!(answer.header("Location"), "/apps");
     assert!(session().verified_us > before.verified_us);
-    assert_eq!((session().hash, session().factors.as_str()), (before.hash, "fed pwd"));
+    assert_ne!(session().hash, before.hash, "it goes by another name");
+    assert_eq!(session().factors, "fed pwd");
+    assert!(world.is_signed_in(&browser).await);
+}
+
+async fn whoever_has_an_app_is_asked_for_a_code(world: &World) {
+    let ana = world.account("ana@example.org", Role::Person);
+    world.linked(&ana, "4711");
+    let code = SecretHash::of(b"one of the codes");
+    crate::support::holders::change(&world.server, move |tx| {
+        tx.offer_authenticator(ana.id, b"sealed")?;
+        tx.replace_recovery_codes(ana.id, &[code])?;
+        tx.confirm_authenticator(ana.id)
+    });
+
+    let browser = Browser::new();
+    let answer = world.come(&browser, &format!("{START}?next=/apps"), "4711").await.expect(303);
+    let second = answer.header("Location");
+    assert!(second.starts_with("/sign-in/second?half="), "{second}");
+    assert!(!world.is_signed_in(&browser).await, "not before the code");
+    browser.get(&world.url(&second)).await.expect(200);
+
+    // The provider has asked for more than one factor itself.
+    let browser = Browser::new();
+    let sent = world.begin(&browser, START).await;
+    let mut claims = world.provider.claims("4711", &sent.nonce);
+    claims["amr"] = serde_json::json!(["pwd", "otp", "mfa", "an odd one", 7.to_string()]);
+    world.provider.tells(&claims);
+    let answer = world.back(&browser, &[("code", "c"), ("state", &sent.state)]).await.expect(303);
+    assert_eq!(answer.header("Location"), "/");
+    let store = Store::open(world.server.database(), 2, None).unwrap();
+    let sessions = store.read(|reader| reader.sessions_of(ana.id)).unwrap_or_else(no);
+    assert_eq!(sessions[0].factors, "fed pwd otp mfa 7");
 }
 
 fn no<T>(error: StoreError) -> T {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use awc::http::Method;
 use url::form_urlencoded;
 
+use crate::support::client::Request;
 use crate::support::{Answer, TestServer};
 
 pub struct Browser<'s> {
@@ -74,6 +75,13 @@ impl<'s> Browser<'s> {
         self.send(Method::POST, &form.action, Some(body)).await
     }
 
+    /// Sends a form with a header as another page, or another browser, would have written it.
+    pub async fn send_form_with(&self, form: &Form, name: &str, value: &str) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&form.fields).finish();
+        let request = self.request(Method::POST, &form.action, Some(body));
+        request.header(name, value).send().await
+    }
+
     /// Gets a page and sends its form to `action`, with these fields filled in.
     pub async fn submit(&self, path: &str, action: &str, filled: &[(&str, &str)]) -> Answer {
         let page = self.get(path).await.expect(200);
@@ -92,7 +100,7 @@ impl<'s> Browser<'s> {
         assert_eq!((answer.status, answer.header("Location").as_str()), (303, "/"), "{}", answer.text());
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<String>) -> Answer {
+    fn request(&self, method: Method, path: &str, body: Option<String>) -> Request {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.server.url) };
         let mut request = self.server.request(method, &url).header("User-Agent", self.agent);
         let cookies: Vec<String> =
@@ -108,7 +116,11 @@ impl<'s> Browser<'s> {
             request = request.header("Origin", &origin).header("Sec-Fetch-Site", "same-origin");
             request = request.body("application/x-www-form-urlencoded", body);
         }
-        let answer = request.send().await;
+        request
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<String>) -> Answer {
+        let answer = self.request(method, path, body).send().await;
         self.keep_cookies(&answer);
         if answer.header("Content-Type").starts_with("text/html") {
             look_over(path, &answer.text());
@@ -181,7 +193,8 @@ fn look_over(path: &str, html: &str) {
         }
         let id = attribute(&tag, "id").unwrap_or_else(|| panic!("{path}: a field without an id: {tag}"));
         assert!(html.contains(&format!("<label for=\"{id}\"")), "{path}: {id} has no label");
-        assert!(attribute(&tag, "autocomplete").is_some(), "{path}: {id} says nothing of filling in");
+        let is_typed = !matches!(attribute(&tag, "type").as_deref(), Some("checkbox" | "radio" | "date" | "file"));
+        assert!(!is_typed || attribute(&tag, "autocomplete").is_some(), "{path}: {id} says nothing of filling in");
         for by in attribute(&tag, "aria-describedby").unwrap_or_default().split_whitespace() {
             assert!(html.contains(&format!("id=\"{by}\"")), "{path}: {id} is described by nothing: {by}");
         }
