@@ -64,7 +64,7 @@ fn lasting(answer: &Answer, typed: &str) -> String {
     let fields: Vec<String> = ["csrf", "state"]
         .into_iter()
         .flat_map(|name| {
-            super::browser::forms(answer, "/sign-in/passkey").into_iter().map(move |form| form.value(name))
+            crate::support::browser::forms(answer, "/sign-in/passkey").into_iter().map(move |form| form.value(name))
         })
         .collect();
     let text = fields.iter().fold(text, |text, field| text.replace(field, "NEW"));

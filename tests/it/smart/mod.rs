@@ -58,7 +58,7 @@ pub async fn home<'s>(server: &'s TestServer, records: &[&'static str]) -> Home<
 /// A person who signs in by [`PASSWORD`], and is known as the practitioner `doc`.
 pub fn person(server: &TestServer, email: &'static str, records: &[&'static str], level: GrantLevel) -> Account {
     static HASH: OnceLock<String> = OnceLock::new();
-    let hash = HASH.get_or_init(|| PASSWORD.parse::<Password>().unwrap().hash().unwrap().0);
+    let hash = HASH.get_or_init(|| Password::chosen(PASSWORD, &[]).unwrap().hash().unwrap().0);
     let records: Vec<Id> = records.iter().map(|id| Id::parse(id).unwrap()).collect();
     change(server, move |tx| {
         let account = tx.add_account(&NewAccount {
