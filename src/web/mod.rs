@@ -17,6 +17,7 @@ mod routes;
 mod session;
 mod sign_in;
 mod style;
+pub mod upstream;
 
 pub use form::PageForm;
 pub use page::{Frame, Page};

@@ -3,7 +3,7 @@
 use actix_web::web::ServiceConfig;
 
 use crate::http::at;
-use crate::web::{PageError, account, apps, authorize, developer, device, front, sign_in, style};
+use crate::web::{PageError, account, apps, authorize, developer, device, front, sign_in, style, upstream};
 
 /// Adds all pages; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
@@ -32,5 +32,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/style.css").get(style::style).done_as::<PageError>())
         .service(at("/sign-in").get(sign_in::page).on(Method::POST, sign_in::sign_in).done_as::<PageError>())
         .service(at("/sign-out").on(Method::POST, sign_in::sign_out).done_as::<PageError>())
+        .service(at("/auth/upstream/{name}/start").get(upstream::start).done_as::<PageError>())
+        .service(at("/auth/upstream/{name}/callback").on(Method::GET, upstream::callback).done_as::<PageError>())
+        .service(at("/auth/upstream/{name}/link").on(Method::POST, upstream::link).done_as::<PageError>())
+        .service(
+            at("/account/providers").get(upstream::linked).on(Method::POST, upstream::unlink).done_as::<PageError>(),
+        )
         .configure(account::configure);
 }

@@ -17,6 +17,7 @@ mod start;
 mod words;
 
 pub(super) use passkeys::PasskeyForm;
+pub(super) use words::Moment;
 pub(super) use words::sentence;
 
 use actix_web::http::Method;

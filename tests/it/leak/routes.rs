@@ -139,6 +139,11 @@ const PAGES: &[(&str, &str, Shown)] = &[
     ("POST", "/account/recovery-codes", Shown::ByItsOwnPage),
     ("POST", "/account/sessions/end", Shown::ByItsOwnPage),
     ("POST", "/account/sessions/end-others", Shown::ByItsOwnPage),
+    ("GET", "/account/providers", Shown::ToWhomItIsAbout),
+    ("GET", "/auth/upstream/{name}/start", Shown::ToAnybody),
+    ("GET", "/auth/upstream/{name}/callback", Shown::ToAnybody),
+    ("POST", "/auth/upstream/{name}/link", Shown::ByItsOwnPage),
+    ("POST", "/account/providers", Shown::ByItsOwnPage),
 ];
 
 on_both!(closed:
