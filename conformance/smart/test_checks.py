@@ -48,9 +48,10 @@ class Results(unittest.TestCase):
     def test_checks_run_in_the_order_in_which_they_are_written(self):
         states = self.states(Site(capabilities=["launch-ehr"]))
 
-        self.assertEqual(states, [
-            ("example.good", "passed"), ("example.one", "failed"), ("example.other", "failed"), ("example.left", "skipped"),
-        ])
+        self.assertEqual(
+            states,
+            [("example.good", "passed"), ("example.one", "failed"), ("example.other", "failed"), ("example.left", "skipped")],
+        )
 
     def test_what_several_stand_on_is_made_once_and_fails_for_all(self):
         Example.tries = 0

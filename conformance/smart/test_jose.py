@@ -25,8 +25,12 @@ class Tokens(unittest.TestCase):
     def test_another_key_another_kid_and_another_algorithm_are_refused(self):
         token, jwks = self.rsa.sign({"sub": "x"}), {"keys": [self.rsa.jwk()]}
         for bad in (
-            self.other.sign({"sub": "x"}), self.rsa.sign({"sub": "x"}, kid="b"), self.rsa.sign({"sub": "x"}, alg="RS384"),
-            token[:-4] + ("AAAA" if not token.endswith("AAAA") else "BBBB"), unsigned({"sub": "x"}), "a.b",
+            self.other.sign({"sub": "x"}),
+            self.rsa.sign({"sub": "x"}, kid="b"),
+            self.rsa.sign({"sub": "x"}, alg="RS384"),
+            token[:-4] + ("AAAA" if not token.endswith("AAAA") else "BBBB"),
+            unsigned({"sub": "x"}),
+            "a.b",
             signed_by_secret({"sub": "x"}, self.rsa.public_pem(), kid="a"),
         ):
             with self.assertRaises(Failed, msg=bad):
@@ -54,7 +58,9 @@ class Tokens(unittest.TestCase):
         self.assertEqual(set(claims), {"iss", "sub", "aud", "exp"})
 
     def test_the_challenge_is_that_of_the_example_in_rfc_7636(self):
-        self.assertEqual(challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
+        self.assertEqual(
+            challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        )
         self.assertGreaterEqual(len(verifier()), 43)
         self.assertEqual(encode(b"\xff\xfe"), "__4")
 

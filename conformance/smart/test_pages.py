@@ -39,10 +39,19 @@ class Forms(unittest.TestCase):
     def test_hidden_fields_boxes_and_the_first_option_are_sent_as_served(self):
         pairs = self.form.filled(pressed=("decision", "allow"))
 
-        self.assertEqual(pairs, [
-            ("csrf", "c&d"), ("request", "r"), ("record", "Patient/1"), ("scope", "patient/Patient.rs"),
-            ("scope", "patient/Observation.rs"), ("until", ""), ("note", "as it\nis"), ("decision", "allow"),
-        ])
+        self.assertEqual(
+            pairs,
+            [
+                ("csrf", "c&d"),
+                ("request", "r"),
+                ("record", "Patient/1"),
+                ("scope", "patient/Patient.rs"),
+                ("scope", "patient/Observation.rs"),
+                ("until", ""),
+                ("note", "as it\nis"),
+                ("decision", "allow"),
+            ],
+        )
 
     def test_boxes_are_cleared_and_ticked_by_a_rule(self):
         pairs = self.form.filled(chosen={"scope": lambda value, is_on: not is_on}, pressed=("decision", "deny"))
@@ -56,7 +65,7 @@ class Forms(unittest.TestCase):
 
     def test_a_record_is_known_by_its_id_as_well_and_one_that_is_not_offered_fails(self):
         self.assertEqual(chosen_record(self.form, Choices(record="Patient/2")), ["Patient/2"])
-        by_id = page('<form><input type=radio name=record value=7><button>Go</button></form>').forms[0]
+        by_id = page("<form><input type=radio name=record value=7><button>Go</button></form>").forms[0]
         self.assertEqual(chosen_record(by_id, Choices(record="Patient/7")), ["7"])
         with self.assertRaises(Failed):
             chosen_record(self.form, Choices(record="Patient/3"))

@@ -44,10 +44,13 @@ class Pages(http.server.BaseHTTPRequestHandler):
         if "session=s" not in self.headers.get("Cookie", ""):
             return self.answer(303, Location="/sign-in?next=" + urllib.parse.quote_plus(self.path))
         self.server.waiting = given
-        self.answer(200, """<h1>Share</h1><form method=post action=/consent><input type=hidden name=csrf value=x>
+        self.answer(
+            200,
+            """<h1>Share</h1><form method=post action=/consent><input type=hidden name=csrf value=x>
             <input type=radio name=record value=1><input type=radio name=record value=2>
             <input type=checkbox name=scope value=patient/Patient.rs checked>
-            <button name=decision value=allow>Yes</button><button name=decision value=deny>No</button></form>""")
+            <button name=decision value=allow>Yes</button><button name=decision value=deny>No</button></form>""",
+        )
 
     def do_POST(self):
         address = urllib.parse.urlsplit(self.path)
@@ -55,13 +58,17 @@ class Pages(http.server.BaseHTTPRequestHandler):
         given = dict(pairs)
         if address.path == "/sign-in":
             if given["password"] != PERSON["password"]:
-                return self.answer(200, "<h1>Sign in</h1><form method=post><input name=email><input name=password type=password></form>")
+                return self.answer(
+                    200, "<h1>Sign in</h1><form method=post><input name=email><input name=password type=password></form>"
+                )
             goes_on = dict(urllib.parse.parse_qsl(address.query))["next"]
             return self.answer(303, Location=goes_on, Set_Cookie="session=s; Path=/; HttpOnly")
         if address.path == "/consent":
             self.server.decided = pairs
             result = "code=c" if given["decision"] == "allow" else "error=access_denied"
-            return self.answer(303, Location=f"{self.server.waiting['redirect_uri']}?{result}&state={self.server.waiting['state']}")
+            return self.answer(
+                303, Location=f"{self.server.waiting['redirect_uri']}?{result}&state={self.server.waiting['state']}"
+            )
         self.server.exchanged = given
         self.answer(200, '{"access_token": "t", "token_type": "Bearer"}', Content_Type="application/json")
 
@@ -69,7 +76,9 @@ class Pages(http.server.BaseHTTPRequestHandler):
 class SignIn(Pages):
     def do_GET(self):
         if self.path.startswith("/sign-in"):
-            return self.answer(200, "<h1>Sign in</h1><form method=post><input name=email><input name=password type=password></form>")
+            return self.answer(
+                200, "<h1>Sign in</h1><form method=post><input name=email><input name=password type=password></form>"
+            )
         return super().do_GET()
 
 

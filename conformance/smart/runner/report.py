@@ -48,7 +48,9 @@ def print_table(results, summary):
         for result in results:
             if result.state == state:
                 print(f"\n{state} {result.id}: {result.says}\n  {result.reason}")
-    print(f"\n{summary['total']} checks: {summary['passed']} passed, {summary['failed']} failed, {summary['skipped']} skipped; {summary['seconds']} s")
+    print(
+        f"\n{summary['total']} checks: {summary['passed']} passed, {summary['failed']} failed, {summary['skipped']} skipped; {summary['seconds']} s"
+    )
 
 
 def print_list(groups):

@@ -29,9 +29,15 @@ def practitioner():
 
 def family(name):
     """A Patient, and what is about them; the Encounter is first."""
-    patient = {"resourceType": "Patient", "active": True, "name": [{"family": "Aalto", "given": [name]}], "birthDate": "1984-05-17"}
+    patient = {
+        "resourceType": "Patient",
+        "active": True,
+        "name": [{"family": "Aalto", "given": [name]}],
+        "birthDate": "1984-05-17",
+    }
     encounter = {
-        "resourceType": "Encounter", "status": "finished",
+        "resourceType": "Encounter",
+        "status": "finished",
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
         "period": {"start": "2024-03-02T09:00:00Z", "end": "2024-03-02T09:30:00Z"},
     }
@@ -42,7 +48,9 @@ def family(name):
 def observation(day, category, code, name, value, unit):
     measured = {"valueQuantity": {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}}
     return {
-        "resourceType": "Observation", "status": "final", "effectiveDateTime": f"2024-03-0{day}",
+        "resourceType": "Observation",
+        "status": "final",
+        "effectiveDateTime": f"2024-03-0{day}",
         "category": [{"coding": [{"system": OBSERVATION_CATEGORY, "code": category}]}],
         "code": {"coding": [{"system": LOINC, "code": code, "display": name}]},
     } | (measured if value is not None else {"valueString": unit})

@@ -32,7 +32,12 @@ class Backend(Group):
         return self.site.endpoint("token_endpoint")
 
     def send(self, assertion, **changed):
-        form = {"grant_type": "client_credentials", "scope": READ, "client_assertion_type": ASSERTION, "client_assertion": assertion} | changed
+        form = {
+            "grant_type": "client_credentials",
+            "scope": READ,
+            "client_assertion_type": ASSERTION,
+            "client_assertion": assertion,
+        } | changed
         return self.site.agent.ask("POST", self.audience, {name: value for name, value in form.items() if value is not None})
 
     def claims(self, **changed):
@@ -68,7 +73,9 @@ class Backend(Group):
     def is_short_lived(self):
         answer, body = self.token
         expect(str(body.get("token_type", "")).lower() == "bearer", f"token_type is {body.get('token_type')!r}")
-        expect(isinstance(body.get("expires_in"), int) and 0 < body["expires_in"] <= 300, f"expires_in is {body.get('expires_in')!r}")
+        expect(
+            isinstance(body.get("expires_in"), int) and 0 < body["expires_in"] <= 300, f"expires_in is {body.get('expires_in')!r}"
+        )
         expect(set(body.get("scope", "").split()) == set(READ.split()), f"scope is {body.get('scope')!r}")
         expect("no-store" in answer.header("Cache-Control"), f"Cache-Control is {answer.header('Cache-Control')!r}")
         expect("no-cache" in answer.header("Pragma"), f"Pragma is {answer.header('Pragma')!r}")
@@ -106,7 +113,10 @@ class Backend(Group):
     @check("no-scope", "A request without a scope is answered with an error of OAuth and its reason", 251, 252)
     def needs_a_scope(self):
         answer = expect_error(self.send(self.key.sign(self.claims()), scope=None), (400,), "invalid_scope", "invalid_request")
-        expect(answer.object().get("error_description") or answer.object().get("error_uri"), f"there is no reason: {answer.excerpt()}")
+        expect(
+            answer.object().get("error_description") or answer.object().get("error_uri"),
+            f"there is no reason: {answer.excerpt()}",
+        )
 
     @check("not-signed", "An assertion without a signature does not do", 335, 340)
     def refuses_unsigned(self):
@@ -142,7 +152,13 @@ class Backend(Group):
     @check("time", "Nor one that is over, has no end, or ends in more than five minutes", 335, 340)
     def refuses_wrong_times(self):
         now = int(time.time())
-        for what, end in (("over", now - 60), ("long over", 1), ("without end", None), ("ending in an hour", now + 3600), ("a text", "soon")):
+        for what, end in (
+            ("over", now - 60),
+            ("long over", 1),
+            ("without end", None),
+            ("ending in an hour", now + 3600),
+            ("a text", "soon"),
+        ):
             self.refused(what, self.key.sign(self.claims(exp=end)))
 
     @check("replay", "Nor one that was used before, or has no jti", 336, 340)
@@ -168,7 +184,9 @@ class Backend(Group):
     @check("type", "Nor one of another type, nor none at all", 340)
     def refuses_other_types(self):
         # RFC 6749 has both errors for a way of authentication that is not known.
-        answer = self.send(self.key.sign(self.claims()), client_assertion_type="urn:ietf:params:oauth:client-assertion-type:saml2-bearer")
+        answer = self.send(
+            self.key.sign(self.claims()), client_assertion_type="urn:ietf:params:oauth:client-assertion-type:saml2-bearer"
+        )
         expect_error(answer, (400, 401), "invalid_client", "invalid_request")
         for what, text in (("no token", "a"), ("two parts", "a.b"), ("not base64", "*.*.*"), ("a long text", "a" * 20_000)):
             self.refused(what, text)

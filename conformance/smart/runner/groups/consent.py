@@ -53,7 +53,9 @@ class GranularChoice(Group):
     def is_found(self):
         whole = self.site.grant(self.site.app(), f"launch/patient {self.WHOLE}")
         query = f"Observation?patient={self.site.patient}"
-        kept = [found for found in self.site.search(query, whole.token) if has_code(found.get("category", []), CATEGORY, "laboratory")]
+        kept = [
+            found for found in self.site.search(query, whole.token) if has_code(found.get("category", []), CATEGORY, "laboratory")
+        ]
         wanted = {key_of(resource) for resource in kept}
         found = {key_of(resource) for resource in self.site.search(query, self.narrow.token)}
         expect(wanted and found == wanted, f"{len(found)} Observations are found instead of {len(wanted)}")
@@ -66,7 +68,9 @@ class Management(Group):
     settings = ("person", "patients")
 
     def form_of(self, page, client):
-        return next((form for form in page.forms if form.values("client_id") == [client.id] and form.button("Remove access")), None)
+        return next(
+            (form for form in page.forms if form.values("client_id") == [client.id] and form.button("Remove access")), None
+        )
 
     @check("removed", "It lists the app, and once that is removed its tokens do nothing more")
     def ends_access(self):
@@ -111,7 +115,9 @@ class Registration(Group):
         token = self.site.config.get("registration_token")
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return self.site.agent.ask("POST", self.site.endpoint("registration_endpoint"), json.dumps(self.metadata(**changed)), headers)
+        return self.site.agent.ask(
+            "POST", self.site.endpoint("registration_endpoint"), json.dumps(self.metadata(**changed)), headers
+        )
 
     @fixture
     def registered(self):
@@ -127,7 +133,10 @@ class Registration(Group):
 
     @check("launched", "It can be used at once, and the page shows its name", 18)
     def is_used(self):
-        client = Client("registered", {"client_id": self.registered.object()["client_id"], "redirect_uri": self.metadata()["redirect_uris"][0]})
+        client = Client(
+            "registered",
+            {"client_id": self.registered.object()["client_id"], "redirect_uri": self.metadata()["redirect_uris"][0]},
+        )
         grant = self.site.grant(client, "launch/patient patient/*.rs")
         self.site.read(grant.patient, grant.token)
         expect(self.metadata()["client_name"] in grant.outcome.seen[-1].text, "the page does not name the app")
@@ -150,17 +159,26 @@ class Registration(Group):
         registered.keys = client.keys
         grant = self.site.grant(registered, "launch/patient patient/*.rs")
         self.site.read(grant.patient, grant.token)
-        expect_status(self.register(token_endpoint_auth_method="private_key_jwt", jwks_uri="https://registered.example/jwks"), 201)
+        expect_status(
+            self.register(token_endpoint_auth_method="private_key_jwt", jwks_uri="https://registered.example/jwks"), 201
+        )
         expect_error(
             self.register(token_endpoint_auth_method="private_key_jwt", jwks=jwks, jwks_uri="https://registered.example/jwks"),
-            (400,), "invalid_client_metadata",
+            (400,),
+            "invalid_client_metadata",
         )
 
     @check("redirects", "Addresses that no app should come back to are refused")
     def refuses_redirects(self):
         for address in (
-            "http://registered.example/callback", "https://registered.example/callback#a", "javascript:alert(1)",
-            "data:text/html,a", "https://*.registered.example/callback", "/callback", "https://user@registered.example/callback", "",
+            "http://registered.example/callback",
+            "https://registered.example/callback#a",
+            "javascript:alert(1)",
+            "data:text/html,a",
+            "https://*.registered.example/callback",
+            "/callback",
+            "https://user@registered.example/callback",
+            "",
         ):
             expect_error(self.register(redirect_uris=[address]), (400,), "invalid_redirect_uri", "invalid_client_metadata")
         expect_error(self.register(redirect_uris=[]), (400,), "invalid_redirect_uri", "invalid_client_metadata")
@@ -168,7 +186,12 @@ class Registration(Group):
 
     @check("metadata", "What is no metadata is refused")
     def refuses_metadata(self):
-        for changed in ({"token_endpoint_auth_method": "none of these"}, {"grant_types": ["password"]}, {"redirect_uris": "a"}, {"client_name": 1}):
+        for changed in (
+            {"token_endpoint_auth_method": "none of these"},
+            {"grant_types": ["password"]},
+            {"redirect_uris": "a"},
+            {"client_name": 1},
+        ):
             expect_error(self.register(**changed), (400,), "invalid_client_metadata", "invalid_redirect_uri")
 
     @check("managed", "The app reads, changes and removes its registration by its own token")

@@ -91,9 +91,12 @@ class EhrLaunch(Group):
     def tells_of_the_banner(self):
         for wanted in (False, True):
             grant = self.grant if wanted is False else self.launched(need_patient_banner=True)
-            expect(grant.body.get("need_patient_banner") is wanted, f"need_patient_banner is {grant.body.get('need_patient_banner')!r}")
+            expect(
+                grant.body.get("need_patient_banner") is wanted,
+                f"need_patient_banner is {grant.body.get('need_patient_banner')!r}",
+            )
 
-    @check("intent", "The intent comes as it was given", 174)
+    @check("intent", "The intent comes as it was given", 174, 194)
     def brings_the_intent(self):
         expect(self.grant.body.get("intent") == "reconcile-medications", f"intent is {self.grant.body.get('intent')!r}")
 
@@ -110,7 +113,12 @@ class EhrLaunch(Group):
 
     @check("bad-fhir-context", "What is no context is refused when the launch is made", 177, 178)
     def refuses_bad_fhir_context(self):
-        for item in ({"role": "launch"}, {"reference": f"{self.site.patient}"}, "Practitioner/1", {"reference": "Practitioner/1", "role": ""}):
+        for item in (
+            {"role": "launch"},
+            {"reference": f"{self.site.patient}"},
+            "Practitioner/1",
+            {"reference": "Practitioner/1", "role": ""},
+        ):
             expect_status(self.ask(self.context(fhirContext=[item]), self.token), 400, 422)
 
     @check("style", "The address of the style leads to JSON that any page may read", 175, 360)
@@ -170,7 +178,9 @@ class Device(Group):
 
     def begin(self):
         client = self.site.clients["device"]
-        answer = self.site.as_client(client, self.site.endpoint("device_authorization_endpoint"), {"scope": client.scope or self.SCOPE})
+        answer = self.site.as_client(
+            client, self.site.endpoint("device_authorization_endpoint"), {"scope": client.scope or self.SCOPE}
+        )
         return expect_status(answer, 200)
 
     def poll(self, device_code):
@@ -241,7 +251,13 @@ class Device(Group):
         if Page(answer).form_with("decision"):
             raise Failed("a made-up code leads to a decision")
         expect_error(self.poll("nothing-that-was-handed-out"), (400,), "invalid_grant", "expired_token")
-        others = [name for name in ("symmetric", "public") if name in self.site.clients and self.site.clients[name].id != self.site.clients["device"].id]
+        others = [
+            name
+            for name in ("symmetric", "public")
+            if name in self.site.clients and self.site.clients[name].id != self.site.clients["device"].id
+        ]
         if others:
             form = {"grant_type": DEVICE, "device_code": self.begin().object()["device_code"]}
-            expect_error(self.site.token_request(self.site.clients[others[0]], form), (400, 401), "invalid_grant", "unauthorized_client")
+            expect_error(
+                self.site.token_request(self.site.clients[others[0]], form), (400, 401), "invalid_grant", "unauthorized_client"
+            )

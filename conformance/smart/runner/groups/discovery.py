@@ -3,10 +3,26 @@
 from ..checks import Group, Skipped, check, expect, expect_status
 
 CAPABILITIES = {
-    "launch-ehr", "launch-standalone", "authorize-post", "client-public", "client-confidential-symmetric",
-    "client-confidential-asymmetric", "sso-openid-connect", "context-banner", "context-style", "context-ehr-patient",
-    "context-ehr-encounter", "context-standalone-patient", "context-standalone-encounter", "permission-offline",
-    "permission-online", "permission-patient", "permission-user", "permission-v1", "permission-v2", "smart-app-state",
+    "launch-ehr",
+    "launch-standalone",
+    "authorize-post",
+    "client-public",
+    "client-confidential-symmetric",
+    "client-confidential-asymmetric",
+    "sso-openid-connect",
+    "context-banner",
+    "context-style",
+    "context-ehr-patient",
+    "context-ehr-encounter",
+    "context-standalone-patient",
+    "context-standalone-encounter",
+    "permission-offline",
+    "permission-online",
+    "permission-patient",
+    "permission-user",
+    "permission-v1",
+    "permission-v2",
+    "smart-app-state",
 }
 # What a set asks for; of the entries that are tuples, one.
 CLIENTS = ("client-public", "client-confidential-symmetric")
@@ -15,15 +31,24 @@ SETS = {
     "Patient Access for EHR Launch": ["launch-ehr", CLIENTS, "context-ehr-patient", "permission-patient"],
     "Clinician Access for Standalone": ["launch-standalone", CLIENTS, "permission-user", "permission-patient"],
     "Clinician Access for EHR Launch": [
-        "launch-ehr", CLIENTS, "context-ehr-patient", "context-ehr-encounter", "permission-user", "permission-patient",
+        "launch-ehr",
+        CLIENTS,
+        "context-ehr-patient",
+        "context-ehr-encounter",
+        "permission-user",
+        "permission-patient",
     ],
 }
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 # Which member of the discovery document an address in the CapabilityStatement is.
 OF_OAUTH_URIS = {
-    "authorize": "authorization_endpoint", "token": "token_endpoint", "register": "registration_endpoint",
-    "manage": "management_endpoint", "introspect": "introspection_endpoint", "revoke": "revocation_endpoint",
+    "authorize": "authorization_endpoint",
+    "token": "token_endpoint",
+    "register": "registration_endpoint",
+    "manage": "management_endpoint",
+    "introspect": "introspection_endpoint",
+    "revoke": "revocation_endpoint",
 }
 PRIVATE_PARTS = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}
 
@@ -63,7 +88,11 @@ class Discovery(Group):
 
     @check("absolute", "All addresses are absolute", 378)
     def is_absolute(self):
-        named = {name: value for name, value in self.site.discovery.items() if name.endswith(("_endpoint", "_uri", "_bundle", "issuer"))}
+        named = {
+            name: value
+            for name, value in self.site.discovery.items()
+            if name.endswith(("_endpoint", "_uri", "_bundle", "issuer"))
+        }
         relative = [name for name, value in named.items() if not str(value).startswith(("https://", "http://"))]
         expect(not relative, f"relative: {', '.join(relative)}")
 
@@ -95,12 +124,17 @@ class Discovery(Group):
         document = self.site.discovery
         if "client-confidential-asymmetric" not in document.get("capabilities", []):
             raise Skipped("the server does not advertise the capability client-confidential-asymmetric")
-        expect("token_endpoint" in document and document.get("scopes_supported"), "token_endpoint and scopes_supported are needed")
+        expect(
+            "token_endpoint" in document and document.get("scopes_supported"), "token_endpoint and scopes_supported are needed"
+        )
         methods = document.get("token_endpoint_auth_methods_supported", [])
         expect("private_key_jwt" in methods, f"the methods are {methods}")
         algorithms = document.get("token_endpoint_auth_signing_alg_values_supported", [])
         expect({"RS384", "ES384"} & set(algorithms), f"the algorithms are {algorithms}")
-        expect("none" not in algorithms and not [name for name in algorithms if name.startswith("HS")], f"the algorithms are {algorithms}")
+        expect(
+            "none" not in algorithms and not [name for name in algorithms if name.startswith("HS")],
+            f"the algorithms are {algorithms}",
+        )
 
     @check("openid", "The documents of OpenID Connect and of RFC 8414 say the same")
     def agrees_with_others(self):
@@ -114,8 +148,15 @@ class Discovery(Group):
             differing = [member for member in other if member in document and other[member] != document[member]]
             expect(not differing, f"{name} differs in {', '.join(differing)}")
             if name == "openid-configuration" and "sso-openid-connect" in document.get("capabilities", []):
-                needed = {"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "response_types_supported",
-                          "subject_types_supported", "id_token_signing_alg_values_supported"}
+                needed = {
+                    "issuer",
+                    "authorization_endpoint",
+                    "token_endpoint",
+                    "jwks_uri",
+                    "response_types_supported",
+                    "subject_types_supported",
+                    "id_token_signing_alg_values_supported",
+                }
                 missing = sorted(needed - set(other))
                 expect(not missing, f"{name} lacks {', '.join(missing)}")
                 algorithms = other["id_token_signing_alg_values_supported"]
@@ -135,7 +176,10 @@ class Discovery(Group):
         for name, member in OF_OAUTH_URIS.items():
             if name in told or name in ("authorize", "token"):
                 there = self.site.discovery.get(member)
-                expect(told.get(name) == there, f"{name} is {told.get(name)} in the CapabilityStatement, and {there} in the discovery document")
+                expect(
+                    told.get(name) == there,
+                    f"{name} is {told.get(name)} in the CapabilityStatement, and {there} in the discovery document",
+                )
 
     @check("keys", "The public keys are bare RSA keys with a kid each and without private parts", 207)
     def publishes_keys(self):

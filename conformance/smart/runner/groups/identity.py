@@ -103,5 +103,7 @@ class OpenId(Group):
         url = expect_status(answer, 200).object().get("userinfo_endpoint")
         if url is None:
             raise Skipped("the server names no UserInfo endpoint")
-        told = expect_status(self.site.agent.ask("GET", url, headers={"Authorization": f"Bearer {self.grant.token}"}), 200).object()
+        told = expect_status(
+            self.site.agent.ask("GET", url, headers={"Authorization": f"Bearer {self.grant.token}"}), 200
+        ).object()
         expect(told.get("sub") == self.claims["sub"], f"sub is {told.get('sub')!r}")

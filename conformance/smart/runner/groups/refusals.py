@@ -33,9 +33,19 @@ class InvalidAudience(Group):
         parts = urllib.parse.urlsplit(base)
         path = parts.path
         for audience in (
-            base + ".evil.example", base + "x", base + "/../other", f"{parts.scheme}://{parts.netloc}", base + "?a=b", base + "#a",
-            f"{parts.scheme}://{parts.netloc}@evil.example{path}", f"{parts.scheme}://{parts.netloc}.evil.example{path}",
-            f"{parts.scheme}://evil.example/{base}", f"ftp://{parts.netloc}{path}", base + " ", "*", path,
+            base + ".evil.example",
+            base + "x",
+            base + "/../other",
+            f"{parts.scheme}://{parts.netloc}",
+            base + "?a=b",
+            base + "#a",
+            f"{parts.scheme}://{parts.netloc}@evil.example{path}",
+            f"{parts.scheme}://{parts.netloc}.evil.example{path}",
+            f"{parts.scheme}://evil.example/{base}",
+            f"ftp://{parts.netloc}{path}",
+            base + " ",
+            "*",
+            path,
         ):
             self.refused(audience)
 
@@ -70,12 +80,16 @@ class InvalidCode(Group):
 
     @check("other-app", "A code is for the app that asked for it")
     def refuses_other_apps(self):
-        other = next((client for client in self.site.clients.values() if client.redirect_uri and client.id != self.site.app().id), None)
+        other = next(
+            (client for client in self.site.clients.values() if client.redirect_uri and client.id != self.site.app().id), None
+        )
         if other is None:
             raise Skipped("the configuration names no second app")
         request, outcome = self.site.code(self.site.app(), SCOPE)
         form = {
-            "grant_type": "authorization_code", "code": outcome.code, "redirect_uri": request.client.redirect_uri,
+            "grant_type": "authorization_code",
+            "code": outcome.code,
+            "redirect_uri": request.client.redirect_uri,
             "code_verifier": request.verifier,
         }
         expect_error(self.site.token_request(other, form), (400, 401), "invalid_grant")
@@ -121,9 +135,18 @@ class InvalidClient(Group):
         address = app.redirect_uri
         parts = urllib.parse.urlsplit(address)
         for other in (
-            "https://evil.example/callback", address + "/", address + "x", address + "?a=b", address + "#a", address.upper(),
-            f"{parts.scheme}://{parts.netloc}@evil.example{parts.path}", f"{parts.scheme}://{parts.netloc}.evil.example{parts.path}",
-            f"{parts.scheme}://{parts.netloc}{parts.path}/../other", "javascript:alert(1)", f"http://{parts.netloc}:1{parts.path}", "",
+            "https://evil.example/callback",
+            address + "/",
+            address + "x",
+            address + "?a=b",
+            address + "#a",
+            address.upper(),
+            f"{parts.scheme}://{parts.netloc}@evil.example{parts.path}",
+            f"{parts.scheme}://{parts.netloc}.evil.example{parts.path}",
+            f"{parts.scheme}://{parts.netloc}{parts.path}/../other",
+            "javascript:alert(1)",
+            f"http://{parts.netloc}:1{parts.path}",
+            "",
         ):
             client = Client("other", {"client_id": app.id, "redirect_uri": other})
             self.stays(client, f"the redirect_uri {other!r}")
@@ -133,7 +156,9 @@ class InvalidClient(Group):
         client = self.site.client("symmetric")
         request, outcome = self.site.code(client, SCOPE)
         form = {
-            "grant_type": "authorization_code", "code": outcome.code, "redirect_uri": client.redirect_uri,
+            "grant_type": "authorization_code",
+            "code": outcome.code,
+            "redirect_uri": client.redirect_uri,
             "code_verifier": request.verifier,
         }
         url = self.site.endpoint("token_endpoint")
@@ -141,7 +166,9 @@ class InvalidClient(Group):
         expect_error(wrong, (401,), "invalid_client")
         expect("basic" in wrong.header("WWW-Authenticate").lower(), f"WWW-Authenticate is {wrong.header('WWW-Authenticate')!r}")
         expect_error(self.site.agent.ask("POST", url, form | {"client_id": client.id}), (400, 401), "invalid_client")
-        expect_error(self.site.agent.ask("POST", url, form | {"client_id": client.id, "client_secret": ""}), (400, 401), "invalid_client")
+        expect_error(
+            self.site.agent.ask("POST", url, form | {"client_id": client.id, "client_secret": ""}), (400, 401), "invalid_client"
+        )
         unknown = self.site.agent.ask("POST", url, form, {"Authorization": basic("no-such-app", "a secret")})
         expect_error(unknown, (401,), "invalid_client")
 
@@ -151,7 +178,10 @@ class InvalidClient(Group):
             request = Request(self.site, self.site.app(), SCOPE, response_type=kind)
             outcome = self.site.authorize(request)
             expect(outcome.error in ("unsupported_response_type", "invalid_request"), f"response_type {kind!r}: {outcome.told()}")
-            expect(outcome.returned.get("state") == request.parameters["state"], f"response_type {kind!r}: the state did not come back")
+            expect(
+                outcome.returned.get("state") == request.parameters["state"],
+                f"response_type {kind!r}: the state did not come back",
+            )
 
     @check("scope", "Scopes of which none is known are refused with invalid_scope", 54)
     def refuses_scopes(self):
@@ -164,7 +194,8 @@ class InvalidClient(Group):
         request = Request(self.site, self.site.app(), SCOPE)
         pairs = list(request.pairs().items()) + [("scope", "patient/*.rs")]
         outcome = self.site.browser().authorize(
-            f"{self.site.endpoint('authorization_endpoint')}?{urllib.parse.urlencode(pairs)}", request.client.redirect_uri,
+            f"{self.site.endpoint('authorization_endpoint')}?{urllib.parse.urlencode(pairs)}",
+            request.client.redirect_uri,
             Choices(record=self.site.patient),
         )
         expect(outcome.code is None and outcome.error in (None, "invalid_request"), outcome.told())

@@ -63,7 +63,12 @@ class VersionOne(Group):
 
     def observation(self):
         text = "written by a conformance run"
-        return {"resourceType": "Observation", "status": "final", "code": {"text": text}, "subject": {"reference": self.site.patient}}
+        return {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": text},
+            "subject": {"reference": self.site.patient},
+        }
 
 
 class Users(Group):
@@ -139,12 +144,18 @@ class Granular(Group):
             queries += [f"patient={self.site.patient}&category={code}" for _, code in self.KEPT[kind]]
             queries.append(f"patient={self.site.patient}&category:not=nothing")
             for query in queries:
-                wanted = {key_of(resource) for resource in self.site.search(f"{kind}?{query}", self.whole.token) if self.is_kept(resource)}
+                wanted = {
+                    key_of(resource)
+                    for resource in self.site.search(f"{kind}?{query}", self.whole.token)
+                    if self.is_kept(resource)
+                }
                 found = {key_of(resource) for resource in self.site.search(f"{kind}?{query}", self.narrow.token)}
                 expect(found == wanted, f"{kind}?{query} finds {len(found)} resources instead of {len(wanted)}")
             kept = [resource for resource in all_of_them if self.is_kept(resource)]
             if not kept or len(kept) == len(all_of_them):
-                raise Skipped(f"of {len(all_of_them)} resources of {kind} {len(kept)} are within the scope: there is nothing to tell apart")
+                raise Skipped(
+                    f"of {len(all_of_them)} resources of {kind} {len(kept)} are within the scope: there is nothing to tell apart"
+                )
 
     def reads(self):
         for kind in self.KEPT:
@@ -155,7 +166,9 @@ class Granular(Group):
     def included(self):
         for kind in self.KEPT:
             path = f"Patient?_id={self.site.patient.split('/')[1]}&_revinclude={kind}:patient"
-            found = {key_of(resource) for resource in self.site.search(path, self.narrow.token) if resource["resourceType"] == kind}
+            found = {
+                key_of(resource) for resource in self.site.search(path, self.narrow.token) if resource["resourceType"] == kind
+            }
             whole = self.site.search(path, self.whole.token)
             wanted = {key_of(resource) for resource in whole if resource["resourceType"] == kind and self.is_kept(resource)}
             expect(found == wanted, f"_revinclude={kind}:patient brings {len(found)} resources instead of {len(wanted)}")

@@ -52,7 +52,10 @@ class Full(Group):
     @check("token", "The answer has a Bearer token, its lifetime and its scope", 73, 74, 75, 76, 78, 84, 85, 88, 91)
     def gets_a_token(self):
         body = self.grant.body
-        expect(isinstance(body["access_token"], str) and TOKEN_CHARACTERS.fullmatch(body["access_token"]), "access_token has other characters")
+        expect(
+            isinstance(body["access_token"], str) and TOKEN_CHARACTERS.fullmatch(body["access_token"]),
+            "access_token has other characters",
+        )
         expect(str(body.get("token_type", "")).lower() == "bearer", f"token_type is {body.get('token_type')!r}")
         seconds = body.get("expires_in")
         expect(isinstance(seconds, int) and 0 < seconds <= 3600, f"expires_in is {seconds!r}")
@@ -67,7 +70,9 @@ class Full(Group):
 
     @check("scopes", "All that was allowed is in the scope", 78, 144, 361, 363)
     def gets_all_scopes(self):
-        asked = set(FULL.split()) - ({"offline_access"} if "permission-offline" not in self.site.discovery["capabilities"] else set())
+        asked = set(FULL.split()) - (
+            {"offline_access"} if "permission-offline" not in self.site.discovery["capabilities"] else set()
+        )
         granted = set(self.grant.scopes)
         expect("patient/*.rs" in granted or "patient/Observation.rs" in granted, f"granted: {sorted(granted)}")
         missing = asked - granted - {"patient/*.rs"}
@@ -104,7 +109,12 @@ class Full(Group):
 
     @check("no-write", "What was not granted is not written", 95)
     def writes_nothing(self):
-        body = {"resourceType": "Observation", "status": "final", "code": {"text": "a"}, "subject": {"reference": self.site.patient}}
+        body = {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": "a"},
+            "subject": {"reference": self.site.patient},
+        }
         expect_status(self.site.fhir("POST", "Observation", self.grant.token, body), 403)
 
     @check("no-token", "Without a token, or with one that is none, the answer is 401", 94)
@@ -138,8 +148,12 @@ class Full(Group):
             raise Skipped("the server does not advertise client_secret_post")
         request, outcome = self.site.code(client, FULL)
         form = {
-            "grant_type": "authorization_code", "code": outcome.code, "redirect_uri": client.redirect_uri,
-            "code_verifier": request.verifier, "client_id": client.id, "client_secret": client.secret,
+            "grant_type": "authorization_code",
+            "code": outcome.code,
+            "redirect_uri": client.redirect_uri,
+            "code_verifier": request.verifier,
+            "client_id": client.id,
+            "client_secret": client.secret,
         }
         expect_status(self.site.agent.ask("POST", self.site.endpoint("token_endpoint"), form), 200)
 
@@ -177,9 +191,17 @@ class Full(Group):
         pages.append(browser.follow(browser.sign_in(Page(answer), form))[0])
         for page in pages:
             policy = page.header("Content-Security-Policy")
-            expect("frame-ancestors 'none'" in policy or page.header("X-Frame-Options").upper() == "DENY", f"{page.request} can be framed")
-            expect("no-store" in page.header("Cache-Control"), f"{page.request}: Cache-Control is {page.header('Cache-Control')!r}")
-            expect(len(Page(page).headings) == 1, f"{page.request}: the page has {len(Page(page).headings)} headings of the first level")
+            expect(
+                "frame-ancestors 'none'" in policy or page.header("X-Frame-Options").upper() == "DENY",
+                f"{page.request} can be framed",
+            )
+            expect(
+                "no-store" in page.header("Cache-Control"), f"{page.request}: Cache-Control is {page.header('Cache-Control')!r}"
+            )
+            expect(
+                len(Page(page).headings) == 1,
+                f"{page.request}: the page has {len(Page(page).headings)} headings of the first level",
+            )
 
     @check("forged-form", "A form that another site sends is refused")
     def refuses_forged_forms(self):
@@ -187,7 +209,9 @@ class Full(Group):
         browser = Browser(self.site.setting("person"))
         answer, _ = browser.follow(browser.open(url))
         page = Page(answer)
-        pairs = page.form_with("email", "password").filled(texts=dict(email=browser.person["email"], password=browser.person["password"]))
+        pairs = page.form_with("email", "password").filled(
+            texts=dict(email=browser.person["email"], password=browser.person["password"])
+        )
         forged = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
         action = page.form_with("email", "password").action
         expect_status(browser.agent.ask("POST", action, pairs, forged), 400, 403)
@@ -233,14 +257,19 @@ class Limited(Group):
         for path in ("Condition", "Encounter", "Immunization"):
             answer = self.site.fhir("GET", f"{path}?patient={self.site.patient}", self.grant.token)
             expect_status(answer, 403)
-            expect("insufficient_scope" in answer.header("WWW-Authenticate"), f"WWW-Authenticate is {answer.header('WWW-Authenticate')!r}")
+            expect(
+                "insufficient_scope" in answer.header("WWW-Authenticate"),
+                f"WWW-Authenticate is {answer.header('WWW-Authenticate')!r}",
+            )
         encounter = self.site.config.get("encounter")
         if encounter:
             expect_status(self.site.fhir("GET", encounter, self.grant.token), 403)
 
     @check("include", "It does not come in by an include either", 95)
     def is_not_included(self):
-        answer = self.site.fhir("GET", f"Patient?_id={self.site.patient.split('/')[1]}&_revinclude=Condition:subject", self.grant.token)
+        answer = self.site.fhir(
+            "GET", f"Patient?_id={self.site.patient.split('/')[1]}&_revinclude=Condition:subject", self.grant.token
+        )
         expect_status(answer, 200, 400, 403)
         if answer.status == 200:
             kinds = {entry["resource"]["resourceType"] for entry in answer.object().get("entry", [])}
@@ -280,7 +309,9 @@ class Limited(Group):
     def writes(self):
         grant = self.site.grant(self.site.app(), "launch/patient patient/Observation.cruds")
         body = {
-            "resourceType": "Observation", "status": "final", "code": {"text": "written by a conformance run"},
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": "written by a conformance run"},
             "subject": {"reference": self.site.patient},
         }
         made = expect_status(self.site.fhir("POST", "Observation", grant.token, body), 201).object()
@@ -365,9 +396,13 @@ class AsymmetricClient(Group):
         self.site.read(self.site.patient, body["access_token"])
 
     def exchanged(self, request, outcome, assertion):
-        proof = {"client_assertion_type": ASSERTION, "client_assertion": assertion} if assertion else {"client_id": request.client.id}
+        proof = (
+            {"client_assertion_type": ASSERTION, "client_assertion": assertion} if assertion else {"client_id": request.client.id}
+        )
         form = {
-            "grant_type": "authorization_code", "code": outcome.code, "redirect_uri": request.client.redirect_uri,
+            "grant_type": "authorization_code",
+            "code": outcome.code,
+            "redirect_uri": request.client.redirect_uri,
             "code_verifier": request.verifier,
         }
         return self.site.agent.ask("POST", self.site.endpoint("token_endpoint"), form | proof)

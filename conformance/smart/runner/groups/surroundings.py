@@ -85,7 +85,9 @@ class Cors(Group):
         if "authorization_endpoint" not in self.site.discovery:
             raise Skipped("the discovery document has no authorization_endpoint")
         for origin in (ANY, self.app_origin):
-            answer = self.site.agent.ask("GET", self.site.endpoint("authorization_endpoint"), headers={"Origin": origin, "Accept": "text/html"})
+            answer = self.site.agent.ask(
+                "GET", self.site.endpoint("authorization_endpoint"), headers={"Origin": origin, "Accept": "text/html"}
+            )
             expect(not answer.header("Access-Control-Allow-Origin"), f"{origin} may read the page")
 
 
@@ -108,12 +110,18 @@ class Brands(Group):
 
     @check("bundle", "It is a collection, anybody may read it, and it says when it was changed last", 387, 398, 418)
     def is_a_bundle(self):
-        expect(self.bundle.get("resourceType") == "Bundle" and self.bundle.get("type") == "collection", f"it is {self.answer.excerpt()}")
+        expect(
+            self.bundle.get("resourceType") == "Bundle" and self.bundle.get("type") == "collection",
+            f"it is {self.answer.excerpt()}",
+        )
         expect(self.bundle.get("timestamp"), "it has no timestamp")
 
     @check("cors", "Any page may read it", 400, 423)
     def is_open(self):
-        expect(self.answer.header("Access-Control-Allow-Origin") == "*", f"Access-Control-Allow-Origin is {self.answer.header('Access-Control-Allow-Origin')!r}")
+        expect(
+            self.answer.header("Access-Control-Allow-Origin") == "*",
+            f"Access-Control-Allow-Origin is {self.answer.header('Access-Control-Allow-Origin')!r}",
+        )
 
     @check("etag", "It has a weak ETag and need not be sent twice", 401, 424)
     def has_an_etag(self):
@@ -122,7 +130,7 @@ class Brands(Group):
         again = self.site.agent.ask("GET", self.site.endpoint("user_access_brand_bundle"), headers={"If-None-Match": etag})
         expect_status(again, 304)
 
-    @check("primary", "Exactly one brand has the identifier of the discovery document", 388, 409, 410, 412, 428, 430, 432)
+    @check("primary", "Exactly one brand has the identifier of the discovery document", 388, 409, 410, 412, 428, 430, 431, 432)
     def has_one_primary_brand(self):
         identifier = self.site.discovery.get("user_access_brand_identifier")
         brands = self.of_type("Organization")
@@ -130,7 +138,7 @@ class Brands(Group):
         if identifier is None:
             expect(len(brands) == 1, "there are several brands, and the discovery document names none")
             return
-        expect(identifier.get("value"), f"the identifier has no value: {identifier}")
+        expect(identifier.get("value") and identifier.get("system"), f"the identifier has no value or no system: {identifier}")
 
         def has_it(brand):
             return any(
@@ -159,7 +167,10 @@ class Brands(Group):
         for endpoint in self.of_type("Endpoint"):
             kind = endpoint.get("connectionType", {}).get("code")
             expect(kind == "hl7-fhir-rest", f"connectionType is {kind!r}")
-            expect(endpoint.get("status") and endpoint.get("contact") and endpoint.get("name"), "an endpoint has no status, name or contact")
+            expect(
+                endpoint.get("status") and endpoint.get("contact") and endpoint.get("name"),
+                "an endpoint has no status, name or contact",
+            )
             versions = [entry for entry in endpoint.get("extension", []) if entry["url"].endswith("/endpoint-fhir-version")]
             expect(any(entry.get("valueCode") == "4.0.1" for entry in versions), "an endpoint does not say its version of FHIR")
 
@@ -189,7 +200,9 @@ class AppState(Group):
         document = self.site.discovery
         if "smart-app-state" in document.get("capabilities", []):
             return self.site.base
-        others = [entry["url"] for entry in document.get("associated_endpoints", []) if "smart-app-state" in entry["capabilities"]]
+        others = [
+            entry["url"] for entry in document.get("associated_endpoints", []) if "smart-app-state" in entry["capabilities"]
+        ]
         return others[0] if others else None
 
     def lacks(self):
@@ -249,8 +262,14 @@ class AppState(Group):
         subject = f"{self.site.base}/{self.site.patient}"
         found = self.found({"code": f"{self.system}|{self.code}", "subject": subject})
         expect(found == [key], f"found: {found} instead of {key}")
-        expect(key not in self.found({"code": f"{self.system}|{self.code}", "subject:missing": "true"}), "it is found where nobody is the subject")
-        expect(key not in self.found({"code": f"{self.system}|{self.code}-other", "subject": subject}), "it is found under another code")
+        expect(
+            key not in self.found({"code": f"{self.system}|{self.code}", "subject:missing": "true"}),
+            "it is found where nobody is the subject",
+        )
+        expect(
+            key not in self.found({"code": f"{self.system}|{self.code}-other", "subject": subject}),
+            "it is found under another code",
+        )
         self.drop(answer)
 
     @check("update", "It changes it by saying which version it has seen", 371)
@@ -271,7 +290,10 @@ class AppState(Group):
         body = answer.object()
         other = {"coding": [{"system": self.system, "code": f"{self.code}-other"}]}
         others = self.site.setting("patients")
-        for changed in ({"code": other}, {"subject": {"reference": f"{self.site.base}/{others[-1]}"}} if len(others) > 1 else {"subject": None}):
+        for changed in (
+            {"code": other},
+            {"subject": {"reference": f"{self.site.base}/{others[-1]}"}} if len(others) > 1 else {"subject": None},
+        ):
             new = {name: value for name, value in (body | changed).items() if value is not None}
             refused = self.ask("PUT", f"Basic/{body['id']}", new, If_Match=answer.header("ETag"))
             expect_status(refused, 412, 403)
@@ -316,7 +338,12 @@ class AppState(Group):
         person = self.site.setting("professional").get("fhirUser")
         if person is None:
             raise Skipped("the configuration names no fhirUser of the professional")
-        grant = self.site.grant(self.site.app(), f"openid fhirUser user/Basic.cuds?code={self.system}|{self.code}", Choices(), self.site.browser("professional"))
+        grant = self.site.grant(
+            self.site.app(),
+            f"openid fhirUser user/Basic.cuds?code={self.system}|{self.code}",
+            Choices(),
+            self.site.browser("professional"),
+        )
         subject = f"{self.site.base}/{person}"
         made = self.site.fhir("POST", f"{self.base}/Basic", grant.token, self.state(subject={"reference": subject}))
         body = expect_status(made, 201).object()
