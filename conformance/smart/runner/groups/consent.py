@@ -18,7 +18,7 @@ class GranularChoice(Group):
     WHOLE = "patient/Observation.rs"
 
     def asked(self, choices):
-        return self.site.grant(self.site.app(), f"launch/patient patient/Patient.rs {self.WHOLE}", choices)
+        return self.site.grant(self.site.app(), f"launch/patient patient/Patient.rs {self.WHOLE}", choices, prompt="consent")
 
     @fixture
     def offered(self):

@@ -111,13 +111,14 @@ class EhrLaunch(Group):
             expect({"reference", "canonical", "identifier"} & set(item), f"an item of fhirContext refers to nothing: {item!r}")
             expect(not str(item.get("reference", "")).startswith(("Patient/", "Encounter/")), f"fhirContext is {context!r}")
 
-    @check("bad-fhir-context", "What is no context is refused when the launch is made", 177, 178)
+    @check("bad-fhir-context", "What is no context is refused when the launch is made", 177, 178, 188)
     def refuses_bad_fhir_context(self):
         for item in (
             {"role": "launch"},
             {"reference": f"{self.site.patient}"},
             "Practitioner/1",
             {"reference": "Practitioner/1", "role": ""},
+            {"reference": "Practitioner/1", "role": "reviewer"},
         ):
             expect_status(self.ask(self.context(fhirContext=[item]), self.token), 400, 422)
 

@@ -126,7 +126,7 @@ class Full(Group):
 
     @check("declined", "When the person declines, the app hears access_denied", 54, 59)
     def is_declined(self):
-        request = Request(self.site, self.site.app(), FULL)
+        request = Request(self.site, self.site.app(), FULL, prompt="consent")
         outcome = self.site.authorize(request, Choices(record=self.site.patient, allows=False))
         expect(outcome.error == "access_denied", outcome.told())
         expect(outcome.returned.get("state") == request.parameters["state"], "the state did not come back")
@@ -182,7 +182,7 @@ class Full(Group):
 
     @check("framing", "The pages can't be framed, and are kept by no cache")
     def pages_are_safe(self):
-        url = with_query(self.site.endpoint("authorization_endpoint"), Request(self.site, self.site.app(), FULL).pairs())
+        url = with_query(self.site.endpoint("authorization_endpoint"), Request(self.site, self.site.app(), FULL, prompt="consent").pairs())
         browser = Browser(self.site.setting("person"))
         answer, _ = browser.follow(browser.open(url))
         pages = [answer]
@@ -229,7 +229,9 @@ class Limited(Group):
 
     @fixture
     def grant(self):
-        return self.site.grant(self.site.app(), self.ASKED, Choices(record=self.site.patient, scopes=self.keeps))
+        # What was allowed before is asked again, too.
+        choices = Choices(record=self.site.patient, scopes=self.keeps)
+        return self.site.grant(self.site.app(), self.ASKED, choices, prompt="consent")
 
     def keeps(self, scope, is_on):
         """Leaves on what is no resource scope, and what is kept."""
@@ -296,7 +298,7 @@ class Limited(Group):
 
     @check("nothing", "An app that is left nothing gets no token that reads anything", 54)
     def grants_nothing(self):
-        request = Request(self.site, self.site.app(), "launch/patient patient/Observation.rs")
+        request = Request(self.site, self.site.app(), "launch/patient patient/Observation.rs", prompt="consent")
         outcome = self.site.authorize(request, Choices(record=self.site.patient, scopes=lambda scope, is_on: False))
         if outcome.code:
             body = self.site.exchange(request, outcome).object()
