@@ -132,7 +132,7 @@ class Program:
             "device": app("Kitchen scale", "public"),
         }
         clients["asymmetric"].pop("client_secret", None)
-        clients["launcher"] = clients["public"] | {"scope": "openid fhirUser launch user/*.rs"}
+        clients["launcher"] = clients["public"] | {"scope": "openid fhirUser user/*.rs"}
 
         filler = Site(self.base, {"clients": {"filler": system("Filling", "system/*.cruds")}})
         token = filler.backend_token(filler.clients["filler"])["access_token"]

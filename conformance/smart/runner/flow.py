@@ -61,8 +61,8 @@ class Browser:
 
     def __init__(self, person):
         self.person, self.agent = person, Agent(cookies=True)
-        # The forms on which the person decided, newest last.
-        self.consents = []
+        # The answers of the way that was gone last, redirects among them.
+        self.trail = []
 
     def open(self, url, post=None):
         """A page, as the address bar or a form of an app's page asks for it."""
@@ -83,6 +83,7 @@ class Browser:
     def follow(self, answer, until=None):
         """The first answer that is no redirect, and the address that `until` holds for instead, if one comes up."""
         for _ in range(MOST_STEPS):
+            self.trail.append(answer)
             if not 300 <= answer.status < 400 or not answer.header("Location"):
                 return answer, None
             target = urllib.parse.urljoin(answer.url, answer.header("Location"))
@@ -118,6 +119,7 @@ class Browser:
         def is_the_app(target):
             return target == redirect_uri or target.startswith((redirect_uri + "?", redirect_uri + "&", redirect_uri + "#"))
 
+        self.trail = []
         return self.walk(self.open(url, post), choices, until=is_the_app)
 
     def walk(self, answer, choices, until=None):
@@ -133,9 +135,10 @@ class Browser:
             seen.append(page)
             if page.form_with("decision"):
                 answer = self.decide(page, choices)
-            elif page.form_with("email", "password") and not signed_in:
+            elif page.form_with("password") and not signed_in:
+                # Also where somebody who is signed in is asked once more, by the password alone.
                 signed_in = True
-                answer = self.sign_in(page, page.form_with("email", "password"))
+                answer = self.sign_in(page, page.form_with("password"))
             elif page.form_with("record"):
                 answer = self.pick(page, choices)
             else:
@@ -144,7 +147,6 @@ class Browser:
 
     def decide(self, page, choices):
         form = page.form_with("decision")
-        self.consents.append(form)
         chosen = {"record": chosen_record(form, choices)}
         if choices.scopes:
             chosen["scope"] = choices.scopes

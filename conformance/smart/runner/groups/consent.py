@@ -3,7 +3,7 @@
 import json
 
 from ..checks import Group, Skipped, check, expect, expect_error, expect_status, fixture
-from ..flow import Choices
+from ..flow import Choices, parameters
 from ..pages import Page
 from ..site import Client, Request, key_of
 from .scopes import CATEGORY
@@ -86,6 +86,31 @@ class Management(Group):
         if "refresh_token" in grant.body:
             expect_error(self.site.refresh(client, grant.refresh_token), (400,), "invalid_grant")
         expect(self.form_of(Page(browser.visit(page.url)), client) is None, "the page still lists the app")
+
+    @check("opened", "From it an app is launched with the address of this server and a launch that works")
+    def launches(self):
+        client, browser = self.site.app(), self.site.browser()
+        if not client.launch_uri:
+            raise Skipped("the configuration names no launch_uri of the app")
+        self.site.grant(client, "launch/patient patient/Patient.rs")
+        page = Page(browser.visit(self.site.endpoint("management_endpoint")))
+        form = next((form for form in page.forms if client.id in form.values("client_id") and form.button("Open")), None)
+        expect(form, f"the page {page.url} has no form with a button Open for {client.id}")
+        answer = browser.submit(page, form, pressed=form.button("Open"))
+        # Whose record it is to be is asked where there are several.
+        for _ in range(3):
+            answer, target = browser.follow(answer, until=lambda target: target.startswith(client.launch_uri))
+            if target:
+                break
+            page = Page(answer)
+            expect(page.form_with("record"), f"Open leads to {page.told()}")
+            answer = browser.pick(page, Choices(record=self.site.patient))
+        expect(target, f"Open leads to {page.told()}")
+        told = parameters(target)
+        expect(told.get("iss") == self.site.base, f"iss is {told.get('iss')!r}")
+        expect(told.get("launch"), f"the parameters are {sorted(told)}")
+        grant = self.site.grant(client, "launch patient/Patient.rs", Choices(), browser, launch=told["launch"])
+        expect(grant.patient == self.site.patient, f"the patient is {grant.patient}")
 
     @check("private", "The page is for who is signed in")
     def is_private(self):

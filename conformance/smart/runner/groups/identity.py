@@ -5,7 +5,7 @@ Spec: SMART App Launch 2.2 scopes-and-launch-context.html#scopes-for-requesting-
 
 import time
 
-from ..checks import Group, Skipped, check, expect, expect_status, fixture
+from ..checks import Group, check, expect, expect_status, fixture
 from ..flow import Choices
 from ..jose import parts, verified
 from ..site import key_of
@@ -96,14 +96,3 @@ class OpenId(Group):
     def is_asked_for(self):
         grant = self.site.grant(self.site.app(), "launch/patient patient/Patient.rs")
         expect("id_token" not in grant.body, "there is an id token")
-
-    @check("userinfo", "The UserInfo endpoint, where there is one, tells the same subject", 214)
-    def agrees_with_userinfo(self):
-        answer = self.site.agent.ask("GET", f"{self.site.issuer}/.well-known/openid-configuration")
-        url = expect_status(answer, 200).object().get("userinfo_endpoint")
-        if url is None:
-            raise Skipped("the server names no UserInfo endpoint")
-        told = expect_status(
-            self.site.agent.ask("GET", url, headers={"Authorization": f"Bearer {self.grant.token}"}), 200
-        ).object()
-        expect(told.get("sub") == self.claims["sub"], f"sub is {told.get('sub')!r}")

@@ -3,8 +3,10 @@
 Spec: SMART App Launch 2.2 app-launch.html; RFC 6749; RFC 7636; RFC 9700
 """
 
+import json
 import urllib.parse
 
+from ..agent import with_query
 from ..checks import Group, Skipped, check, expect, expect_error, expect_status
 from ..flow import Choices, challenge_of, verifier
 from ..site import Client, Grant, Request, basic
@@ -106,9 +108,28 @@ class InvalidCode(Group):
         expect_error(self.site.exchange(request, outcome, grant_type="password"), (400,), "unsupported_grant_type")
         expect_error(self.site.exchange(request, outcome, grant_type=None), (400,), "invalid_request", "unsupported_grant_type")
 
-    @check("in-address", "The token endpoint takes no GET")
+    @check("in-address", "The token endpoint takes no GET, and nothing from its address")
     def refuses_get(self):
-        expect_status(self.site.agent.ask("GET", self.site.endpoint("token_endpoint")), 400, 405)
+        request, outcome = self.site.code(self.site.app(), SCOPE)
+        pairs = {"grant_type": "authorization_code", "code": outcome.code, "redirect_uri": request.client.redirect_uri}
+        url = with_query(self.site.endpoint("token_endpoint"), pairs | {"code_verifier": request.verifier})
+        expect_status(self.site.agent.ask("GET", url), 400, 401, 405)
+        more, proof = request.client.proof(self.site.endpoint("token_endpoint"))
+        expect_error(
+            self.site.agent.ask("POST", url, more | {"a": "b"}, proof), (400, 401), "invalid_request", "unsupported_grant_type"
+        )
+
+    @check("json", "The token endpoint takes a form and not JSON, and no parameter twice")
+    def refuses_json(self):
+        request, outcome = self.site.code(self.site.app(), SCOPE)
+        more, proof = request.client.proof(self.site.endpoint("token_endpoint"))
+        form = more | {"grant_type": "authorization_code", "code": outcome.code, "redirect_uri": request.client.redirect_uri}
+        form["code_verifier"] = request.verifier
+        url = self.site.endpoint("token_endpoint")
+        kind = {"Content-Type": "application/json"}
+        expect_status(self.site.agent.ask("POST", url, json.dumps(form), proof | kind), 400, 415)
+        twice = list(form.items()) + [("code_verifier", request.verifier)]
+        expect_error(self.site.agent.ask("POST", url, twice, proof), (400,), "invalid_request")
 
 
 class InvalidClient(Group):
@@ -171,6 +192,24 @@ class InvalidClient(Group):
         )
         unknown = self.site.agent.ask("POST", url, form, {"Authorization": basic("no-such-app", "a secret")})
         expect_error(unknown, (401,), "invalid_client")
+
+    @check("two-ways", "An app that shows in two ways who it is, or once as another, is refused")
+    def refuses_two_ways(self):
+        client = self.site.client("symmetric")
+        request, outcome = self.site.code(client, SCOPE)
+        form = {
+            "grant_type": "authorization_code",
+            "code": outcome.code,
+            "redirect_uri": client.redirect_uri,
+            "code_verifier": request.verifier,
+        }
+        url, header = self.site.endpoint("token_endpoint"), {"Authorization": basic(client.id, client.secret)}
+        both = form | {"client_id": client.id, "client_secret": client.secret}
+        expect_error(self.site.agent.ask("POST", url, both, header), (400, 401), "invalid_request", "invalid_client")
+        other = form | {"client_id": "no-such-app"}
+        expect_error(
+            self.site.agent.ask("POST", url, other, header), (400, 401), "invalid_request", "invalid_client", "invalid_grant"
+        )
 
     @check("response-type", "Another response type than code is refused with a redirect that keeps the state", 54, 59)
     def refuses_response_types(self):

@@ -101,6 +101,8 @@ class Full(Group):
             raise Skipped("the configuration names one patient and no stranger")
         for other in others:
             expect_status(self.site.fhir("GET", other, self.grant.token), 403, 404)
+            found = [key_of(patient) for patient in self.site.search("Patient", self.grant.token)]
+            expect(found == [self.site.patient], f"a search finds {found}")
             answer = self.site.fhir("GET", f"Observation?patient={other}", self.grant.token)
             if answer.status == 200:
                 expect(not answer.object().get("entry"), f"Observations of {other} were found")
@@ -182,7 +184,9 @@ class Full(Group):
 
     @check("framing", "The pages can't be framed, and are kept by no cache")
     def pages_are_safe(self):
-        url = with_query(self.site.endpoint("authorization_endpoint"), Request(self.site, self.site.app(), FULL, prompt="consent").pairs())
+        url = with_query(
+            self.site.endpoint("authorization_endpoint"), Request(self.site, self.site.app(), FULL, prompt="consent").pairs()
+        )
         browser = Browser(self.site.setting("person"))
         answer, _ = browser.follow(browser.open(url))
         pages = [answer]
@@ -202,6 +206,47 @@ class Full(Group):
                 len(Page(page).headings) == 1,
                 f"{page.request}: the page has {len(Page(page).headings)} headings of the first level",
             )
+
+    @check("see-other", "No redirect sends a form on, and the one with the code is kept by no cache", 56)
+    def redirects_by_get(self):
+        browser = Browser(self.site.setting("person"))
+        outcome = self.site.authorize(Request(self.site, self.site.app(), FULL, prompt="consent"), browser=browser)
+        expect(outcome.code, outcome.told())
+        redirects = [answer for answer in browser.trail if 300 <= answer.status < 400]
+        for answer in redirects:
+            wanted = (303,) if answer.request.startswith("POST") else (302, 303)
+            expect(answer.status in wanted, f"{answer.request}: {answer.status}")
+        expect("no-store" in redirects[-1].header("Cache-Control"), f"Cache-Control is {redirects[-1].header('Cache-Control')!r}")
+
+    @check("cookies", "The cookie of a session is new after the sign-in, and no script or other site gets at it")
+    def keeps_cookies(self):
+        browser = Browser(self.site.setting("person"))
+        request = Request(self.site, self.site.app(), FULL, prompt="consent")
+        url = with_query(self.site.endpoint("authorization_endpoint"), request.pairs())
+        answer, _ = browser.follow(browser.open(url))
+        before = {cookie.name: cookie.value for cookie in browser.agent.jar}
+        browser.follow(browser.sign_in(Page(answer), browser.sign_in_form(answer)))
+        fresh = [cookie for cookie in browser.agent.jar if before.get(cookie.name) != cookie.value]
+        expect(fresh, "the sign-in gave no new cookie")
+        told = [line for answer in browser.trail for line in answer.headers.get_all("Set-Cookie", [])]
+        for line in told:
+            attributes = {part.strip().lower() for part in line.split(";")[1:]}
+            expect("httponly" in attributes, f"a cookie is open to scripts: {line.split('=')[0]}")
+            expect(
+                {"samesite=lax", "samesite=strict"} & attributes, f"a cookie goes along with other sites: {line.split('=')[0]}"
+            )
+            if self.site.base.startswith("https://"):
+                expect("secure" in attributes, f"a cookie goes without TLS: {line.split('=')[0]}")
+
+    @check("secrets", "Codes and tokens are long and no two are alike")
+    def gives_long_secrets(self):
+        seen = []
+        for _ in range(3):
+            grant = self.site.grant(self.site.app(), FULL)
+            seen += [grant.outcome.code, grant.token] + ([grant.body["refresh_token"]] if "refresh_token" in grant.body else [])
+        expect(len(set(seen)) == len(seen), "two are alike")
+        # 128 bits in base64url.
+        expect(all(len(secret) >= 22 for secret in seen), f"the shortest has {min(map(len, seen))} characters")
 
     @check("forged-form", "A form that another site sends is refused")
     def refuses_forged_forms(self):
@@ -326,6 +371,25 @@ class Limited(Group):
         expect_status(self.site.fhir("DELETE", key_of(made), grant.token), 200, 204)
         if answer.status in (200, 201):
             expect_status(self.site.fhir("DELETE", key_of(chosen), grant.token), 200, 204)
+
+    @check("other-record", "Nothing is written into the record of another Patient", 95, 136)
+    def writes_into_no_other(self):
+        others = self.site.setting("patients")[1:] + ([self.site.config["stranger"]] if self.site.config.get("stranger") else [])
+        if not others:
+            raise Skipped("the configuration names one patient and no stranger")
+        grant = self.site.grant(self.site.app(), "launch/patient patient/Observation.cruds")
+        mine = {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": "written by a conformance run"},
+            "subject": {"reference": self.site.patient},
+        }
+        made = expect_status(self.site.fhir("POST", "Observation", grant.token, mine), 201).object()
+        for other in others:
+            theirs = mine | {"subject": {"reference": other}}
+            expect_status(self.site.fhir("POST", "Observation", grant.token, theirs), 403, 404, 422)
+            expect_status(self.site.fhir("PUT", key_of(made), grant.token, theirs | {"id": made["id"]}), 403, 404, 422)
+        expect_status(self.site.fhir("DELETE", key_of(made), grant.token), 200, 204)
 
 
 class PublicClient(Group):
