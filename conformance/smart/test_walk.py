@@ -37,6 +37,9 @@ class Pages(http.server.BaseHTTPRequestHandler):
         if address.path.endswith("smart-configuration"):
             document = f'{{"capabilities": ["launch-standalone"], "authorization_endpoint": "{base}/authorize", "token_endpoint": "{base}/token"}}'
             return self.answer(200, document, Content_Type="application/json")
+        if address.path.endswith("/busy") and self.server.busy:
+            self.server.busy -= 1
+            return self.answer(429, Retry_After="0")
         if address.path != "/authorize":
             return self.answer(404)
         if self.server.checks_audience and given.get("aud") != f"{base}/fhir":
@@ -118,6 +121,13 @@ class Walk(unittest.TestCase):
 
         with self.assertRaisesRegex(Failed, "Sign in"):
             self.site.code(self.site.app(), "patient/Patient.rs", browser=browser)
+
+    def test_who_asks_too_often_waits_and_asks_again(self):
+        self.server.busy = 2
+
+        answer = self.site.agent.ask("GET", self.site.base + "/busy")
+
+        self.assertEqual((answer.status, self.server.busy), (404, 0))
 
     def state_of(self, group, name):
         return next(result.state for result in group(self.site).run(False) if result.id == name)

@@ -2,6 +2,7 @@
 
 import http.cookiejar
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -9,6 +10,9 @@ import urllib.request
 from .checks import Failed
 
 SECONDS = 30
+# How often, and how long at a time, in seconds, the runner waits where it asks too often.
+MOST_WAITS = 20
+LONGEST_WAIT = 60
 
 
 class _AsItIs(urllib.request.HTTPErrorProcessor):
@@ -62,7 +66,19 @@ class Agent:
         self.opener = urllib.request.build_opener(*handlers)
 
     def ask(self, method, url, body=None, headers=None):
-        """One request. A dict or a list of pairs as the body is sent as a form."""
+        """One request. A dict or a list of pairs as the body is sent as a form.
+
+        Who is told to ask less often waits, as Retry-After says, and asks again.
+        """
+        for _ in range(MOST_WAITS):
+            answer = self._ask(method, url, body, headers)
+            seconds = answer.header("Retry-After")
+            if answer.status != 429 or not seconds.isdigit() or int(seconds) > LONGEST_WAIT:
+                break
+            time.sleep(int(seconds))
+        return answer
+
+    def _ask(self, method, url, body, headers):
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
             body = urllib.parse.urlencode(body)

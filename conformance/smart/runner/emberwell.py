@@ -16,11 +16,18 @@ from .resources import family, practitioner
 from .site import Site, key_of
 
 POSTGRES = "EMBERWELL_TEST_POSTGRES"
+# Apps may register themselves, any number of them; all else is as it comes.
+SETTINGS = """registration = "open"
+
+[rates]
+registrations = 0
+"""
 SECONDS_TO_STOP = 40
 APP = "https://app.example"
 # What apps of people may ask for.
 APP_SCOPE = "launch launch/patient launch/encounter openid fhirUser offline_access online_access patient/*.cruds user/*.cruds"
 BACKEND_SCOPE = "system/Patient.rs system/Observation.rs system/Encounter.rs"
+DEVICE_SCOPE = "launch/patient offline_access patient/Observation.crus"
 PASSWORD = "a harbour of quiet lanterns, 47"
 
 
@@ -67,12 +74,13 @@ class Program:
             "EMBERWELL_DATABASE": database,
             "EMBERWELL_BASE_URL": self.base,
         }
+        # In the folder in which the commands are run, so that no other file of this name is read.
+        (folder / "emberwell.toml").write_text(SETTINGS)
         self.stopped_in_order = False
 
     def __enter__(self):
         self.log = open(self.folder / "log", "w")
         command = [self.binary, "serve"]
-        # The folder has no emberwell.toml, whatever the one has from which this is run.
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=self.environment, cwd=self.folder
         )
@@ -120,6 +128,10 @@ class Program:
             shown = {"client_id": made["client_id"], "redirect_uri": f"{APP}/callback", "launch_uri": f"{APP}/launch"}
             return shown | ({"client_secret": made["client_secret"]} if "client_secret" in made else {})
 
+        def device(name):
+            words = ["client", "add", "--name", name, "--kind", "public", "--device", "--scope", DEVICE_SCOPE]
+            return {"client_id": self.command(*words)["client_id"], "scope": DEVICE_SCOPE}
+
         def system(name, scope):
             words = ["client", "add", "--name", name, "--kind", "backend", "--scope", scope, "--jwks", str(jwks)]
             return {"client_id": self.command(*words)["client_id"], "scope": scope, "keys": named}
@@ -129,7 +141,7 @@ class Program:
             "symmetric": app("Clinic chart", "confidential"),
             "asymmetric": app("Signed chart", "confidential", "--jwks", str(jwks)) | {"keys": named},
             "backend": system("Reporting", BACKEND_SCOPE),
-            "device": app("Kitchen scale", "public"),
+            "device": device("Kitchen scale"),
         }
         clients["asymmetric"].pop("client_secret", None)
         clients["launcher"] = clients["public"] | {"scope": "openid fhirUser user/*.rs"}

@@ -187,6 +187,13 @@ class Device(Group):
     def poll(self, device_code):
         return self.site.token_request(self.site.clients["device"], {"grant_type": DEVICE, "device_code": device_code})
 
+    def interval(self, begun):
+        """How long to wait between two polls, in seconds, and a little."""
+        seconds = begun.get("interval", 5)
+        if seconds > LONGEST_INTERVAL:
+            raise Skipped(f"the server wants {seconds} s between two polls")
+        return seconds + 0.5
+
     def decide(self, begun, allows=True):
         """The person types the code on a page and decides."""
         browser = self.site.browser()
@@ -226,6 +233,7 @@ class Device(Group):
         token = expect_status(self.poll(body["device_code"]), 200).object()
         expect(token.get("patient") == self.site.patient.split("/")[1], f"the patient is {token.get('patient')!r}")
         expect(self.site.search(f"Observation?patient={self.site.patient}", token["access_token"]), "no Observation was found")
+        time.sleep(self.interval(body))
         expect_error(self.poll(body["device_code"]), (400,), "invalid_grant", "expired_token")
 
     @check("declined", "When the person declines, it hears access_denied")
@@ -237,11 +245,8 @@ class Device(Group):
     @check("slow", "A device that waits as long as it was told is not told to slow down")
     def may_poll(self):
         body = self.begin().object()
-        interval = body.get("interval", 5)
-        if interval > LONGEST_INTERVAL:
-            raise Skipped(f"the server wants {interval} s between two polls")
         expect_error(self.poll(body["device_code"]), (400,), "authorization_pending")
-        time.sleep(interval + 0.5)
+        time.sleep(self.interval(body))
         expect_error(self.poll(body["device_code"]), (400,), "authorization_pending")
 
     @check("wrong-code", "A code that was not handed out leads to no decision, and a device can't use another's")
