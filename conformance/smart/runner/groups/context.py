@@ -81,6 +81,47 @@ class EhrLaunch(Group):
         expect(f"Encounter/{self.grant.body.get('encounter')}" == encounter, f"encounter is {self.grant.body.get('encounter')!r}")
         self.site.read(encounter, self.grant.token)
 
+    @check("user", "An app with scopes for all that the professional may see has the same context", 149, 361, 368)
+    def brings_the_same_for_users(self):
+        grant = self.launched("launch openid fhirUser user/*.rs")
+        expect(grant.patient == self.site.patient, f"the patient is {grant.patient}")
+        expect(
+            f"Encounter/{grant.body.get('encounter')}" == self.site.setting("encounter"),
+            f"encounter is {grant.body.get('encounter')!r}",
+        )
+        self.site.read(self.site.setting("professional")["fhirUser"], grant.token)
+        stranger = self.site.config.get("stranger")
+        if stranger:
+            expect_status(self.site.fhir("GET", stranger, grant.token), 403, 404)
+
+    @check("v1", "So has one that asks with scopes of version 1", 361, 369)
+    def brings_the_same_for_old_scopes(self):
+        grant = self.launched("launch patient/Patient.read")
+        expect(grant.patient == self.site.patient and "patient/Patient.read" in grant.scopes, f"granted: {grant.scopes}")
+        self.site.read(grant.patient, grant.token)
+
+    @check("refresh", "A token that comes of a refresh token has the same context", 118)
+    def keeps_the_context(self):
+        grant = self.launched("launch offline_access patient/Patient.rs patient/Encounter.rs")
+        body = expect_status(self.site.refresh(grant.client, grant.refresh_token), 200).object()
+        for member in ("patient", "encounter", "intent", "need_patient_banner"):
+            expect(
+                body.get(member) == grant.body.get(member),
+                f"{member} is {body.get(member)!r} instead of {grant.body.get(member)!r}",
+            )
+        self.site.read(f"Encounter/{body['encounter']}", body["access_token"])
+
+    @check("introspection", "Introspection tells the context of the launch as well", 277)
+    def is_told(self):
+        client = self.site.client("symmetric", "asymmetric")
+        grant = self.launched(client=client, client_id=client.id)
+        told = self.site.as_client(client, self.site.endpoint("introspection_endpoint"), {"token": grant.token}).object()
+        for member in ("patient", "encounter", "intent", "need_patient_banner"):
+            expect(
+                told.get(member) == grant.body.get(member),
+                f"{member} is {told.get(member)!r} instead of {grant.body.get(member)!r}",
+            )
+
     @check("no-context", "Without an encounter in the launch there is none with the token")
     def brings_no_more(self):
         grant = self.launched(encounter=None, intent=None)
