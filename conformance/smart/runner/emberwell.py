@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import secrets
 import signal
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 
-from .checks import expect, expect_status
+from .checks import expect_status
 from .jose import Key
 from .resources import family, practitioner
 from .site import Site, key_of
@@ -114,80 +115,76 @@ class Program:
 
     def fill(self):
         """Makes people, records and apps; the configuration that names them."""
-        keys = {alg: Key.fresh(alg, f"{alg.lower()}-{secrets.token_hex(4)}") for alg in ("RS384", "ES384")}
-        for alg, key in keys.items():
-            (self.folder / f"{alg}.pem").write_bytes(key.pem())
-        jwks = self.folder / "jwks.json"
-        jwks.write_text(json.dumps({"keys": [key.jwk() for key in keys.values()]}))
-        named = [{"alg": alg, "kid": key.kid, "file": str(self.folder / f"{alg}.pem")} for alg, key in keys.items()]
-        redirect = ["--redirect-uri", f"{APP}/callback"]
-        launch = ["--launch-uri", f"{APP}/launch"]
-
-        def app(name, kind, *words):
-            made = self.command("client", "add", "--name", name, "--kind", kind, "--scope", APP_SCOPE, *redirect, *launch, *words)
-            shown = {"client_id": made["client_id"], "redirect_uri": f"{APP}/callback", "launch_uri": f"{APP}/launch"}
-            return shown | ({"client_secret": made["client_secret"]} if "client_secret" in made else {})
-
-        def device(name):
-            words = ["client", "add", "--name", name, "--kind", "public", "--device", "--scope", DEVICE_SCOPE]
-            return {"client_id": self.command(*words)["client_id"], "scope": DEVICE_SCOPE}
-
-        def system(name, scope):
-            words = ["client", "add", "--name", name, "--kind", "backend", "--scope", scope, "--jwks", str(jwks)]
-            return {"client_id": self.command(*words)["client_id"], "scope": scope, "keys": named}
-
-        clients = {
-            "public": app("Pocket chart", "public"),
-            "symmetric": app("Clinic chart", "confidential"),
-            "asymmetric": app("Signed chart", "confidential", "--jwks", str(jwks)) | {"keys": named},
-            "backend": system("Reporting", BACKEND_SCOPE),
-            "device": device("Kitchen scale"),
-        }
-        clients["asymmetric"].pop("client_secret", None)
-        clients["launcher"] = clients["public"] | {"scope": "openid fhirUser user/*.rs"}
-
-        filler = Site(self.base, {"clients": {"filler": system("Filling", "system/*.cruds")}})
-        token = filler.backend_token(filler.clients["filler"])["access_token"]
+        keys = Keys(self.folder)
+        filler = self.system("Filling", "system/*.cruds", keys)
+        site = Site(self.base, {"clients": {"filler": filler}})
+        token = site.backend_token(site.clients["filler"])["access_token"]
 
         def store(resource):
-            return key_of(expect_status(filler.fhir("POST", resource["resourceType"], token, resource), 201).object())
+            return key_of(expect_status(site.fhir("POST", resource["resourceType"], token, resource), 201).object())
 
-        doctor = store(practitioner())
-        patients = {}
-        for name in ("Ines", "Jonas", "Stranger"):
-            patient, about = family(name)
-            patients[name] = store(patient)
-            patients[name + " encounter"] = self.store_all(store, patients[name], about)
-        expect(len(set(patients.values())) == 6, "resources were not stored")
+        return self.people(store) | {"clients": self.clients(keys)}
 
-        def person(email, name, user, *words):
-            words = ["person", "add", "--email", email, "--name", name, "--fhir-user", user, "--password-stdin", *words]
-            self.command(*words, told=PASSWORD + "\n")
-            return {"email": email, "password": PASSWORD, "fhirUser": user}
-
-        ines = person("ines@example.org", "Ines Aalto", patients["Ines"])
-        person("stranger@example.org", "Sam Stranger", patients["Stranger"])
-        professional = person("dr.okoye@example.org", "Ada Okoye", doctor, "--role", "professional")
-        for name, custodian in (("Ines", "ines"), ("Jonas", "ines"), ("Stranger", "stranger")):
-            self.command("record", "add", "--existing", patients[name], "--custodian", f"{custodian}@example.org")
-        self.command("grant", "add", "--record", patients["Ines"], "--to", professional["email"], "--level", "modify")
+    def clients(self, keys):
+        """Registers an app of each kind."""
+        public = self.app("Pocket chart", "public")
+        device = ["client", "add", "--name", "Kitchen scale", "--kind", "public", "--device", "--scope", DEVICE_SCOPE]
         return {
-            "person": ines,
-            "professional": professional,
-            "patients": [patients["Ines"], patients["Jonas"]],
-            "stranger": patients["Stranger"],
-            "encounter": patients["Ines encounter"],
-            "clients": clients,
+            "public": public,
+            "symmetric": self.app("Clinic chart", "confidential"),
+            "asymmetric": self.app("Signed chart", "confidential", "--jwks", str(keys.jwks)) | {"keys": keys.named},
+            "backend": self.system("Reporting", BACKEND_SCOPE, keys),
+            "device": {"client_id": self.command(*device)["client_id"], "scope": DEVICE_SCOPE},
+            "launcher": public | {"scope": "openid fhirUser user/*.rs"},
         }
 
+    def app(self, name, kind, *words):
+        where = {"redirect_uri": f"{APP}/callback", "launch_uri": f"{APP}/launch"}
+        flags = ["--redirect-uri", where["redirect_uri"], "--launch-uri", where["launch_uri"], *words]
+        made = self.command("client", "add", "--name", name, "--kind", kind, "--scope", APP_SCOPE, *flags)
+        return where | {member: made[member] for member in ("client_id", "client_secret") if member in made}
+
+    def system(self, name, scope, keys):
+        words = ["client", "add", "--name", name, "--kind", "backend", "--scope", scope, "--jwks", str(keys.jwks)]
+        return {"client_id": self.command(*words)["client_id"], "scope": scope, "keys": keys.named}
+
+    def people(self, store):
+        """Makes two people and a professional: the first keeps two records, of which the professional sees one."""
+        ines, visit = self.record(store, "Ines")
+        jonas, _ = self.record(store, "Jonas")
+        stranger, _ = self.record(store, "Stranger")
+        person = self.person("ines@example.org", "Ines Aalto", ines)
+        other = self.person("stranger@example.org", "Sam Stranger", stranger)
+        professional = self.person("dr.okoye@example.org", "Ada Okoye", store(practitioner()), "--role", "professional")
+        for record, custodian in ((ines, person), (jonas, person), (stranger, other)):
+            self.command("record", "add", "--existing", record, "--custodian", custodian["email"])
+        self.command("grant", "add", "--record", ines, "--to", professional["email"], "--level", "modify")
+        named = {"person": person, "professional": professional, "patients": [ines, jonas]}
+        return named | {"stranger": stranger, "encounter": visit}
+
+    def person(self, email, name, user, *words):
+        flags = ["--email", email, "--name", name, "--fhir-user", user, "--password-stdin", *words]
+        self.command("person", "add", *flags, told=PASSWORD + "\n")
+        return {"email": email, "password": PASSWORD, "fhirUser": user}
+
     @staticmethod
-    def store_all(store, patient, about):
-        """Stores what is about a patient; the encounter, to which all else refers."""
-        encounter = None
-        for resource in about:
-            resource["subject"] = {"reference": patient}
-            if encounter and resource["resourceType"] in ("Observation", "Condition"):
-                resource["encounter"] = {"reference": encounter}
-            key = store(resource)
-            encounter = encounter or key
-        return encounter
+    def record(store, name):
+        """Stores a Patient and what is about them; the Patient, and the Encounter to which the rest refers."""
+        patient, encounter, others = family(name)
+        subject = {"subject": {"reference": store(patient)}}
+        visit = store(encounter | subject)
+        for resource in others:
+            store(resource | subject | {"encounter": {"reference": visit}})
+        return subject["subject"]["reference"], visit
+
+
+class Keys:
+    """Keys of apps: each in a file of its own, their public halves together in one."""
+
+    def __init__(self, folder):
+        keys = [Key.fresh(alg, f"{alg.lower()}-{secrets.token_hex(4)}") for alg in ("RS384", "ES384")]
+        self.named = [{"alg": key.alg, "kid": key.kid, "file": str(folder / f"{key.alg}.pem")} for key in keys]
+        for key, named in zip(keys, self.named):
+            pathlib.Path(named["file"]).write_bytes(key.pem())
+        self.jwks = folder / "jwks.json"
+        self.jwks.write_text(json.dumps({"keys": [key.jwk() for key in keys]}))

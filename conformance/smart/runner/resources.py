@@ -28,7 +28,7 @@ def practitioner():
 
 
 def family(name):
-    """A Patient, and what is about them; the Encounter is first."""
+    """A Patient, an Encounter, and what was found there."""
     patient = {
         "resourceType": "Patient",
         "active": True,
@@ -42,7 +42,7 @@ def family(name):
         "period": {"start": "2024-03-02T09:00:00Z", "end": "2024-03-02T09:30:00Z"},
     }
     observations = [observation(day, *row) for day in (1, 2) for row in OBSERVATIONS]
-    return patient, [encounter, *observations, *(condition(*row) for row in CONDITIONS)]
+    return patient, encounter, observations + [condition(*row) for row in CONDITIONS]
 
 
 def observation(day, category, code, name, value, unit):
