@@ -71,9 +71,9 @@ class Browser:
             headers["Origin"] = "null"
         return self.agent.ask("GET" if post is None else "POST", url, post, headers)
 
-    def submit(self, page, form, **filling):
-        """Sends a form of `page` as a browser sends it."""
-        pairs = form.filled(**filling)
+    def submit(self, page, form, changed=lambda pairs: pairs, **filling):
+        """Sends a form of `page` as a browser sends it; `changed` does to its pairs what no honest browser does."""
+        pairs = changed(form.filled(**filling))
         headers = {"Accept": "text/html", "Referer": page.url, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
         if form.method == "GET":
             return self.agent.ask("GET", with_query(form.action.partition("?")[0], pairs), headers=headers)
@@ -99,6 +99,17 @@ class Browser:
         if form:
             answer, _ = self.follow(self.sign_in(Page(answer), form))
         return answer
+
+    def reach(self, url, *names):
+        """The first page on the way from `url` that has a form with these fields, and the form; signs in on the way."""
+        answer, _ = self.follow(self.open(url))
+        form = self.sign_in_form(answer)
+        if form and not Page(answer).form_with(*names):
+            answer, _ = self.follow(self.sign_in(Page(answer), form))
+        page = Page(answer)
+        found = page.form_with(*names)
+        expect(found, f"no form with {', '.join(names)}: {page.told()}")
+        return page, found
 
     def sign_in_form(self, answer):
         return Page(answer).form_with("email", "password") if answer.media_type == "text/html" else None

@@ -14,6 +14,7 @@ ALL = [
     scopes.GranularOne,
     scopes.GranularTwo,
     consent.GranularChoice,
+    consent.ForgedConsent,
     lifetimes.Refresh,
     identity.OpenId,
     refusals.InvalidAudience,

@@ -1,13 +1,15 @@
 """What people decide on the pages, and where apps register."""
 
+import functools
 import json
+import urllib.parse
 
+from ..agent import origin_of, with_query
 from ..checks import Group, Skipped, check, expect, expect_error, expect_status, fixture
-from ..flow import Choices, parameters
+from ..flow import Browser, Choices, Outcome, chosen_record, parameters
 from ..pages import Page
-from ..site import Client, Request, key_of
+from ..site import Client, Request, has_code, key_of
 from .scopes import CATEGORY
-from ..site import has_code
 
 
 class GranularChoice(Group):
@@ -61,6 +63,92 @@ class GranularChoice(Group):
         expect(wanted and found == wanted, f"{len(found)} Observations are found instead of {len(wanted)}")
 
 
+class ForgedConsent(Group):
+    name = "forged-consent"
+    says = "A decision that the person did not make on the page"
+    capabilities = ("launch-standalone",)
+    settings = ("person", "patients")
+    ASKED = "launch/patient patient/Patient.rs patient/Observation.rs"
+
+    def page(self):
+        """A request, and the browser at its page."""
+        request = Request(self.site, self.site.app(), self.ASKED, prompt="consent")
+        browser = Browser(self.site.setting("person"))
+        page, form = browser.reach(with_query(self.site.endpoint("authorization_endpoint"), request.pairs()), "decision")
+        return request, browser, page, form
+
+    def sent(self, changed):
+        """Where the form leads that was changed on its way."""
+        request, browser, page, form = self.page()
+        record = {"record": chosen_record(form, Choices(record=self.site.patient))}
+        answer = browser.submit(page, form, changed=changed, chosen=record, pressed=("decision", "allow"))
+        answer, target = browser.follow(answer, until=lambda target: not target.startswith(origin_of(page.url)))
+        return request, answer, target
+
+    def granted(self, changed):
+        """The answer with a token, if the form that was changed leads to one."""
+        request, _, target = self.sent(changed)
+        told = parameters(target) if target else {}
+        if "code" not in told:
+            return {}
+        return expect_status(self.site.exchange(request, Outcome(told, None, [])), 200).object()
+
+    @check("other-site", "A form that comes from another site decides nothing")
+    def is_of_the_page(self):
+        _, browser, page, form = self.page()
+        pairs = form.filled(
+            chosen={"record": chosen_record(form, Choices(record=self.site.patient))}, pressed=("decision", "allow")
+        )
+        for headers in ({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+            expect_status(browser.agent.ask("POST", form.action, pairs, headers), 400, 403)
+        _, _, _, other = self.page()
+        known = {(field.name, field.value) for field in form.fields if field.kind == "hidden"}
+        secret = [
+            (field.name, field.value)
+            for field in other.fields
+            if field.kind == "hidden" and (field.name, field.value) not in known
+        ]
+        swapped = [(name, dict(secret).get(name, value)) for name, value in pairs]
+        expect(swapped != pairs, "the form has nothing by which it is told from that of another session")
+        expect_status(browser.agent.ask("POST", form.action, swapped, {"Origin": origin_of(page.url)}), 400, 403)
+        left_out = [(name, value) for name, value in pairs if name != "csrf"]
+        expect_status(browser.agent.ask("POST", form.action, left_out, {"Origin": origin_of(page.url)}), 400, 403)
+
+    @check("redirect", "A form whose hidden fields lead elsewhere leads nowhere", 18)
+    def leads_to_the_app(self):
+        evil = "https://evil.example/callback"
+        address = self.site.app().redirect_uri
+        spellings = {address: evil, urllib.parse.quote(address, safe=""): urllib.parse.quote(evil, safe="")}
+
+        def changed(pairs):
+            return [
+                (name, functools.reduce(lambda text, old: text.replace(old, spellings[old]), spellings, value))
+                for name, value in pairs
+            ]
+
+        _, _, target = self.sent(changed)
+        expect(target is None or not target.startswith("https://evil.example"), f"the browser was sent to {target}")
+
+    @check("boxes", "Boxes that the page does not have give nothing", 119)
+    def gives_what_was_asked(self):
+        more = [
+            ("scope", scope)
+            for scope in ("patient/*.cruds", "patient/Condition.rs", "user/*.rs", "offline_access", "system/*.rs")
+        ]
+        body = self.granted(lambda pairs: pairs + more)
+        granted = set(body.get("scope", "").split()) - set(self.ASKED.split())
+        expect(not granted, f"granted, though not asked for: {sorted(granted)}")
+        expect("refresh_token" not in body, "there is a refresh token, though it was not asked for")
+
+    @check("record", "A record that the page does not have, or none, gives no token for it", 119, 164)
+    def is_about_an_own_record(self):
+        stranger = self.site.setting("stranger")
+        for value in (stranger, stranger.split("/")[1], "no-such-record", ""):
+            body = self.granted(lambda pairs: [pair for pair in pairs if pair[0] != "record"] + [("record", value)])
+            own = [patient.split("/")[1] for patient in self.site.setting("patients")]
+            expect(not body or body.get("patient") in own, f"with the record {value!r} the patient is {body.get('patient')!r}")
+
+
 class Management(Group):
     name = "management"
     says = "The page where people see and end what apps may do"
@@ -86,6 +174,20 @@ class Management(Group):
         if "refresh_token" in grant.body:
             expect_error(self.site.refresh(client, grant.refresh_token), (400,), "invalid_grant")
         expect(self.form_of(Page(browser.visit(page.url)), client) is None, "the page still lists the app")
+
+    @check("outstanding", "A code that was given before that is worth nothing after it")
+    def ends_codes(self):
+        client, browser = self.site.app(), self.site.browser()
+        request, outcome = self.site.code(client, "launch/patient offline_access patient/Patient.rs")
+        page = Page(browser.visit(self.site.endpoint("management_endpoint")))
+        form = self.form_of(page, client)
+        expect(form, f"the page {page.url} has no form with a button Remove access for {client.id}: {page.told()}")
+        browser.follow(browser.submit(page, form, pressed=form.button("Remove access")))
+        answer = self.site.exchange(request, outcome)
+        if answer.status == 200:
+            expect_status(self.site.fhir("GET", self.site.patient, answer.object()["access_token"]), 401, 403)
+        else:
+            expect_error(answer, (400,), "invalid_grant")
 
     @check("opened", "From it an app is launched with the address of this server and a launch that works")
     def launches(self):
