@@ -64,6 +64,8 @@ class Group:
     """Checks that belong together and can be run alone."""
 
     name = says = None
+    # Whether it is run only when it is named.
+    is_slow = False
     # What the discovery document must have, and what the configuration must name.
     capabilities = members = grant_types = clients = settings = ()
 

@@ -16,6 +16,7 @@ ALL = [
     consent.GranularChoice,
     consent.ForgedConsent,
     lifetimes.Refresh,
+    lifetimes.Expiry,
     identity.OpenId,
     refusals.InvalidAudience,
     refusals.InvalidCode,
@@ -31,3 +32,8 @@ ALL = [
     consent.Registration,
     consent.Management,
 ]
+
+
+def chosen(names):
+    """The groups of these names; without any all that are not slow."""
+    return [group for group in ALL if group.name in names or not names and not group.is_slow]

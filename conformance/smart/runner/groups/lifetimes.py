@@ -12,6 +12,10 @@ from ..jose import parts
 OFFLINE = "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
 # How long an answer that was lost on the way is given once more, in seconds, and a little.
 GRACE = 11
+# How long a code may live, in seconds, and a little.
+CODE_SECONDS = 62
+# How long the end of a token is waited for, in seconds.
+LONGEST_LIFE = 300
 # How far the clocks of the server and of this machine may be apart, in seconds.
 DRIFT = 60
 
@@ -150,6 +154,32 @@ class Refresh(Group):
     def is_asked_for(self):
         grant = self.site.grant(self.app, "launch/patient patient/Patient.rs")
         expect("refresh_token" not in grant.body, "there is a refresh token")
+
+
+class Expiry(Group):
+    name = "expiry"
+    says = "Codes and tokens end by themselves; takes minutes, and is run when it is named"
+    is_slow = True
+    members = ("authorization_endpoint",)
+    settings = ("person", "patients")
+
+    @check("code", "A code that was not taken up within a minute gives nothing", 58)
+    def ends_codes(self):
+        request, outcome = self.site.code(self.site.app(), OFFLINE)
+        time.sleep(CODE_SECONDS)
+        expect_error(self.site.exchange(request, outcome), (400,), "invalid_grant")
+
+    @check("token", "A token whose time is over opens nothing, and is not active", 77, 94, 265)
+    def ends_tokens(self):
+        client = self.site.client("backend")
+        body = self.site.backend_token(client)
+        if body["expires_in"] > LONGEST_LIFE:
+            raise Skipped(f"the token lives for {body['expires_in']} s")
+        expect_status(self.site.fhir("GET", "Patient?_count=1", body["access_token"]), 200)
+        time.sleep(body["expires_in"] + 1)
+        expect_status(self.site.fhir("GET", "Patient?_count=1", body["access_token"]), 401)
+        answer = self.site.as_client(client, self.site.endpoint("introspection_endpoint"), {"token": body["access_token"]})
+        expect(answer.object() == {"active": False}, f"the answer is {answer.excerpt()}")
 
 
 class Revocation(Group):

@@ -68,7 +68,7 @@ class Full(Group):
         expect("no-store" in answer.header("Cache-Control"), f"Cache-Control is {answer.header('Cache-Control')!r}")
         expect("no-cache" in answer.header("Pragma"), f"Pragma is {answer.header('Pragma')!r}")
 
-    @check("scopes", "All that was allowed is in the scope", 78, 144, 361, 363)
+    @check("scopes", "All that was allowed is in the scope", 78, 144, 363)
     def gets_all_scopes(self):
         asked = set(FULL.split()) - (
             {"offline_access"} if "permission-offline" not in self.site.discovery["capabilities"] else set()
