@@ -17,11 +17,18 @@ from .resources import family, practitioner
 from .site import Site, key_of
 
 POSTGRES = "EMBERWELL_TEST_POSTGRES"
-# Apps may register themselves, any number of them; all else is as it comes.
+# Apps may register themselves, any number of them, and the server has a brand; all else is as it comes.
 SETTINGS = """registration = "open"
 
 [rates]
 registrations = 0
+
+[brand]
+name = "Clinic at the Lake"
+website = "https://www.clinic.example/"
+portal-name = "MyLake"
+line = ["Shore Road 1"]
+city = "Laketown"
 """
 SECONDS_TO_STOP = 40
 APP = "https://app.example"
