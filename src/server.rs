@@ -13,12 +13,14 @@ use thiserror::Error;
 
 use crate::audit::Journal;
 use crate::auth::AuthServer;
+use crate::auth::sign_in::{SignInError, offer_set_up};
 use crate::config::{FhirSettings, Settings};
 use crate::demo::{self, DemoError};
 use crate::http::{App, Hosts, Lines};
 use crate::interactions::Engine;
 use crate::interactions::zone::{self, ZoneError};
 use crate::outbound::{Outbound, OutboundError};
+use crate::records::Secret;
 use crate::store::{Store, StoreError};
 
 pub use files::raise_open_files;
@@ -47,6 +49,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("the client for other servers can't be made: {0}")]
     Outbound(#[from] OutboundError),
+    #[error("the link by which the first account is made can't be kept: {0}")]
+    SetUp(#[from] SignInError),
     #[error(transparent)]
     Demo(#[from] DemoError),
 }
@@ -55,6 +59,8 @@ pub enum StartError {
 pub struct Running {
     /// `http://HOST:PORT`
     pub url: String,
+    /// By whom it is opened first, the first account is made; `None` where there are accounts, or none are needed.
+    pub set_up: Option<String>,
     handle: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
     journal: Option<Arc<Journal>>,
@@ -94,10 +100,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_demo = settings.server.demo;
     let threads = blocking_threads(&settings.server.database);
     let auth = AuthServer::new(&base_url, Arc::new(Outbound::new(&settings.outbound)?));
+    let issuer = auth.endpoints.issuer.clone();
     let shared = settings.clone();
     let hosts = Hosts::new(&base_url, &settings.server.hosts, address);
     // The database may be slow to open, and the runtime is not ours alone.
-    let opened = web::block(move || -> Result<Engine, StartError> {
+    let opened = web::block(move || -> Result<(Engine, Option<Secret>), StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
         zone::settle(&engine)?;
         if engine.store.read_one(|reader| reader.index_rules())?.is_stale {
@@ -106,9 +113,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         if is_demo {
             demo::fill(&engine)?;
         }
-        Ok(engine)
+        let set_up = if is_demo || is_open { None } else { offer_set_up(&engine.store)? };
+        Ok((engine, set_up))
     });
-    let engine = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
+    let (engine, set_up) = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
     let engine = Arc::new(engine);
     let journal = match is_audited {
         true => Some(Arc::new(Journal::start(Arc::clone(&engine.store), Arc::clone(&engine.bases))?)),
@@ -120,7 +128,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let server = listening::server(listener, app, lines, room, workers, threads)
         .map_err(|error| cannot_listen(&address.to_string(), &error))?;
     let handle = server.handle();
-    Ok(Running { url, handle, served: actix_web::rt::spawn(server), journal })
+    let set_up = set_up.map(|link| format!("{issuer}/set-up?token={}", link.as_str()));
+    Ok(Running { url, set_up, handle, served: actix_web::rt::spawn(server), journal })
 }
 
 fn listen(settings: &Settings) -> Result<TcpListener, StartError> {

@@ -69,9 +69,11 @@ mod tests {
                 app_grant: app.map(holding),
                 is_of_app: app.is_some(),
                 patient: launch.map(patient),
+                fhir_user: None,
                 holdings: held.iter().map(|record| holding(*record)).collect(),
                 holder: String::new(),
                 actors: None,
+                fhir_user: None,
             };
             assert_eq!(facts.sole_record(), wanted.map(patient).as_ref(), "{scopes} {launch:?} {held:?} {app:?}");
         }

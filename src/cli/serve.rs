@@ -20,6 +20,9 @@ pub(super) fn serve(settings: Settings) -> Result<(), Failure> {
         })?;
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
+        if let Some(link) = &running.set_up {
+            eprintln!("emberwell: there is no account yet. Whoever opens this link makes the operator's: {link}");
+        }
         announce(&running.url);
         tokio::select! {
             _ = terminate.recv() => {}
