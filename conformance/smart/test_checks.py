@@ -1,9 +1,12 @@
 """How checks become results, and what the documentation must say of them."""
 
 import ast
+import contextlib
+import io
 import pathlib
 import unittest
 
+from runner import report
 from runner.checks import Group, Skipped, check, expect, fixture
 from runner.coverage import findings
 from runner.groups import ALL
@@ -42,8 +45,10 @@ class Example(Group):
 
 
 class Results(unittest.TestCase):
-    def states(self, site, require=False):
-        return [(result.id, result.state) for result in Example(site).run(require)]
+    def states(self, site, require=False, left_out=()):
+        with contextlib.redirect_stderr(io.StringIO()):
+            results, _ = report.run(site, [Example], require, left_out)
+        return [(result.id, result.state) for result in results]
 
     def test_checks_run_in_the_order_in_which_they_are_written(self):
         states = self.states(Site(capabilities=["launch-ehr"]))
@@ -56,7 +61,7 @@ class Results(unittest.TestCase):
     def test_what_several_stand_on_is_made_once_and_fails_for_all(self):
         Example.tries = 0
 
-        results = Example(Site(capabilities=["launch-ehr"])).run(False)
+        results = list(Example(Site(capabilities=["launch-ehr"])).run())
 
         self.assertEqual(Example.tries, 1)
         self.assertEqual({result.reason for result in results if result.state == "failed"}, {"the base is not there"})
@@ -65,6 +70,13 @@ class Results(unittest.TestCase):
         self.assertEqual({state for _, state in self.states(Site(capabilities=[]))}, {"skipped"})
         self.assertEqual({state for _, state in self.states(Site(capabilities=[]), require=True)}, {"failed"})
         self.assertEqual(self.states(Site(capabilities=["launch-ehr"]), require=True)[-1], ("example.left", "failed"))
+
+    def test_what_is_left_out_is_not_required_and_must_not_pass(self):
+        site = Site(capabilities=["launch-ehr"])
+
+        states = dict(self.states(site, require=True, left_out={"example.left": "why", "example.good": "why"}))
+
+        self.assertEqual((states["example.left"], states["example.good"]), ("skipped", "failed"))
 
     def test_a_mistake_of_the_runner_is_not_taken_for_one_of_the_server(self):
         class Broken(Group):
@@ -75,7 +87,7 @@ class Results(unittest.TestCase):
                 1 / 0
 
         with self.assertRaises(ZeroDivisionError):
-            Broken(Site()).run(False)
+            list(Broken(Site()).run())
 
 
 class Names(unittest.TestCase):

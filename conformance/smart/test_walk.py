@@ -130,7 +130,7 @@ class Walk(unittest.TestCase):
         self.assertEqual((answer.status, self.server.busy), (404, 0))
 
     def state_of(self, group, name):
-        return next(result.state for result in group(self.site).run(False) if result.id == name)
+        return next(result.state for result in group(self.site).run() if result.id == name)
 
     def test_a_server_that_takes_any_audience_is_found_out(self):
         self.assertEqual(self.state_of(InvalidAudience, "invalid-aud.look-alike"), "passed")
@@ -138,7 +138,7 @@ class Walk(unittest.TestCase):
         self.assertEqual(self.state_of(InvalidAudience, "invalid-aud.look-alike"), "failed")
 
     def test_a_server_that_asks_for_no_verifier_is_found_out(self):
-        states = {result.state for result in ProofKey(self.site).run(False)}
+        states = {result.state for result in ProofKey(self.site).run()}
 
         self.assertEqual(states, {"failed"})
 

@@ -22,8 +22,9 @@ class Check:
 class Result:
     """What came of a check: passed, failed or skipped, and why."""
 
-    def __init__(self, id, says, covers, state, reason=""):
-        self.id, self.says, self.covers, self.state, self.reason = id, says, covers, state, reason
+    def __init__(self, check, state, reason=""):
+        self.id, self.says, self.covers = check.id, check.says, check.covers
+        self.state, self.reason = state, reason
 
     def told(self):
         return {"id": self.id, "says": self.says, "requirements": list(self.covers), "result": self.state, "reason": self.reason}
@@ -97,30 +98,23 @@ class Group:
                 return f"the configuration names no {setting}"
         return None
 
-    def run(self, require, told=lambda result: None):
-        """The results of all checks; `told` hears of each as it comes."""
-        results = []
-
-        def tell(check, state, reason=""):
-            results.append(Result(check.id, check.says, check.covers, state, reason))
-            told(results[-1])
-
+    def run(self):
+        """The result of each check, as it comes."""
         try:
-            lack = self.lacks()
+            lack, state = self.lacks(), "skipped"
         except (Failed, OSError) as problem:
-            lack, require = str(problem), True
+            lack, state = str(problem), "failed"
         for check in self.checks():
             if lack:
-                tell(check, "failed" if require else "skipped", lack)
+                yield Result(check, state, lack)
                 continue
             try:
                 check.method(self)
-                tell(check, "passed")
+                yield Result(check, "passed")
             except Skipped as reason:
-                tell(check, "failed" if require else "skipped", str(reason))
+                yield Result(check, "skipped", str(reason))
             except (Failed, OSError) as problem:
-                tell(check, "failed", str(problem) or type(problem).__name__)
-        return results
+                yield Result(check, "failed", str(problem) or type(problem).__name__)
 
 
 def expect(holds, otherwise):
