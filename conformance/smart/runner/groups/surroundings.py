@@ -219,7 +219,12 @@ class AppState(Group):
 
     @fixture
     def grant(self):
-        return self.site.grant(self.site.app(), f"launch/patient patient/Basic.cuds?code={self.system}|{self.code}")
+        scopes = [f"patient/Basic.cuds?code={self.system}|{code}" for code in (self.code, self.other_code)]
+        return self.site.grant(self.site.app(), " ".join(["launch/patient", *scopes]))
+
+    @property
+    def other_code(self):
+        return f"{self.code}-other"
 
     def state(self, value="a", **changed):
         return {
@@ -267,7 +272,7 @@ class AppState(Group):
             "it is found where nobody is the subject",
         )
         expect(
-            key not in self.found({"code": f"{self.system}|{self.code}-other", "subject": subject}),
+            key not in self.found({"code": f"{self.system}|{self.other_code}", "subject": subject}),
             "it is found under another code",
         )
         self.drop(answer)
@@ -288,15 +293,14 @@ class AppState(Group):
     def stays_itself(self):
         answer = self.kept()
         body = answer.object()
-        other = {"coding": [{"system": self.system, "code": f"{self.code}-other"}]}
-        others = self.site.setting("patients")
-        for changed in (
-            {"code": other},
-            {"subject": {"reference": f"{self.site.base}/{others[-1]}"}} if len(others) > 1 else {"subject": None},
-        ):
-            new = {name: value for name, value in (body | changed).items() if value is not None}
-            refused = self.ask("PUT", f"Basic/{body['id']}", new, If_Match=answer.header("ETag"))
-            expect_status(refused, 412, 403)
+        path, held = f"Basic/{body['id']}", answer.header("ETag")
+        other = {"coding": [{"system": self.system, "code": self.other_code}]}
+        expect_status(self.ask("PUT", path, body | {"code": other}, If_Match=held), 412)
+        without = {name: value for name, value in body.items() if name != "subject"}
+        expect_status(self.ask("PUT", path, without, If_Match=held), 412, 403)
+        for patient in self.site.setting("patients")[1:]:
+            changed = body | {"subject": {"reference": f"{self.site.base}/{patient}"}}
+            expect_status(self.ask("PUT", path, changed, If_Match=held), 412, 403)
         self.drop(answer)
 
     @check("delete", "It removes it by saying which version it has seen, once", 371)
