@@ -69,7 +69,6 @@ mod tests {
                 app_grant: app.map(holding),
                 is_of_app: app.is_some(),
                 patient: launch.map(patient),
-                fhir_user: None,
                 holdings: held.iter().map(|record| holding(*record)).collect(),
                 holder: String::new(),
                 actors: None,

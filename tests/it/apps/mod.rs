@@ -31,7 +31,7 @@ async fn closed(server: &TestServer, more: impl FnOnce(&mut Settings)) -> TestSe
 
 /// Somebody who can sign in, with the number of the account.
 fn person(server: &TestServer, name: &str, role: Role) -> i64 {
-    let password = PASSWORD.parse::<Password>().unwrap().hash().unwrap();
+    let password = Password::chosen(PASSWORD, &[]).unwrap().hash().unwrap();
     let new = NewAccount {
         email: format!("{name}@example.org"),
         name: name.to_owned(),

@@ -4,9 +4,9 @@ use emberwell::clock::now_us;
 use emberwell::records::Secret;
 use emberwell::store::{AccessToken, Happening, TokenKind};
 
-use crate::support::browser::{Browser, form, forms};
 use super::{PASSWORD, person, read, session, sessions};
 use crate::audit::all;
+use crate::support::browser::{Browser, form, forms};
 use crate::support::database::execute;
 use crate::support::holders::{change, is_live};
 use crate::support::{TestServer, on_both};

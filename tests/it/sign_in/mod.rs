@@ -11,8 +11,8 @@ use emberwell::records::Password;
 use emberwell::store::{Account, NewAccount, PasswordHash, Role, SecretHash, Session, Store, StoreError};
 
 use crate::support::TestServer;
-use crate::support::holders::change;
 use crate::support::browser::Browser;
+use crate::support::holders::change;
 
 /// The password of everybody here.
 pub const PASSWORD: &str = "wicker tarpaulin";

@@ -3,9 +3,9 @@
 use emberwell::store::Happening;
 use serde_json::Value;
 
-use crate::support::browser::{Browser, Form, form, forms};
 use super::software_key::SoftwareKey;
 use super::{PASSWORD, person, read, session};
+use crate::support::browser::{Browser, Form, form, forms};
 use crate::support::database::execute;
 use crate::support::{TestServer, on_both};
 

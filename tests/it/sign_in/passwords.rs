@@ -7,9 +7,9 @@ use emberwell::audit::Outcome;
 use emberwell::config::Settings;
 use emberwell::store::{Happening, NewAccount, PasswordHash, Role};
 
-use crate::support::browser::{Browser, form};
 use super::{PASSWORD, person, read, session};
 use crate::audit::all;
+use crate::support::browser::{Browser, form};
 use crate::support::holders::change;
 use crate::support::{Answer, Database, TestServer, on_both, server};
 
@@ -64,7 +64,7 @@ fn lasting(answer: &Answer, typed: &str) -> String {
     let fields: Vec<String> = ["csrf", "state"]
         .into_iter()
         .flat_map(|name| {
-            super::browser::forms(answer, "/sign-in/passkey").into_iter().map(move |form| form.value(name))
+            crate::support::browser::forms(answer, "/sign-in/passkey").into_iter().map(move |form| form.value(name))
         })
         .collect();
     let text = fields.iter().fold(text, |text, field| text.replace(field, "NEW"));

@@ -4,8 +4,8 @@ use emberwell::clock::now_us;
 use emberwell::store::{Account, Happening};
 use totp_rs::{Builder, Totp};
 
-use crate::support::browser::{Browser, form, forms};
 use super::{PASSWORD, person, read, session};
+use crate::support::browser::{Browser, form, forms};
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(closed:

@@ -3,8 +3,8 @@
 use emberwell::config::Settings;
 use emberwell::store::Role;
 
-use crate::support::browser::{Browser, form};
 use super::{PASSWORD, person, read, session};
+use crate::support::browser::{Browser, form};
 use crate::support::{Database, TestServer, on_both};
 
 on_both!(closed: the_link_makes_one_operator, what_is_filled_in_wrong_is_said_beside_its_field);

@@ -42,23 +42,22 @@ pub const SCOPES: &str = "launch launch/patient openid fhirUser offline_access o
                           patient/Condition.rs user/*.rs";
 
 /// A family in the database, with a person who keeps some of its records.
-pub struct Home<'s> {
-    pub server: &'s TestServer,
+pub struct Home {
     pub operator: String,
     pub account: Account,
 }
 
 /// Fills the server. The person keeps the records of these patients.
-pub async fn home<'s>(server: &'s TestServer, records: &[&'static str]) -> Home<'s> {
+pub async fn home(server: &TestServer, records: &[&'static str]) -> Home {
     let operator = fill(server).await.token;
     let account = person(server, EMAIL, records, GrantLevel::Custodian);
-    Home { server, operator, account }
+    Home { operator, account }
 }
 
 /// A person who signs in by [`PASSWORD`], and is known as the practitioner `doc`.
 pub fn person(server: &TestServer, email: &'static str, records: &[&'static str], level: GrantLevel) -> Account {
     static HASH: OnceLock<String> = OnceLock::new();
-    let hash = HASH.get_or_init(|| PASSWORD.parse::<Password>().unwrap().hash().unwrap().0);
+    let hash = HASH.get_or_init(|| Password::chosen(PASSWORD, &[]).unwrap().hash().unwrap().0);
     let records: Vec<Id> = records.iter().map(|id| Id::parse(id).unwrap()).collect();
     change(server, move |tx| {
         let account = tx.add_account(&NewAccount {
