@@ -132,6 +132,12 @@ impl Registration {
 }
 
 impl NewRegistration {
+    /// The same, with an id that is known beforehand: for a client that the program brings itself.
+    pub fn with_id(mut self, id: &str) -> NewRegistration {
+        self.client.id = id.to_owned();
+        self
+    }
+
     /// Refuses scopes with a search that `engine` could not apply.
     pub fn check_searches(&self, engine: &Engine) -> Result<(), RecordError> {
         let scopes = ScopeSet::parse(&self.client.scopes);

@@ -17,6 +17,7 @@ use actix_web::{App as WebApp, Error, web};
 
 use crate::config::NetworkSettings;
 use crate::http::{self, App, Lines, Wire};
+use crate::server::sample_app;
 
 /// Requests that are under way when the server stops get so long to end.
 const LAST_REQUESTS_SECONDS: u64 = 30;
@@ -31,6 +32,7 @@ pub fn server(
     connections_at_once: usize,
     workers: usize,
     threads: usize,
+    is_demo: bool,
 ) -> io::Result<Server> {
     let builder = Server::build()
         .workers(workers)
@@ -47,7 +49,7 @@ pub fn server(
             async move { stopping.notified().await }
         };
         let (app, lines) = (app.clone(), Arc::clone(&lines));
-        connections(Arc::clone(&app), lines).and_then(requests(app, stops))
+        connections(Arc::clone(&app), lines).and_then(requests(app, is_demo, stops))
     });
     Ok(listening?.run())
 }
@@ -78,12 +80,18 @@ fn taken(stream: TcpStream, app: &App, lines: &Arc<Lines>) -> io::Result<Connect
 /// Answers the requests of a connection.
 fn requests<S: Future<Output = ()> + 'static>(
     app: web::Data<App>,
+    is_demo: bool,
     stops: impl Fn() -> S + 'static,
 ) -> impl ServiceFactory<Connection, Config = (), Response = (), Error = DispatchError, InitError = ()> {
     let network: Arc<NetworkSettings> = app.network();
     let routes = WebApp::new()
         .app_data(app)
         .configure(http::configure)
+        .configure(|config| {
+            if is_demo {
+                sample_app::configure(config);
+            }
+        })
         .default_service(web::to(http::unknown_address))
         .wrap(Compress::default())
         .wrap(from_fn(http::challenged))
