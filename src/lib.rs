@@ -23,3 +23,4 @@ pub mod server;
 pub mod store;
 pub mod terminology;
 pub mod validation;
+pub mod web;

@@ -14,11 +14,12 @@ mod error;
 mod form;
 mod holder;
 mod introspection;
-
 mod jwks;
 mod key_cache;
 mod origins;
 mod revocation;
+pub mod sessions;
+pub mod sign_in;
 mod token;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use jwks::KeySet;
 pub use key_cache::KeyCache;
 pub use origins::Origins;
 pub use revocation::revoke;
+pub use sessions::SignedIn;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
 use crate::outbound::Outbound;

@@ -68,6 +68,9 @@ pub fn client_credentials(
         expires_us: now_us + TOKEN_SECONDS * 1_000_000,
         revoked_us: None,
         family: None,
+        session: None,
+        context: None,
+        auth_time_us: None,
     };
     store.write(move |tx| tx.add_token(&kept).map_err(AuthError::from))?;
     Ok(IssuedToken { token, scopes })

@@ -139,6 +139,9 @@ fn token(database: &str, patient: &str) -> Result<String, BenchError> {
             expires_us: now_us + 3_600_000_000,
             revoked_us: None,
             family: None,
+            session: None,
+            context: None,
+            auth_time_us: None,
         })?;
         Ok::<_, StoreError>(())
     })?;

@@ -101,6 +101,11 @@ impl App {
         &self.engine.fhir.base_url
     }
 
+    /// Whether pages of this origin are the server's own.
+    pub fn is_own_origin(&self, origin: &str) -> bool {
+        self.engine.bases.iter().any(|base| base.strip_prefix(origin).is_some_and(|path| path.starts_with('/')))
+    }
+
     /// How slow clients may be.
     pub fn network(&self) -> Arc<NetworkSettings> {
         Arc::clone(&self.network)

@@ -74,6 +74,13 @@ impl FormBody {
             || AuthError::InvalidRequest("send the parameters as application/x-www-form-urlencoded".to_owned());
         Ok(Form::new(pairs.filter(|_| is_form).ok_or_else(unread)?)?)
     }
+
+    /// The fields of a form of a page, of which some may come more than once.
+    pub fn pairs(&self) -> Result<Vec<(String, String)>, HttpError> {
+        let is_form = self.0.media == Some(BodyMedia::Form);
+        let pairs = std::str::from_utf8(&self.0.bytes).ok().and_then(|text| parse_query_string(text).ok());
+        pairs.filter(|_| is_form).ok_or(HttpError::UnsupportedMediaType("this address takes forms only"))
+    }
 }
 
 impl Body {

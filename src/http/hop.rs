@@ -86,7 +86,7 @@ impl App {
     }
 
     /// Does anything that may take long, on a blocking thread.
-    pub(super) async fn block<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
+    pub async fn block<T: Send + 'static, E: Into<HttpError> + Send + 'static>(
         &self,
         work: impl FnOnce(&Engine) -> Result<T, E> + Send + 'static,
     ) -> Result<T, HttpError> {

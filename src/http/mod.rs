@@ -41,12 +41,13 @@ mod wanted;
 mod wire;
 
 pub use app::App;
+pub use body::FormBody;
 pub use challenge::challenged;
 pub use cors::cors;
 pub use edge::edge;
 pub use error::HttpError;
 pub use hosts::Hosts;
 pub use lines::{Line, Lines};
-pub use routes::{configure, unknown_address};
+pub use routes::{At, at, configure, unknown_address};
 pub use told::told;
 pub use wire::{Phase, Wire};

@@ -82,13 +82,13 @@ async fn unfit_id(TypePath(_): TypePath, method: Method) -> Result<&'static str,
 }
 
 /// The methods of one address under way.
-struct At {
+pub struct At {
     resource: Resource,
     allowed: Vec<&'static str>,
 }
 
 /// The address `path`, in which `{type}`, `{id}` and `{member}` (a type, or `*` for all) admit only what can be one. By `path` it goes in the log.
-fn at(path: &str) -> At {
+pub fn at(path: &str) -> At {
     let pattern = path.replace("{type}", "{type:[A-Z][A-Za-z]*}").replace("{id}", "{id:[A-Za-z0-9.\\-]+}");
     let pattern = pattern.replace("{member}", r"{member:[A-Z][A-Za-z]*|\*}");
     let name = if path.is_empty() { "[base]" } else { path };
@@ -97,7 +97,7 @@ fn at(path: &str) -> At {
 
 impl At {
     /// GET, and with it HEAD: the same answer, of which the HTTP library sends no body.
-    fn get<F, A>(mut self, handler: F) -> At
+    pub fn get<F, A>(mut self, handler: F) -> At
     where
         F: Handler<A>,
         A: FromRequest + 'static,
@@ -108,7 +108,8 @@ impl At {
         self.on(Method::GET, handler)
     }
 
-    fn on<F, A>(mut self, method: Method, handler: F) -> At
+    /// Adds a method.
+    pub fn on<F, A>(mut self, method: Method, handler: F) -> At
     where
         F: Handler<A>,
         A: FromRequest + 'static,
@@ -131,7 +132,7 @@ impl At {
     }
 
     /// The same, where errors are written as `E` writes them.
-    fn done_as<E: From<HttpError> + Into<actix_web::Error> + 'static>(self) -> Resource {
+    pub fn done_as<E: From<HttpError> + Into<actix_web::Error> + 'static>(self) -> Resource {
         let allowed = self.allowed.join(", ");
         self.resource.default_service(web::to(move || {
             let allowed = allowed.clone();

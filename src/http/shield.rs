@@ -19,8 +19,8 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 /// Sets what the answer does not say by itself. `is_https` tells whether clients reach the server by https.
 pub fn shield(headers: &mut HeaderMap, is_https: bool) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(header::REFERRER_POLICY, NO_REFERRER);
     let or_else = [
+        (header::REFERRER_POLICY, NO_REFERRER),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (RESOURCE_POLICY, SAME_ORIGIN),
         // What a handler does not call fit to be kept is not.

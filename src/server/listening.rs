@@ -13,11 +13,12 @@ use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_se
 use actix_web::dev::{AppConfig, Extensions, Server};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::rt::net::TcpStream;
-use actix_web::{App as WebApp, Error, web};
+use actix_web::{App as WebApp, Error, web as actix};
 
 use crate::config::NetworkSettings;
 use crate::http::{self, App, Lines, Wire};
 use crate::server::sample_app;
+use crate::web;
 
 /// Requests that are under way when the server stops get so long to end.
 const LAST_REQUESTS_SECONDS: u64 = 30;
@@ -27,7 +28,7 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 /// The server, which runs when it is awaited.
 pub fn server(
     listener: TcpListener,
-    app: web::Data<App>,
+    app: actix::Data<App>,
     lines: Arc<Lines>,
     connections_at_once: usize,
     workers: usize,
@@ -79,7 +80,7 @@ fn taken(stream: TcpStream, app: &App, lines: &Arc<Lines>) -> io::Result<Connect
 
 /// Answers the requests of a connection.
 fn requests<S: Future<Output = ()> + 'static>(
-    app: web::Data<App>,
+    app: actix::Data<App>,
     is_demo: bool,
     stops: impl Fn() -> S + 'static,
 ) -> impl ServiceFactory<Connection, Config = (), Response = (), Error = DispatchError, InitError = ()> {
@@ -87,12 +88,13 @@ fn requests<S: Future<Output = ()> + 'static>(
     let routes = WebApp::new()
         .app_data(app)
         .configure(http::configure)
+        .configure(web::configure)
         .configure(|config| {
             if is_demo {
                 sample_app::configure(config);
             }
         })
-        .default_service(web::to(http::unknown_address))
+        .default_service(actix::to(http::unknown_address))
         .wrap(Compress::default())
         .wrap(from_fn(http::challenged))
         .wrap(from_fn(http::told))

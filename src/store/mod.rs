@@ -43,8 +43,8 @@ mod verify;
 mod writer;
 
 pub use access::{
-    AccessToken, Account, Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant,
-    PasswordHash, Role, SecretHash, TokenContext, TokenKind,
+    AccessToken, Account, AuthorizationCode, Client, ClientKind, Grant, GrantLevel, Grantee, Labels, Launch,
+    NewAccount, NewClient, NewGrant, PasswordHash, Role, SecretHash, Session, SigningKey, TokenContext, TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use binary_creator::Creator;

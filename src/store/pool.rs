@@ -109,6 +109,11 @@ impl Store {
         Ok(Store { hasher, seal, dictionaries, read_limit, access_changes: AtomicI64::new(0), database })
     }
 
+    /// The seal of this database.
+    pub fn seal(&self) -> Seal {
+        self.seal
+    }
+
     /// The hash under which the index keeps texts.
     pub fn hasher(&self) -> Hasher {
         self.hasher

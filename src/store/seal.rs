@@ -1,9 +1,10 @@
 //! The seal of what clients carry back and forth, such as the place where a page begins. They can neither change nor read it: the
 //! numbers in it would tell how much others write.
 //!
-//! Spec: RFC 8452 (AES-GCM-SIV)
+//! Spec: RFC 8452 (AES-GCM-SIV); RFC 2104 (HMAC)
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 
 use crate::store::StoreError;
 
@@ -41,6 +42,13 @@ impl Seal {
         let length = self.cipher().open_in_place(nonce(), Aad::from(purpose), &mut opened).ok()?.len();
         opened.truncate(length);
         Some(opened)
+    }
+
+    /// What only this database makes of `content`, for `purpose` alone: 256 bits that nobody can guess who has not the key.
+    pub fn derive(&self, purpose: &str, content: &[u8]) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key);
+        let own = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, purpose.as_bytes()).as_ref());
+        hmac::sign(&own, content).as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
     fn cipher(&self) -> LessSafeKey {

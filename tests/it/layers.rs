@@ -43,8 +43,13 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "web",
+        &["access", "audit", "auth", "clock", "config", "fhir", "http", "interactions", "records", "search", "store"],
+    ),
+    (
         "server",
         &[
+            "web",
             "access",
             "audit",
             "auth",

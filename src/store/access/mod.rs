@@ -5,8 +5,11 @@
 
 mod accounts;
 mod clients;
+mod codes;
 mod grants;
 mod secret_hash;
+mod sessions;
+mod signing_keys;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -20,8 +23,11 @@ use crate::store::{StoreError, Tx};
 
 pub use accounts::{Account, NewAccount, PasswordHash, Role};
 pub use clients::{Client, ClientKind, NewClient};
+pub use codes::{AuthorizationCode, Launch};
 pub use grants::{Grant, GrantLevel, Grantee, Labels, NewGrant};
 pub use secret_hash::SecretHash;
+pub use sessions::Session;
+pub use signing_keys::SigningKey;
 pub use tokens::{AccessToken, TokenContext, TokenKind};
 
 impl Reader<'_> {

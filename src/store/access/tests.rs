@@ -60,6 +60,9 @@ fn token(text: &str) -> AccessToken {
         expires_us: crate::clock::now_us() + HOUR_US,
         revoked_us: None,
         family: Some(SecretHash::of(b"family")),
+        session: None,
+        context: None,
+        auth_time_us: None,
     }
 }
 

@@ -44,6 +44,12 @@ pub struct AccessToken {
     pub revoked_us: Option<i64>,
     /// Shared by all tokens that come from one authorization.
     pub family: Option<SecretHash>,
+    /// The session with which it ends; `None` when it outlives sessions.
+    pub session: Option<SecretHash>,
+    /// What else the launch was about, as JSON.
+    pub context: Option<String>,
+    /// When the person last showed who they are; `None` without one.
+    pub auth_time_us: Option<i64>,
 }
 
 impl AccessToken {
@@ -80,6 +86,9 @@ type TokenSql = (
     BigInt,
     Nullable<BigInt>,
     Nullable<Binary>,
+    Nullable<Binary>,
+    Nullable<Text>,
+    Nullable<BigInt>,
 );
 type TokenTuple = (
     Vec<u8>,
@@ -94,11 +103,15 @@ type TokenTuple = (
     i64,
     Option<i64>,
     Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    Option<String>,
+    Option<i64>,
 );
 
 fn token(row: TokenTuple) -> Result<AccessToken, StoreError> {
-    let (hash, kind, client, account, grant, patient, encounter, scopes, issued_us, expires_us, revoked_us, family) =
-        row;
+    let (hash, kind, client, account, grant, patient, encounter, scopes, issued_us, expires_us, revoked_us, ..) = row;
+    let (.., family, session, context, auth_time_us) = row;
+    let hash_from = |hash: Option<Vec<u8>>| hash.map(|hash| SecretHash::from_column(&hash)).transpose();
     let kind = [TokenKind::Access, TokenKind::Refresh].into_iter().find(|known| *known as i16 == kind);
     Ok(AccessToken {
         hash: SecretHash::from_column(&hash)?,
@@ -112,7 +125,10 @@ fn token(row: TokenTuple) -> Result<AccessToken, StoreError> {
         issued_us,
         expires_us,
         revoked_us,
-        family: family.map(|family| SecretHash::from_column(&family)).transpose()?,
+        family: hash_from(family)?,
+        session: hash_from(session)?,
+        context,
+        auth_time_us,
     })
 }
 
@@ -123,7 +139,7 @@ impl Reader<'_> {
         let select = fixed!(
             TokenSql,
             "SELECT hash, kind, client, account, access_grant, patient, encounter, scopes, issued_us, expires_us, revoked_us, \
-             family FROM access_token WHERE hash = ?",
+             family, session, context, auth_time_us FROM access_token WHERE hash = ?",
             &values,
         );
         let found: Vec<TokenTuple> = on!(self.link, connection => select.load(*connection))?;
@@ -184,11 +200,15 @@ impl Tx<'_> {
             Value::Integer(token.expires_us),
             Value::AnyInteger(token.revoked_us),
             Value::Bytes(token.family.as_ref().map(SecretHash::as_bytes)),
+            Value::Bytes(token.session.as_ref().map(SecretHash::as_bytes)),
+            Value::AnyText(token.context.as_deref()),
+            Value::AnyInteger(token.auth_time_us),
         ];
         let insert = fixed!(
             (),
             "INSERT INTO access_token (hash, kind, client, account, access_grant, patient, encounter, scopes, issued_us, \
-             expires_us, revoked_us, family) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             expires_us, revoked_us, family, session, context, auth_time_us) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             &values,
         );
         on!(self.reader.link, connection => insert.execute(*connection))?;
@@ -217,6 +237,19 @@ impl Tx<'_> {
         let values = [Value::Integer(self.now_us), Value::Bytes(Some(family.as_bytes()))];
         let update =
             fixed!((), "UPDATE access_token SET revoked_us = ? WHERE family = ? AND revoked_us IS NULL", &values);
+        let changed = on!(self.reader.link, connection => update.execute(*connection))?;
+        self.bump_if(changed)?;
+        Ok(changed)
+    }
+
+    /// Revokes all tokens of a client on behalf of an account, and tells how many those were.
+    pub fn revoke_tokens_of(&mut self, client: &str, account: i64) -> Result<usize, StoreError> {
+        let values = [Value::Integer(self.now_us), Value::Text(client), Value::Integer(account)];
+        let update = fixed!(
+            (),
+            "UPDATE access_token SET revoked_us = ? WHERE client = ? AND account = ? AND revoked_us IS NULL",
+            &values,
+        );
         let changed = on!(self.reader.link, connection => update.execute(*connection))?;
         self.bump_if(changed)?;
         Ok(changed)

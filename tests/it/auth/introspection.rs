@@ -85,6 +85,9 @@ async fn a_token_that_is_worth_nothing_is_only_not_active(server: &TestServer) {
         expires_us: emberwell::clock::now_us() - 1,
         revoked_us: None,
         family: None,
+        session: None,
+        context: None,
+        auth_time_us: None,
     };
     let far_us = emberwell::clock::now_us() + 3_600_000_000;
     change(&server, move |tx| {

@@ -235,6 +235,9 @@ fn row(token: &str, kind: TokenKind, client: &str) -> AccessToken {
         expires_us: emberwell::clock::now_us() + 3_600_000_000,
         revoked_us: None,
         family: None,
+        session: None,
+        context: None,
+        auth_time_us: None,
     }
 }
 

@@ -69,6 +69,9 @@ impl Issue<'_> {
             expires_us: now_us() + HOUR_US,
             revoked_us: None,
             family: None,
+            session: None,
+            context: None,
+            auth_time_us: None,
         }
     }
 }

@@ -1,0 +1,8 @@
+DROP INDEX access_token_by_session;
+ALTER TABLE access_token DROP COLUMN session;
+ALTER TABLE access_token DROP COLUMN context;
+ALTER TABLE access_token DROP COLUMN auth_time_us;
+DROP TABLE signing_key;
+DROP TABLE launch;
+DROP TABLE authorization_code;
+DROP TABLE session;
