@@ -86,3 +86,20 @@ export async function allow(page) {
 export async function deny(page) {
     await page.locator('button[name="decision"][value="deny"]').click();
 }
+
+/** Decides on the page for consent: chooses `record`, clears the boxes of the scopes `without`, allows unless told otherwise. */
+export async function decide(page, { record, without = [], decision = "allow" } = {}) {
+    if (record) {
+        const select = page.locator("select[name=record]");
+        if ((await select.count()) > 0) {
+            const values = await select.locator("option").evaluateAll((options) => options.map((option) => option.value));
+            await select.selectOption(values.find((value) => value.endsWith(record)));
+        } else {
+            await page.locator(`input[name=record][value$="${record}"]`).check();
+        }
+    }
+    for (const scope of without) {
+        await page.locator(`input[name=scope][value="${scope}"]`).uncheck();
+    }
+    await (decision === "allow" ? allow(page) : deny(page));
+}

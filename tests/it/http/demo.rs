@@ -37,7 +37,7 @@ async fn a_demo_is_closed_and_has_people_records_and_an_app(server: &TestServer)
     assert!(clients.stdout.contains("/sample-app/launch.html"), "{}", clients.stdout);
     // The open server beside it sees what was stored.
     assert_eq!(server.count("Patient").await, 4);
-    assert!(server.count("Observation?category=vital-signs&patient=mila").await > 20);
+    assert_eq!(server.found("Observation?category=vital-signs&patient=mila&_count=100").await.len(), 23);
     demo.stop().await;
 }
 

@@ -1,0 +1,226 @@
+// What a person does on the pages, from signing in to taking an app's access away.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { decide, inspect, launch, person, signIn } from "./support/chromium.js";
+import { get } from "./support/people.js";
+import { JONAS, NADIA, PASSWORD, demo } from "./support/server.js";
+
+describe("a person's way", () => {
+    let server, browser;
+
+    before(async () => {
+        // Passkeys are for names of hosts, and an address is none.
+        [server, browser] = await Promise.all([demo({ host: "localhost" }), launch()]);
+    });
+    after(async () => {
+        await browser?.close();
+        await server?.stop();
+    });
+
+    async function signedIn(email, options = {}) {
+        const someone = await person(browser, options);
+        await someone.page.goto(`${server.url}/sign-in?next=/apps`);
+        await signIn(someone.page, email, PASSWORD);
+        await someone.page.waitForURL(`${server.url}/apps`);
+        return someone;
+    }
+
+    /** Connects the sample app, and gives what it got. */
+    async function connect(page, choice) {
+        await page.goto(`${server.url}/sample-app/`);
+        await page.getByRole("button", { name: "Connect to a record" }).click();
+        await page.locator("button[name=decision]").first().waitFor();
+        await decide(page, choice);
+        await page.waitForURL(`${server.url}/sample-app/`);
+        await page.locator("#status, #error").filter({ hasText: /\w/ }).first().waitFor();
+        return page.evaluate(() => JSON.parse(sessionStorage.getItem("sample-app.access")));
+    }
+
+    test("signs in by password, and out again", async () => {
+        const { page, context } = await person(browser);
+        await page.goto(`${server.url}/apps`);
+        await page.waitForURL(`${server.url}/sign-in?next=**`);
+        await inspect(page, "sign-in");
+        await signIn(page, NADIA, PASSWORD);
+        await page.waitForURL(`${server.url}/apps`);
+        const cookies = await context.cookies();
+        assert.ok(cookies.every((cookie) => cookie.httpOnly && cookie.sameSite === "Lax"), JSON.stringify(cookies));
+
+        await page.getByRole("button", { name: "Sign out" }).click();
+        await page.goto(`${server.url}/apps`);
+        await page.waitForURL(`${server.url}/sign-in?next=**`);
+        await context.close();
+    });
+
+    test("is told of a wrong password beside the form, in the same words as of an unknown address", async () => {
+        const { page, context } = await person(browser);
+        const told = [];
+        for (const [email, password] of [[NADIA, "not my password"], ["nobody@family.example", PASSWORD]]) {
+            await page.goto(`${server.url}/sign-in`);
+            await signIn(page, email, password);
+            await page.getByRole("alert").waitFor();
+            told.push(await page.getByRole("alert").innerText());
+            assert.equal(await page.getByLabel(/email/i).inputValue(), email, "what was typed stays");
+            assert.equal(await page.getByLabel("Password").inputValue(), "");
+        }
+        await inspect(page, "sign-in-wrong");
+        assert.equal(told[0], told[1]);
+        assert.ok(told[0].length > 10);
+        await context.close();
+    });
+
+    test("signs in, consents and signs out without JavaScript", async () => {
+        const { page, context } = await signedIn(NADIA, { javaScriptEnabled: false });
+        const asking = new URLSearchParams({
+            response_type: "code", client_id: "sample-app", redirect_uri: `${server.url}/sample-app/`, state: "plain",
+            scope: "launch/patient patient/Patient.r", aud: server.fhir,
+            code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method: "S256",
+        });
+        await page.goto(`${server.url}/auth/authorize?${asking}`);
+        await decide(page, { record: "theo" });
+        await page.waitForURL(`${server.url}/sample-app/?**`);
+        assert.match(page.url(), /[?&]code=/);
+
+        await page.goto(`${server.url}/account`);
+        await page.getByRole("button", { name: "Sign out" }).click();
+        await page.goto(`${server.url}/account`);
+        await page.waitForURL(`${server.url}/sign-in?next=**`);
+        await context.close();
+    });
+
+    test("gives an app a part of what it asks for", async () => {
+        const { page, context } = await signedIn(NADIA);
+        const access = await connect(page, { record: "mila", without: ["patient/Patient.r", "offline_access"] });
+
+        const granted = access.scope.split(" ");
+        assert.ok(!granted.includes("patient/Patient.r") && !granted.includes("offline_access"), access.scope);
+        assert.equal((await get(server, access.accessToken, "Patient/mila")).status, 403);
+        assert.equal((await get(server, access.accessToken, "Observation?patient=mila")).status, 200);
+        assert.equal((await get(server, access.accessToken, "Condition?patient=mila")).status, 403);
+        assert.equal(access.refreshToken, undefined);
+        await context.close();
+    });
+
+    test("denies, and the app gets nothing", async () => {
+        const { page, context } = await signedIn(NADIA);
+        const access = await connect(page, { record: "mila", decision: "deny" });
+
+        assert.equal(access, null);
+        await page.goto(`${server.url}/apps`);
+        await context.close();
+    });
+
+    test("chooses among the records that are theirs to see, and no others", async () => {
+        const { page, context } = await signedIn(JONAS);
+        await page.goto(`${server.url}/sample-app/`);
+        await page.getByRole("button", { name: "Connect to a record" }).click();
+        await page.locator("button[name=decision]").first().waitFor();
+        await inspect(page, "record-picker");
+        const shown = await page.locator("main").innerText();
+        for (const name of ["Jonas Okoye-Lind", "Mila Okoye-Lind", "Theo Okoye-Lind"]) {
+            assert.ok(shown.includes(name), `${name} is not offered: ${shown}`);
+        }
+        assert.ok(!shown.includes("Nadia Okoye-Lind"), shown);
+        await decide(page, { record: "theo" });
+        await page.getByRole("heading", { name: "Theo Okoye-Lind" }).waitFor();
+        await context.close();
+    });
+
+    test("takes an app's access away, at once", async () => {
+        const { page, context } = await signedIn(JONAS);
+        const access = await connect(page, { record: "jonas" });
+        assert.equal((await get(server, access.accessToken, "Patient/jonas")).status, 200);
+
+        await page.goto(`${server.url}/apps`);
+        await page.getByText("Vital signs, a sample app").first().waitFor();
+        await inspect(page, "apps");
+        await page.locator("form", { has: page.locator("input[name=client_id][value=sample-app]") })
+            .getByRole("button", { name: "Remove access" }).first().click();
+        if (await page.getByRole("button", { name: "Remove access" }).count()) {
+            await inspect(page, "apps-removing");
+        }
+        assert.equal((await get(server, access.accessToken, "Patient/jonas")).status, 401);
+        await inspect(page, "apps-after");
+
+        // And the app says so in plain words.
+        await page.goto(`${server.url}/sample-app/`);
+        await page.getByRole("alert").getByText("The access has ended").waitFor();
+        await context.close();
+    });
+
+    test("opens an app from the list of apps", async () => {
+        const { page, context } = await signedIn(NADIA);
+        await connect(page, { record: "nadia" });
+        await page.evaluate(() => sessionStorage.clear());
+        await page.goto(`${server.url}/apps`);
+        await page.locator("a, button").filter({ hasText: /^Open$/ }).first().click();
+        await page.waitForURL((url) => url.pathname !== "/apps");
+        if (await page.locator("button[name=decision]").count()) {
+            await decide(page, { record: "nadia" });
+        }
+        await page.getByRole("heading", { name: "Nadia Okoye-Lind" }).waitFor();
+        await context.close();
+    });
+
+    test("makes a passkey, and signs in by it without a password", async () => {
+        const { page, context, wrong } = await signedIn(NADIA);
+        const devtools = await context.newCDPSession(page);
+        await devtools.send("WebAuthn.enable");
+        const options = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
+        const { authenticatorId } = await devtools.send("WebAuthn.addVirtualAuthenticator", { options });
+
+        await page.goto(`${server.url}/account`);
+        await inspect(page, "account");
+        await page.getByRole("button", { name: /passkey/i }).first().click();
+        for (let tries = 0; tries < 50; tries += 1) {
+            const { credentials } = await devtools.send("WebAuthn.getCredentials", { authenticatorId });
+            if (credentials.length === 1) {
+                break;
+            }
+            assert.ok(tries < 49, `no passkey was made: ${await page.locator("main").innerText()}`);
+            await page.waitForTimeout(100);
+        }
+        await page.waitForLoadState();
+        await inspect(page, "account-with-passkey");
+        await page.getByRole("button", { name: "Sign out" }).click();
+
+        await page.goto(`${server.url}/sign-in?next=/account`);
+        await page.getByRole("button", { name: /passkey/i }).click();
+        await page.waitForURL(`${server.url}/account`);
+        assert.match(await page.locator("header").innerText(), /Nadia/);
+        assert.deepEqual(wrong, []);
+        await context.close();
+    });
+
+    for (const [path, name] of [["/account", "account-plain"], ["/developer", "developer"], ["/device", "device"], ["/", "front"]]) {
+        test(`finds ${path} fit for a phone, a keyboard and a screen reader`, async () => {
+            const { page, context, wrong } = await signedIn(JONAS);
+            const answer = await page.goto(`${server.url}${path}`);
+            assert.equal(answer.status(), 200);
+            await inspect(page, name);
+            assert.deepEqual(wrong, []);
+            await context.close();
+        });
+    }
+
+    test("is told on a page what is wrong with an app's request, and is sent nowhere", async () => {
+        const { page, context } = await signedIn(NADIA);
+        const request = (changes) => `${server.url}/auth/authorize?${new URLSearchParams({
+            response_type: "code", client_id: "sample-app", redirect_uri: `${server.url}/sample-app/`, state: "s",
+            scope: "launch/patient patient/Patient.r", aud: server.fhir,
+            code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method: "S256", ...changes,
+        })}`;
+        for (const [name, changes] of [
+            ["unknown-app", { client_id: "nobody" }],
+            ["other-redirect", { redirect_uri: "https://evil.example/" }],
+        ]) {
+            const answer = await page.goto(request(changes));
+            assert.ok(answer.status() >= 400 && answer.status() < 500, `${name}: ${answer.status()}`);
+            assert.ok(page.url().startsWith(`${server.url}/auth/authorize`), page.url());
+            await inspect(page, `refused-${name}`);
+        }
+        await context.close();
+    });
+});
