@@ -1,9 +1,9 @@
 // An app on the unchanged npm library `fhirclient`, at an origin of its own.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe } from "node:test";
 
-import { decide, launch, person, signIn } from "./support/chromium.js";
+import { decide, launch, person, signIn, test } from "./support/chromium.js";
 import { get, launchHandle, tokenOf } from "./support/people.js";
 import { NADIA, PASSWORD, SOLBERG, demo } from "./support/server.js";
 import { app } from "./support/static.js";
@@ -37,7 +37,7 @@ describe("npm fhirclient in Chromium", () => {
     }
 
     test("launches by itself: PKCE, the choice of a record, pages, an id token, refresh", async () => {
-        const { page, context, wrong } = await person(browser);
+        const { page, wrong } = await person(browser);
         await page.goto(`${vitals.origin}/launch.html`);
         await page.waitForURL(`${server.url}/sign-in**`);
         await signIn(page, NADIA, PASSWORD);
@@ -59,7 +59,6 @@ describe("npm fhirclient in Chromium", () => {
         assert.notEqual(second.token.refresh_token, first.token.refresh_token);
         assert.equal((await get(server, second.token.access_token, "Patient/nadia")).status, 200);
         assert.deepEqual(wrong, []);
-        await context.close();
     });
 
     test("is launched from a chart, with its patient and its encounter", async () => {
@@ -69,7 +68,7 @@ describe("npm fhirclient in Chromium", () => {
         const handle = await launchHandle(server, portal.access_token, {
             client_id: vitals.settings.clientId, patient: "mila", encounter,
         });
-        const { page, context, wrong } = await person(browser);
+        const { page, wrong } = await person(browser);
         await page.goto(`${vitals.origin}/launch.html?${new URLSearchParams({ iss: server.fhir, launch: handle })}`);
         await page.waitForURL(`${server.url}/sign-in**`);
         await signIn(page, SOLBERG, PASSWORD);
@@ -83,17 +82,15 @@ describe("npm fhirclient in Chromium", () => {
         assert.equal(result.user, `${server.fhir}/Practitioner/solberg`);
         assert.equal(result.count, 23);
         assert.deepEqual(wrong, []);
-        await context.close();
     });
 
     test("is told that it was denied", async () => {
-        const { page, context } = await person(browser);
+        const { page } = await person(browser);
         await page.goto(`${vitals.origin}/launch.html`);
         await signIn(page, NADIA, PASSWORD);
         await page.locator("button[name=decision]").first().waitFor();
         await decide(page, { decision: "deny" });
 
         await page.locator("#state").filter({ hasText: "failed: access_denied" }).waitFor();
-        await context.close();
     });
 });

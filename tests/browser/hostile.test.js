@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe } from "node:test";
 
-import { decide, launch, person, signIn } from "./support/chromium.js";
+import { decide, launch, person, signIn, test } from "./support/chromium.js";
 import { NADIA, PASSWORD, demo } from "./support/server.js";
 
 describe("another page", () => {
@@ -45,7 +45,7 @@ describe("another page", () => {
     });
 
     test("can't post a form in the person's name", async () => {
-        const { page, context } = await signedIn();
+        const { page } = await signedIn();
         const csrf = await page.locator("input[name=csrf]").first().getAttribute("value");
         const forms = {
             "/sign-out": { csrf },
@@ -65,7 +65,6 @@ describe("another page", () => {
         }
         await page.goto(`${server.url}/apps`);
         assert.equal(page.url(), `${server.url}/apps`, "still signed in");
-        await context.close();
     });
 
     test("can't allow an app by a form of its own", async () => {
@@ -85,22 +84,20 @@ describe("another page", () => {
         ]);
         assert.ok(answer.status() >= 400 && answer.status() < 500, String(answer.status()));
         assert.doesNotMatch(page.url(), /code=/);
-        await context.close();
     });
 
     test("can't show a page of the server within itself", async () => {
-        const { page, context } = await signedIn();
+        const { page } = await signedIn();
         for (const path of ["/sign-in", "/apps", "/account", `/auth/authorize?${asking()}`, "/sample-app/"]) {
             await page.goto(pageOf("/frame", `<iframe id="f" src="${server.url}${path.replaceAll("&", "&amp;")}"></iframe>`));
             await page.waitForLoadState("load");
             const frame = page.frames().find((frame) => frame !== page.mainFrame());
             assert.ok(!frame.url().startsWith(server.url), `${path} is shown: ${frame.url()}`);
         }
-        await context.close();
     });
 
     test("can't read what the server knows of the person", async () => {
-        const { page, context } = await signedIn();
+        const { page } = await signedIn();
         await page.goto(pageOf("/reader", ""));
         for (const path of ["/apps", "/account", "/fhir/Patient/nadia"]) {
             const read = await page.evaluate(
@@ -109,7 +106,6 @@ describe("another page", () => {
             );
             assert.equal(read, null, path);
         }
-        await context.close();
     });
 
     test("can't send people elsewhere by way of signing in", async () => {
@@ -121,11 +117,10 @@ describe("another page", () => {
             assert.equal(new URL(page.url()).origin, server.url, next);
             await context.clearCookies();
         }
-        await context.close();
     });
 
     test("the way back after allowing gives no second code", async () => {
-        const { page, context } = await signedIn();
+        const { page } = await signedIn();
         await page.goto(`${server.url}/auth/authorize?${asking()}`);
         await decide(page, { record: "nadia" });
         await page.waitForURL(`${server.url}/sample-app/**`);
@@ -144,6 +139,5 @@ describe("another page", () => {
             await page.waitForLoadState("load");
             assert.ok(codes.length <= 1, "one decision, one code");
         }
-        await context.close();
     });
 });

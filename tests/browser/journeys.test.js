@@ -1,9 +1,9 @@
 // What a person does on the pages, from signing in to taking an app's access away.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe } from "node:test";
 
-import { decide, inspect, launch, person, signIn } from "./support/chromium.js";
+import { decide, inspect, launch, person, signIn, test } from "./support/chromium.js";
 import { get } from "./support/people.js";
 import { JONAS, NADIA, PASSWORD, demo } from "./support/server.js";
 
@@ -51,11 +51,10 @@ describe("a person's way", () => {
         await page.getByRole("button", { name: "Sign out" }).click();
         await page.goto(`${server.url}/apps`);
         await page.waitForURL(`${server.url}/sign-in?next=**`);
-        await context.close();
     });
 
     test("is told of a wrong password beside the form, in the same words as of an unknown address", async () => {
-        const { page, context } = await person(browser);
+        const { page } = await person(browser);
         const told = [];
         for (const [email, password] of [[NADIA, "not my password"], ["nobody@family.example", PASSWORD]]) {
             await page.goto(`${server.url}/sign-in`);
@@ -68,11 +67,10 @@ describe("a person's way", () => {
         await inspect(page, "sign-in-wrong");
         assert.equal(told[0], told[1]);
         assert.ok(told[0].length > 10);
-        await context.close();
     });
 
     test("signs in, consents and signs out without JavaScript", async () => {
-        const { page, context } = await signedIn(NADIA, { javaScriptEnabled: false });
+        const { page } = await signedIn(NADIA, { javaScriptEnabled: false });
         const asking = new URLSearchParams({
             response_type: "code", client_id: "sample-app", redirect_uri: `${server.url}/sample-app/`, state: "plain",
             scope: "launch/patient patient/Patient.r", aud: server.fhir,
@@ -87,11 +85,10 @@ describe("a person's way", () => {
         await page.getByRole("button", { name: "Sign out" }).click();
         await page.goto(`${server.url}/account`);
         await page.waitForURL(`${server.url}/sign-in?next=**`);
-        await context.close();
     });
 
     test("gives an app a part of what it asks for", async () => {
-        const { page, context } = await signedIn(NADIA);
+        const { page } = await signedIn(NADIA);
         const access = await connect(page, { record: "mila", without: ["patient/Patient.r", "offline_access"] });
 
         const granted = access.scope.split(" ");
@@ -100,20 +97,18 @@ describe("a person's way", () => {
         assert.equal((await get(server, access.accessToken, "Observation?patient=mila")).status, 200);
         assert.equal((await get(server, access.accessToken, "Condition?patient=mila")).status, 403);
         assert.equal(access.refreshToken, undefined);
-        await context.close();
     });
 
     test("denies, and the app gets nothing", async () => {
-        const { page, context } = await signedIn(NADIA);
+        const { page } = await signedIn(NADIA);
         const access = await connect(page, { record: "mila", decision: "deny" });
 
         assert.equal(access, null);
         await page.goto(`${server.url}/apps`);
-        await context.close();
     });
 
     test("chooses among the records that are theirs to see, and no others", async () => {
-        const { page, context } = await signedIn(JONAS);
+        const { page } = await signedIn(JONAS);
         await page.goto(`${server.url}/sample-app/`);
         await page.getByRole("button", { name: "Connect to a record" }).click();
         await page.locator("button[name=decision]").first().waitFor();
@@ -125,11 +120,10 @@ describe("a person's way", () => {
         assert.ok(!shown.includes("Nadia Okoye-Lind"), shown);
         await decide(page, { record: "theo" });
         await page.getByRole("heading", { name: "Theo Okoye-Lind" }).waitFor();
-        await context.close();
     });
 
     test("takes an app's access away, at once", async () => {
-        const { page, context } = await signedIn(JONAS);
+        const { page } = await signedIn(JONAS);
         const access = await connect(page, { record: "jonas" });
         assert.equal((await get(server, access.accessToken, "Patient/jonas")).status, 200);
 
@@ -147,11 +141,10 @@ describe("a person's way", () => {
         // And the app says so in plain words.
         await page.goto(`${server.url}/sample-app/`);
         await page.getByRole("alert").getByText("The access has ended").waitFor();
-        await context.close();
     });
 
     test("opens an app from the list of apps", async () => {
-        const { page, context } = await signedIn(NADIA);
+        const { page } = await signedIn(NADIA);
         await connect(page, { record: "nadia" });
         await page.evaluate(() => sessionStorage.clear());
         await page.goto(`${server.url}/apps`);
@@ -161,11 +154,10 @@ describe("a person's way", () => {
             await decide(page, { record: "nadia" });
         }
         await page.getByRole("heading", { name: "Nadia Okoye-Lind" }).waitFor();
-        await context.close();
     });
 
     test("makes a passkey, and signs in by it without a password", async () => {
-        const { page, context, wrong } = await signedIn(NADIA);
+        const { page, wrong } = await signedIn(NADIA);
         const devtools = await context.newCDPSession(page);
         await devtools.send("WebAuthn.enable");
         const options = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
@@ -191,22 +183,20 @@ describe("a person's way", () => {
         await page.waitForURL(`${server.url}/account`);
         assert.match(await page.locator("header").innerText(), /Nadia/);
         assert.deepEqual(wrong, []);
-        await context.close();
     });
 
     for (const [path, name] of [["/account", "account-plain"], ["/developer", "developer"], ["/device", "device"], ["/", "front"]]) {
         test(`finds ${path} fit for a phone, a keyboard and a screen reader`, async () => {
-            const { page, context, wrong } = await signedIn(JONAS);
+            const { page, wrong } = await signedIn(JONAS);
             const answer = await page.goto(`${server.url}${path}`);
             assert.equal(answer.status(), 200);
             await inspect(page, name);
             assert.deepEqual(wrong, []);
-            await context.close();
         });
     }
 
     test("is told on a page what is wrong with an app's request, and is sent nowhere", async () => {
-        const { page, context } = await signedIn(NADIA);
+        const { page } = await signedIn(NADIA);
         const request = (changes) => `${server.url}/auth/authorize?${new URLSearchParams({
             response_type: "code", client_id: "sample-app", redirect_uri: `${server.url}/sample-app/`, state: "s",
             scope: "launch/patient patient/Patient.r", aud: server.fhir,
@@ -221,6 +211,5 @@ describe("a person's way", () => {
             assert.ok(page.url().startsWith(`${server.url}/auth/authorize`), page.url());
             await inspect(page, `refused-${name}`);
         }
-        await context.close();
     });
 });

@@ -6,14 +6,14 @@ import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from "
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { MedplumClient } from "@medplum/core";
 import { Client as KitClient } from "fhir-kit-client";
 
-import { decide, launch, person, signIn } from "./support/chromium.js";
+import { decide, launch, person, signIn, test } from "./support/chromium.js";
 import { allow } from "./support/forms.js";
 import { discovered } from "./support/people.js";
 import { NADIA, PASSWORD, demo } from "./support/server.js";
@@ -138,7 +138,7 @@ describe("client libraries", () => {
     });
 
     describe("@medplum/core in Chromium", () => {
-        let browser, page, pages;
+        let browser, pages;
         const scope = "launch/patient openid fhirUser offline_access patient/Observation.rs";
 
         before(async () => {
@@ -157,18 +157,17 @@ describe("client libraries", () => {
 
         test("without aud it is told so on a page, which leads nowhere", async () => {
             delete pages.settings.aud;
-            ({ page } = await person(browser));
+            const { page } = await person(browser);
             await page.goto(`${pages.origin}/`);
             await page.getByRole("button", { name: "Connect" }).click();
             await page.waitForURL((url) => url.origin === server.url || url.searchParams.has("error"));
             const told = `${page.url()} ${await page.locator("body").innerText()}`;
             assert.match(told, /aud/);
-            await page.context().close();
         });
 
         test("with aud in the address that it is given, it gets a token by PKCE and reads", async () => {
             pages.settings.aud = server.fhir;
-            ({ page } = await person(browser));
+            const { page } = await person(browser);
             await page.goto(`${pages.origin}/`);
             await page.getByRole("button", { name: "Connect" }).click();
             await page.waitForURL(`${server.url}/sign-in**`);
@@ -179,7 +178,6 @@ describe("client libraries", () => {
             await page.locator("#state").filter({ hasText: /done|failed/ }).waitFor();
             assert.equal(await page.locator("#state").innerText(), "done", await page.evaluate(() => window.PROFILE_ERROR));
             assert.equal((await page.evaluate(() => window.RESULT)).entries, 5);
-            await page.context().close();
         });
     });
 });

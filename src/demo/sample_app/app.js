@@ -1,6 +1,6 @@
 // The first page: connects, reads, draws.
 
-import { chart } from "./chart.js";
+import { chart, day } from "./chart.js";
 import { authorize, current, forget, inWords, read, refresh, returned } from "./smart.js";
 
 const VITAL_SIGNS = "http://terminology.hl7.org/CodeSystem/observation-category|vital-signs";
@@ -76,7 +76,12 @@ function showPerson(patient, access) {
     // An EHR that shows whose record it is says that the app needn't.
     const isNamed = patient && access.needsBanner !== false;
     at("person").textContent = isNamed ? nameOf(patient) : "Measurements";
-    at("born").textContent = isNamed && patient.birthDate ? `Born ${patient.birthDate}` : "";
+    at("born").textContent = isNamed && patient.birthDate ? `Born ${bornOn(patient.birthDate)}` : "";
+}
+
+// A date that may be a year or a month alone stays as it is.
+function bornOn(date) {
+    return date.length === 10 ? day(`${date}T12:00`) : date;
 }
 
 function nameOf(patient) {

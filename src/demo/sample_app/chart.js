@@ -12,7 +12,11 @@ export function chart(series) {
     const heading = element("h3", {}, series.title);
     const latest = element("p", { class: "latest" }, `${latestText(series)} ${series.unit}`);
     latest.append(element("span", { class: "when" }, ` on ${day(lastTime(series))}`));
-    card.append(heading, latest, drawing(series));
+    card.append(heading, latest);
+    // One measurement is no curve.
+    if (series.lines.some((line) => line.points.length > 1)) {
+        card.append(drawing(series));
+    }
     if (series.lines.length > 1) {
         card.append(legend(series.lines));
     }
@@ -22,7 +26,7 @@ export function chart(series) {
 
 function drawing(series) {
     const points = series.lines.flatMap((line) => line.points);
-    const times = scale(points.map((point) => point.time), EDGE.left, WIDTH - EDGE.right, 1);
+    const times = scale(points.map((point) => point.time), EDGE.left, WIDTH - EDGE.right, 0);
     const values = scale(points.map((point) => point.value), HEIGHT - EDGE.bottom, EDGE.top, 0.1);
     const label = `${series.title}: ${points.length} values from ${day(times.least)} to ${day(times.most)}, `
         + `between ${Math.min(...points.map((p) => p.value))} and ${Math.max(...points.map((p) => p.value))} ${series.unit}`;
@@ -33,12 +37,8 @@ function drawing(series) {
         svg.append(shape("text", { x: EDGE.left - 6, y: y + 4, "text-anchor": "end" }, String(value)));
     }
     const below = HEIGHT - 8;
-    if (times.least === times.most) {
-        svg.append(shape("text", { x: times.at(times.least), y: below, "text-anchor": "middle" }, month(times.least)));
-    } else {
-        svg.append(shape("text", { x: EDGE.left, y: below }, month(times.least)));
-        svg.append(shape("text", { x: WIDTH - EDGE.right, y: below, "text-anchor": "end" }, month(times.most)));
-    }
+    svg.append(shape("text", { x: EDGE.left, y: below }, month(times.least)));
+    svg.append(shape("text", { x: WIDTH - EDGE.right, y: below, "text-anchor": "end" }, month(times.most)));
     series.lines.forEach((line, index) => {
         const places = line.points.map((point) => [times.at(point.time), values.at(point.value)]);
         if (places.length > 1) {
@@ -89,22 +89,18 @@ function table(series) {
     return details;
 }
 
-// Maps numbers to places between `from` and `to`; `air` is left free on both sides, as a part of the extent, and at least 1 where all
-// numbers are the same.
+// Maps numbers to places between `from` and `to`; a part `air` of their extent is left free on both sides.
 function scale(numbers, from, to, air) {
-    let [least, most] = [Math.min(...numbers), Math.max(...numbers)];
-    const [first, last] = [least, most];
-    if (air < 1) {
-        const free = (most - least || Math.abs(most) || 1) * air;
-        [least, most] = [least - free, most + free];
-    }
+    const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
+    const free = (last - first || Math.abs(last) || 1) * air;
+    const [least, most] = [first - free, last + free];
     const at = (number) => (most === least ? (from + to) / 2 : from + ((number - least) / (most - least)) * (to - from));
-    return { least: air < 1 ? least : first, most: air < 1 ? most : last, at };
+    return { least, most, at };
 }
 
 // Three to six round numbers between `least` and `most`.
 function ticks(least, most) {
-    const raw = (most - least) / 4;
+    const raw = (most - least) / 5;
     const power = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].map((part) => part * power).find((candidate) => candidate >= raw);
     const digits = Math.max(0, -Math.floor(Math.log10(step)));
@@ -123,7 +119,7 @@ function latestText(series) {
     return series.lines.map((line) => line.points.at(-1).text).join("/");
 }
 
-function day(time) {
+export function day(time) {
     return new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
 }
 

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import assert from "node:assert/strict";
+import { test as plainTest } from "node:test";
 
 import { chromium } from "playwright-core";
 
@@ -18,10 +19,33 @@ export function launch() {
     return chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true, args });
 }
 
+const open = new Set();
+
+/** A test with windows, which are closed at its end. When it fails, it tells what was on the screen, and keeps a picture. */
+export function test(name, work) {
+    return plainTest(name, async (context) => {
+        try {
+            await work(context);
+        } catch (error) {
+            for (const page of [...open].flatMap((window) => window.pages())) {
+                const path = join(process.env.EMBERWELL_SCREENSHOTS || ".", `failed-${name.replace(/\W+/g, "-").slice(0, 60)}.png`);
+                const text = await page.locator("body").innerText({ timeout: 1000 }).catch(() => "");
+                await page.screenshot({ path, fullPage: true }).catch(() => null);
+                error.message += `\n\non the screen, at ${page.url()} (${path}):\n${text.slice(0, 1500)}`;
+            }
+            throw error;
+        } finally {
+            await Promise.all([...open].map((window) => window.close()));
+            open.clear();
+        }
+    });
+}
+
 /** A window of its own, as of another person: no cookies, a phone unless said otherwise. */
 export async function person(browser, options = {}) {
     const context = await browser.newContext({ viewport: PHONE, locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
     context.setDefaultTimeout(15_000);
+    open.add(context);
     const page = await context.newPage();
     const wrong = [];
     page.on("pageerror", (error) => wrong.push(`${page.url()}: ${error.message}`));
