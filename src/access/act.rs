@@ -54,7 +54,13 @@ pub enum Deed {
     AddAccount,
     DisableAccount,
     AddClient,
+    ChangeClient,
+    ApproveClient,
+    /// An operator vouches for who makes a client, or does so no more.
+    VerifyClient,
     SuspendClient,
+    /// An app may register itself.
+    Invite,
     Reindex,
 }
 
@@ -120,6 +126,10 @@ impl Deed {
             Deed::AddAccount => "add-account",
             Deed::DisableAccount => "disable-account",
             Deed::AddClient => "add-client",
+            Deed::ChangeClient => "change-client",
+            Deed::ApproveClient => "approve-client",
+            Deed::VerifyClient => "verify-client",
+            Deed::Invite => "invite",
             Deed::SuspendClient => "suspend-client",
             Deed::Reindex => "reindex",
         }

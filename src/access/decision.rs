@@ -74,6 +74,10 @@ pub struct TokenFacts {
     pub is_of_app: bool,
     /// The patient of the launch.
     pub patient: Option<ResourceKey>,
+    /// Who the person is as a resource, where the app may know that: it can be read, whatever else may.
+    ///
+    /// Spec: SMART App Launch 2.2 scopes-and-launch-context.html#scopes-for-requesting-identity-data
+    pub fhir_user: Option<ResourceKey>,
     /// What whoever stands behind the token holds.
     pub holdings: Vec<Holding>,
     /// Who holds the token, on whose behalf: pages of one are not those of another, nor is what one has just created.
@@ -123,6 +127,15 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
             }
         }
     }
+    let mut named: Vec<_> = facts.scopes.scopes().iter().map(|scope| (scope.types.only(), scope.rights)).collect();
+    if let Some(user) = &facts.fhir_user {
+        let only = Scope::parse(&format!("user/{}.r?_id={}", user.resource_type, user.id));
+        if let Some(only) = only {
+            let terms = Terms { sees: Sensitivity::NORMAL, sees_history: false, is_custodian: false };
+            permits.add(&only, &only, Reach::Everything, terms)?;
+            named.push((only.types.only(), only.rights));
+        }
+    }
     let mut stamp = DefaultHasher::new();
     (&facts.holder, format!("{:?}", permits.found)).hash(&mut stamp);
     let keeps_consents = |consent| permits.found.iter().any(|permit| permit.reaches_all(consent, Right::Update));
@@ -132,7 +145,7 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
     Ok(AccessFilter::bounded(Bounds {
         custodian_of: held.filter_map(|holding| holding.record).collect(),
         permits: permits.found,
-        named: facts.scopes.scopes().iter().map(|scope| (scope.types.only(), scope.rights)).collect(),
+        named,
         party,
         zone_minutes: registry.zone_minutes(),
         bases: Arc::clone(bases),

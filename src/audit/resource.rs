@@ -123,9 +123,8 @@ fn kind(deed: &str) -> Kind {
         "revoke" => of_own(sign_in, Some((DICOM, "110123", "Logout"))),
         "introspect" => of_own(sign_in, None),
         "grant" | "end-grant" => of_own(security, Some((DICOM, "110136", "Security Roles Changed"))),
-        "add-account" | "disable-account" | "add-client" | "suspend-client" => {
-            of_own(security, Some((DICOM, "110137", "User Security Attributes Changed")))
-        }
+        "add-account" | "disable-account" | "add-client" | "change-client" | "approve-client" | "verify-client"
+        | "suspend-client" | "invite" => of_own(security, Some((DICOM, "110137", "User Security Attributes Changed"))),
         "reindex" => of_own((DICOM, "110100", "Application Activity"), None),
         _ => Kind {
             what: ("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "RESTful Operation"),

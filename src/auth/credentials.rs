@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::auth::{Assertion, AuthError, Form};
+use crate::clock;
 use crate::store::{Client, ClientKind, SecretHash, Store};
 
 /// An assertion is remembered so much longer than it could be accepted.
@@ -109,10 +110,10 @@ fn header(header: &str) -> Result<Credentials, AuthError> {
 /// An unknown client, a suspended one and a wrong secret are answered alike.
 pub fn client_by_secret(store: &Store, credentials: &SecretCredentials) -> Result<Client, AuthError> {
     let client = store.read_one(|reader| reader.client(&credentials.client_id).map_err(AuthError::from))?;
-    let sent = SecretHash::of(credentials.secret.as_bytes());
+    let (sent, now_us) = (SecretHash::of(credentials.secret.as_bytes()), clock::now_us());
     client
         .filter(|client| client.suspended_us.is_none() && client.kind == ClientKind::Confidential)
-        .filter(|client| client.secret_hash == Some(sent))
+        .filter(|client| client.has_secret(sent, now_us))
         .ok_or_else(|| AuthError::client("no client has this client_id and this secret"))
 }
 

@@ -20,6 +20,30 @@ impl Endpoints {
         format!("{}/auth/token", self.issuer)
     }
 
+    pub fn authorization(&self) -> String {
+        format!("{}/auth/authorize", self.issuer)
+    }
+
+    /// The keys by which id_tokens are signed.
+    pub fn keys(&self) -> String {
+        format!("{}/auth/jwks", self.issuer)
+    }
+
+    /// Where a handle for a launch is had.
+    pub fn launch(&self) -> String {
+        format!("{}/auth/launch", self.issuer)
+    }
+
+    /// Where people see which apps they let in, and take that back.
+    pub fn management(&self) -> String {
+        format!("{}/apps", self.issuer)
+    }
+
+    /// How apps may look, to fit in.
+    pub fn style(&self) -> String {
+        format!("{}/auth/smart-style-1.json", self.issuer)
+    }
+
     pub fn introspection(&self) -> String {
         format!("{}/auth/introspect", self.issuer)
     }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::records::RecordError;
 use crate::store::{StoreError, WorkError};
 
 /// A refusal, by the name that OAuth has for it. The texts are for whoever builds the client; they repeat nothing that was
@@ -22,12 +23,27 @@ pub enum AuthError {
     /// The client is known, but not for this way to a token.
     #[error("{0}")]
     UnauthorizedClient(&'static str),
-    #[error("this server knows the grant type client_credentials only")]
+    /// A code or a refresh token that counts no more, is another client's, or goes with something else.
+    #[error("{0}")]
+    InvalidGrant(&'static str),
+    #[error("this server knows the grant types authorization_code, refresh_token and client_credentials")]
     UnsupportedGrantType,
     #[error("{0}")]
     InvalidScope(String),
+    /// A rule on who may have what.
+    #[error(transparent)]
+    Record(RecordError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<RecordError> for AuthError {
+    fn from(error: RecordError) -> AuthError {
+        match error {
+            RecordError::Store(error) => AuthError::Store(error),
+            error => AuthError::Record(error),
+        }
+    }
 }
 
 impl AuthError {

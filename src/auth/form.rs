@@ -24,6 +24,12 @@ impl Form {
         Ok(form)
     }
 
+    /// The same with a parameter more.
+    pub fn with(mut self, name: &str, value: String) -> Form {
+        self.0.push((name.to_owned(), value));
+        self
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::access::{Agent, Caller, Context, Holding, Scope, ScopeSet, TokenFacts, Unfit, decide};
+use crate::access::{Agent, Caller, Context, Holding, Scope, ScopeSet, TokenFacts, Unfit, Word, decide};
 use crate::fhir::{Id, Reference, ResourceKey, ResourceType};
 use crate::search::{AccessFilter, Registry, Right, Sensitivity, View, actor_of_client, actor_of_user};
 use crate::store::{
-    AccessToken, Client, Grant, GrantLevel, Grantee, Labels, Reader, SecretHash, Store, StoreError, TokenContext,
+    AccessToken, Account, Client, Grant, GrantLevel, Grantee, Labels, Reader, SecretHash, Store, StoreError,
+    TokenContext,
 };
 
 /// Why a token is not accepted.
@@ -60,6 +61,24 @@ impl Tokens<'_> {
         Ok(Holder { generation, caller, context, facts })
     }
 
+    /// A person at the server's own pages, with all that they hold.
+    pub fn person(&self, account: &Account, now_us: i64) -> Result<Caller, TokenRefused> {
+        let holdings = self.store.read_one(|reader| reader.standing_of_account(account.id, now_us))?;
+        let facts = TokenFacts {
+            scopes: ScopeSet::parse("user/*.cruds"),
+            policy: None,
+            app_grant: None,
+            is_of_app: false,
+            patient: None,
+            fhir_user: None,
+            holdings: holdings.iter().map(holding).collect(),
+            holder: format!("page {}", account.id),
+            actors: None,
+        };
+        let agent = Agent { account: Some(account.id), fhir_user: account.fhir_user.clone(), ..Agent::default() };
+        Ok(Caller::bounded(decide(&facts, &self.registry, self.bases)?, agent))
+    }
+
     /// What of its scopes a token lets its holder use by now, in its form and order.
     pub(super) fn scopes(&self, holder: &Holder) -> ScopeSet {
         let facts = &holder.facts;
@@ -97,6 +116,11 @@ impl Holder {
     /// The client to which it was issued.
     pub fn client(&self) -> Option<&Client> {
         self.context.client.as_ref()
+    }
+
+    /// On whose behalf it was issued.
+    pub fn account(&self) -> Option<&Account> {
+        self.context.account.as_ref()
     }
 
     /// Whether there is anything at all that may be done.
@@ -145,9 +169,20 @@ fn facts(context: &TokenContext) -> TokenFacts {
         app_grant: grants.iter().find(is_to_app).map(holding),
         is_of_app: account.is_some() && client.is_some(),
         patient: token.patient.as_ref().map(patient),
+        fhir_user: fhir_user(context),
         holdings: grants.iter().filter(|grant| !is_to_app(grant)).map(holding).collect(),
         holder: format!("{account_id:?} {client_id:?}"),
         actors: None,
+    }
+}
+
+/// Who the person is as a resource, where the token lets that be known.
+fn fhir_user(context: &TokenContext) -> Option<ResourceKey> {
+    let scopes = ScopeSet::parse(&context.token.scopes);
+    let user = context.account.as_ref()?.fhir_user.as_deref()?;
+    match Reference::parse(user, &[]) {
+        Reference::Local { key, .. } if scopes.has(Word::OpenId) && scopes.has(Word::FhirUser) => Some(key),
+        _ => None,
     }
 }
 

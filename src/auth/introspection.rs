@@ -6,9 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::access::Agent;
+use crate::access::{Agent, ScopeSet, Word};
 use crate::auth::holder::Holder;
-use crate::auth::{AuthError, Endpoints, TokenRefused, Tokens};
+use crate::auth::{AuthError, Endpoints, LaunchContext, TokenRefused, Tokens, fhir_user, subject};
 use crate::store::{AccessToken, SecretHash};
 
 /// Who asks.
@@ -53,7 +53,7 @@ pub fn introspect(
 ) -> Result<Value, AuthError> {
     let holder = worth_something(tokens, token, now_us)?.filter(|holder| asker.may_know(holder.token()));
     match holder {
-        Some(holder) => Ok(active(tokens, &holder, endpoints)),
+        Some(holder) => active(tokens, &holder, endpoints),
         None => Ok(json!({ "active": false })),
     }
 }
@@ -67,7 +67,7 @@ fn worth_something(tokens: &Tokens<'_>, token: &SecretHash, now_us: i64) -> Resu
     }
 }
 
-fn active(tokens: &Tokens<'_>, holder: &Holder, endpoints: &Endpoints) -> Value {
+fn active(tokens: &Tokens<'_>, holder: &Holder, endpoints: &Endpoints) -> Result<Value, AuthError> {
     let token = holder.token();
     let mut told = Map::new();
     let mut tell = |name: &str, value: Value| drop(told.insert(name.to_owned(), value));
@@ -85,5 +85,18 @@ fn active(tokens: &Tokens<'_>, holder: &Holder, endpoints: &Endpoints) -> Value 
             tell(name, id.as_str().into());
         }
     }
-    told.into()
+    if let Some(context) = &token.context {
+        // Beside patient and encounter, which the token itself has.
+        LaunchContext::parse(context)?.tell(&mut told);
+    }
+    if let (Some(client), Some(account)) = (holder.client(), holder.account()) {
+        let scopes = ScopeSet::parse(&token.scopes);
+        if scopes.has(Word::OpenId) {
+            told.insert("sub".to_owned(), subject(tokens.store, &client.id, account.id).into());
+            if let Some(user) = fhir_user(endpoints, account).filter(|_| scopes.has(Word::FhirUser)) {
+                told.insert("fhirUser".to_owned(), user.into());
+            }
+        }
+    }
+    Ok(told.into())
 }

@@ -55,24 +55,18 @@ fn registered(clients: &[Client]) -> HashSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::store::ClientKind;
+    use crate::store::{ClientFacts, ClientKind};
 
     fn client(uris: &[&str], suspended_us: Option<i64>) -> Client {
+        let redirect_uris = uris.iter().map(|uri| (*uri).to_owned()).collect();
         Client {
-            id: "c".to_owned(),
-            name: "Growth".to_owned(),
-            kind: ClientKind::Public,
-            redirect_uris: uris.iter().map(|uri| (*uri).to_owned()).collect(),
-            launch_uri: None,
-            jwks: None,
-            jwks_uri: None,
-            scopes: String::new(),
-            reasons: BTreeMap::new(),
-            secret_hash: None,
+            facts: ClientFacts { redirect_uris, ..ClientFacts::of("c", "Growth", ClientKind::Public) },
+            previous_secret: None,
+            logo_media: None,
             created_us: 0,
+            approved_us: Some(0),
+            verified_us: None,
             suspended_us,
         }
     }

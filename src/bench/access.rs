@@ -12,7 +12,7 @@ use crate::bench::{BenchError, Plan, start};
 use crate::clock;
 use crate::fhir::Id;
 use crate::store::{
-    AccessToken, ClientKind, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant, Role, SecretHash, Store,
+    AccessToken, ClientFacts, ClientKind, GrantLevel, Grantee, Labels, NewAccount, NewGrant, Role, SecretHash, Store,
     StoreError, TokenKind,
 };
 
@@ -101,17 +101,9 @@ fn token(database: &str, patient: &str) -> Result<String, BenchError> {
             password: None,
             fhir_user: None,
         })?;
-        let client = tx.add_client(&NewClient {
-            id: format!("app-{patient}"),
-            name: "An app".to_owned(),
-            kind: ClientKind::Public,
-            redirect_uris: Vec::new(),
-            launch_uri: None,
-            jwks: None,
-            jwks_uri: None,
+        let client = tx.add_client(&ClientFacts {
             scopes: SCOPES.to_owned(),
-            reasons: std::collections::BTreeMap::new(),
-            secret_hash: None,
+            ..ClientFacts::of(&format!("app-{patient}"), "An app", ClientKind::Public)
         })?;
         tx.add_grant(&NewGrant {
             patient: Some(patient.clone()),
@@ -129,7 +121,7 @@ fn token(database: &str, patient: &str) -> Result<String, BenchError> {
         tx.add_token(&AccessToken {
             hash,
             kind: TokenKind::Access,
-            client: Some(client.id),
+            client: Some(client.facts.id),
             account: Some(account.id),
             grant: None,
             patient: Some(patient.clone()),

@@ -30,24 +30,41 @@ impl Flags {
             | E::BeyondLevel(_)
             | E::CustodianWithScopes => Failure::Usage(format!("--scope: {error}")),
             E::NoTerms => Failure::Usage(format!("--level: {error}")),
-            E::UnfitUri { flag, .. } => Failure::Usage(format!("{flag}: {error}")),
+            E::UnfitUri { member, .. } | E::UnfitClient { member, .. } => {
+                Failure::Usage(format!("{}: {error}", flag_of(member)))
+            }
+            E::UnfitLogo(_) => Failure::Usage(format!("--logo: {error}")),
             E::UnfitJwks(_) => Failure::Usage(format!("--jwks: {error}")),
             E::UnfitReason(_) => Failure::Usage(format!("--reason: {error}")),
-            // These name the flag themselves.
-            E::UnfitClient(_) => Failure::Usage(error.to_string()),
             E::LastCustodian(_)
             | E::NoGrant(_)
             | E::GrantEnded(_)
             | E::NotCustodian(_)
             | E::BeyondGrantor(_)
             | E::NoClient(_)
-            | E::SuspendedAlready(_)
+            | E::StandsSo(..)
+            | E::NotInvited
             | E::NotAPatient(_)
             | E::NoRandomness(_)
             | E::PasswordNotHashed(_)
             | E::Interaction(_)
             | E::Store(_) => Failure::failed(error),
         }
+    }
+}
+
+/// The flag by which a command takes what RFC 7591 names so.
+fn flag_of(member: &str) -> &str {
+    match member {
+        "redirect_uris" => "--redirect-uri",
+        "initiate_login_uri" => "--launch-uri",
+        "jwks" => "--jwks",
+        "jwks_uri" => "--jwks-uri",
+        "policy_uri" => "--policy-uri",
+        "tos_uri" => "--tos-uri",
+        "contacts" => "--contact",
+        "record" => "--record",
+        member => member,
     }
 }
 
@@ -96,7 +113,7 @@ pub(super) fn parties(reader: &mut Reader<'_>, grant: &Grant) -> Result<Parties,
         }
         Grantee::Client(id) => {
             let client = reader.client(id)?.ok_or_else(|| RecordError::NoClient(id.clone()))?;
-            (Actor::client(&client), client.name)
+            (Actor::client(&client), client.facts.name)
         }
     };
     Ok(Parties { by: by.unwrap_or_else(Actor::operator), to, to_name })

@@ -38,7 +38,7 @@ pub enum DemoError {
 ///
 /// The records, the accounts and the app are written together: a start that breaks off leaves none of them.
 pub fn fill(engine: &Engine, root: &str) -> Result<(), DemoError> {
-    if !engine.store.read(|reader| is_empty(reader))? {
+    if !engine.store.read(is_empty)? {
         tracing::info!("The database is not empty: no demonstration data are added");
         return Ok(());
     }

@@ -3,7 +3,7 @@
 //! Spec: SMART App Launch 2.2 app-launch.html
 
 use crate::config::OutboundSettings;
-use crate::records::{NewRegistration, RecordError, Registration, register as register_client};
+use crate::records::{NewRegistration, RecordError, Registrar, Registration, register as register_client};
 use crate::store::{ClientKind, Tx};
 
 /// The client id of the sample app, which its script knows.
@@ -20,6 +20,9 @@ const SCOPES: &[(&str, Option<&str>)] = &[
     ("patient/Patient.r", Some("to write whose measurements these are")),
     (VITAL_SIGNS, Some("to draw the curves: that is all that this app does")),
 ];
+
+/// What the app can do without. It draws vital signs, and nothing else makes sense.
+const OPTIONAL: &str = "launch launch/patient openid fhirUser offline_access patient/Patient.r";
 
 /// A file of the app, as it is served.
 #[derive(Clone, Copy, Debug)]
@@ -50,18 +53,17 @@ pub fn page(name: &str) -> Option<Page> {
 pub(super) fn registration(root: &str) -> Result<NewRegistration, super::DemoError> {
     let unfit = |unfit: crate::records::NotUsable| super::DemoError::Damaged(unfit.to_string());
     let reasons = SCOPES.iter().filter_map(|(scope, reason)| reason.map(|reason| format!("{scope}={reason}")));
+    let scopes = SCOPES.iter().map(|(scope, _)| *scope).collect::<Vec<_>>().join(" ");
+    let name = "Vital signs, a sample app".parse().map_err(unfit)?;
     let registration = Registration {
-        name: "Vital signs, a sample app".parse().map_err(unfit)?,
-        kind: ClientKind::Public,
+        publisher: Some("Emberwell".parse().map_err(unfit)?),
         redirect_uris: redirect_uris(root),
         launch_uri: Some(format!("{root}/sample-app/launch.html")),
-        jwks: None,
-        jwks_uri: None,
-        scopes: SCOPES.iter().map(|(scope, _)| *scope).collect::<Vec<_>>().join(" "),
+        optional_scopes: OPTIONAL.to_owned(),
         reasons: reasons.collect(),
-        record: None,
+        ..Registration::of(name, ClientKind::Public, &scopes)
     };
-    let prepared = registration.prepare(&OutboundSettings::default())?;
+    let prepared = registration.prepare(Registrar::Operator, &OutboundSettings::default())?;
     Ok(prepared.with_id(SAMPLE_APP))
 }
 
@@ -76,7 +78,7 @@ fn redirect_uris(root: &str) -> Vec<String> {
 
 /// Registers the app.
 pub(super) fn register(tx: &mut Tx<'_>, app: &NewRegistration) -> Result<(), RecordError> {
-    register_client(tx, app).map(|_| ())
+    register_client(tx, app, Registrar::Operator).map(|_| ())
 }
 
 #[cfg(test)]

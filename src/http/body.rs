@@ -267,6 +267,22 @@ impl FromRequest for FormBody {
     }
 }
 
+/// A body of JSON that is no FHIR.
+pub struct JsonBody(pub serde_json::Value);
+
+impl FromRequest for JsonBody {
+    type Error = HttpError;
+    type Future = Collecting<JsonBody>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = collect(request, payload, FORM_BYTES).await?;
+            serde_json::from_slice(&body.bytes).map(JsonBody).map_err(|_| HttpError::NotJson)
+        })
+    }
+}
+
 fn limits(request: &HttpRequest) -> &LimitSettings {
     &app(request).engine.limits
 }

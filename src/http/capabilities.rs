@@ -85,9 +85,11 @@ fn security(endpoints: &Endpoints) -> Value {
         "extension": [{
             "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
             "extension": [
+                address("authorize", endpoints.authorization()),
                 address("token", endpoints.token()),
                 address("introspect", endpoints.introspection()),
                 address("revoke", endpoints.revocation()),
+                address("manage", endpoints.management()),
             ],
         }],
         "cors": true,
@@ -97,7 +99,7 @@ fn security(endpoints: &Endpoints) -> Value {
                 "code": "SMART-on-FHIR",
                 "display": "SMART-on-FHIR",
             }],
-            "text": "OAuth 2 by SMART Backend Services; see .well-known/smart-configuration",
+            "text": "OAuth 2 by SMART App Launch; see .well-known/smart-configuration",
         }],
     })
 }

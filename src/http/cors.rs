@@ -1,7 +1,7 @@
 //! Which pages in a browser may read the answers.
 //!
 //! What says nothing of anybody may be read by all. The rest may be read by the pages of registered apps, which hold a token:
-//! nothing here looks at cookies, so that no answer allows credentials.
+//! nothing here looks at cookies. The token endpoint alone allows credentials, for libraries that insist.
 //!
 //! Spec: Fetch standard, CORS protocol; SMART App Launch 2.2 app-launch.html#considerations-for-cross-origin-resource-sharing-cors-support
 
@@ -54,11 +54,12 @@ pub async fn cors<B: MessageBody + 'static>(
     } else {
         next.call(request).await?.map_into_left_body()
     };
-    mark(response.headers_mut(), readers, allowed);
+    let is_token = response.request().path() == "/auth/token";
+    mark(response.headers_mut(), readers, allowed, is_token);
     Ok(response)
 }
 
-fn mark(headers: &mut HeaderMap, readers: Readers, allowed: Option<HeaderValue>) {
+fn mark(headers: &mut HeaderMap, readers: Readers, allowed: Option<HeaderValue>, is_token: bool) {
     if readers == Readers::Anybody {
         open_to_all(headers);
     }
@@ -69,11 +70,16 @@ fn mark(headers: &mut HeaderMap, readers: Readers, allowed: Option<HeaderValue>)
     if let Some(allowed) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, SHOWN);
+        if is_token && readers == Readers::RegisteredApps {
+            // Some libraries ask so that cookies would go along; none is ever read there.
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
     }
 }
 
 fn readers(path: &str) -> Readers {
-    if path == "/fhir/metadata" || path.starts_with("/fhir/.well-known/") || path.starts_with("/.well-known/") {
+    let is_public = matches!(path, "/auth/jwks" | "/auth/smart-style-1.json" | "/fhir/metadata");
+    if is_public || path.starts_with("/fhir/.well-known/") || path.starts_with("/.well-known/") {
         Readers::Anybody
     } else if path == "/fhir" || path.starts_with("/fhir/") || path.starts_with("/auth/") {
         Readers::RegisteredApps

@@ -45,6 +45,8 @@ pub enum HttpError {
     UnknownParameter { taken: &'static str },
     #[error("the request needs a body, but it has none")]
     BodyMissing,
+    #[error("the body must be JSON")]
+    NotJson,
     #[error("the body is larger than the {limit_bytes} bytes that are allowed here")]
     BodyTooLarge { limit_bytes: usize },
     #[error("the body unpacks to more than {most} times its size")]

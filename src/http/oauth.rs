@@ -44,9 +44,11 @@ impl From<AuthError> for OAuthError {
             AuthError::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             AuthError::InvalidClient(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
             AuthError::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            AuthError::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
             AuthError::UnauthorizedClient(_) => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             AuthError::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             AuthError::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            AuthError::Record(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             AuthError::Store(error) => return HttpError::from(error).into(),
         };
         // RFC 9110 section 15.5.2: an answer of 401 "MUST send a WWW-Authenticate header field".
@@ -121,7 +123,8 @@ mod tests {
     fn each_refusal_has_its_status_and_code() {
         let text = || "text".to_owned();
         let too_many = HttpError::TooManyRequests { what: "tests", per_minute: 1, wait_s: 60 };
-        let table: [(OAuthError, u16, &str); 11] = [
+        let table: [(OAuthError, u16, &str); 12] = [
+            (AuthError::InvalidGrant("text").into(), 400, "invalid_grant"),
             (AuthError::InvalidRequest(text()).into(), 400, "invalid_request"),
             (AuthError::InvalidClient(text()).into(), 401, "invalid_client"),
             (AuthError::InvalidToken("text").into(), 401, "invalid_token"),

@@ -91,6 +91,7 @@ pub fn refusal(error: &HttpError) -> Refusal {
         E::Header { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Invalid, text()),
         E::Parameter { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Value, text()),
         E::UnknownParameter { .. } => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::NotSupported, text()),
+        E::NotJson => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Structure, text()),
         E::BodyMissing => Refusal::new(StatusCode::BAD_REQUEST, IssueCode::Required, text()),
         E::BodyTooLarge { .. } | E::BodyTooDense { .. } => {
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, text()).closing()
@@ -329,6 +330,7 @@ mod tests {
             (E::Parameter { name: "_count", problem: "no".to_owned() }, 400, "value"),
             (E::UnknownParameter { taken: "_count" }, 400, "not-supported"),
             (E::BodyMissing, 400, "required"),
+            (E::NotJson, 400, "structure"),
             (E::BodyTooLarge { limit_bytes: 1 }, 413, "too-long"),
             (E::BodyTooDense { most: 1 }, 413, "too-long"),
             (E::BodyNotPacked, 400, "structure"),

@@ -60,8 +60,13 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(fhir)
         .service(at("/auth/token").on(Method::POST, auth::token::token).done_as::<OAuthError>())
         .service(at("/auth/introspect").on(Method::POST, auth::introspection::introspect).done_as::<OAuthError>())
+        .service(at("/auth/launch").on(Method::POST, auth::launch::launch).done_as::<OAuthError>())
+        .service(at("/auth/jwks").get(auth::keys::keys).done_as::<OAuthError>())
+        .service(at("/auth/smart-style-1.json").get(auth::keys::style).done())
+        .service(at("/.well-known/openid-configuration").get(auth::discovery::document).done())
         .service(at("/auth/revoke").on(Method::POST, auth::revocation::revoke).done_as::<OAuthError>())
         .service(at("/.well-known/oauth-authorization-server").get(auth::discovery::document).done())
+        .service(at("/apps/{client_id}/logo").get(auth::logo::logo).done())
         .service(at("/health").get(status::health).done())
         .service(at("/ready").get(status::ready).done())
         .service(at("/").get(status::front_page).done());

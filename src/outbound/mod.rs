@@ -52,8 +52,8 @@ pub enum OutboundError {
     NotPublic,
     #[error("the answer has the status {0}, not 200; redirects are not followed")]
     Status(u16),
-    #[error("the answer is larger than {LARGEST_ANSWER} bytes")]
-    TooLarge,
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
     #[error("the server can't be asked: {0}")]
     Failed(String),
 }
@@ -87,6 +87,11 @@ impl Outbound {
 
     /// Reads what is at `address`.
     pub async fn get(&self, address: &str) -> Result<Fetched, OutboundError> {
+        self.get_at_most(address, LARGEST_ANSWER).await
+    }
+
+    /// The same, where more than `most_bytes` are of no use.
+    pub async fn get_at_most(&self, address: &str, most_bytes: usize) -> Result<Fetched, OutboundError> {
         let url = Url::parse(address).map_err(|_| OutboundError::Address)?;
         let client = self.client_for(&url)?;
         let response = client.get(url).send().await.map_err(|error| failure(&error))?;
@@ -95,7 +100,7 @@ impl Outbound {
             return Err(OutboundError::Status(status));
         }
         let max_age_s = response.headers().get(CACHE_CONTROL).and_then(|value| max_age_s(value.to_str().ok()?));
-        Ok(Fetched { body: body(response).await?, max_age_s })
+        Ok(Fetched { body: body(response, most_bytes).await?, max_age_s })
     }
 
     fn client_for(&self, url: &Url) -> Result<&Client, OutboundError> {
@@ -151,11 +156,11 @@ fn client() -> ClientBuilder {
         .pool_max_idle_per_host(0)
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, OutboundError> {
+async fn body(mut response: Response, most_bytes: usize) -> Result<Vec<u8>, OutboundError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(OutboundError::TooLarge);
+        if body.len() + chunk.len() > most_bytes {
+            return Err(OutboundError::TooLarge(most_bytes));
         }
         body.extend_from_slice(&chunk);
     }

@@ -134,7 +134,7 @@ pub fn instant(us: i64) -> String {
 mod tests {
     use super::*;
     use crate::fhir::{Id, Issue, Resource};
-    use crate::store::{ClientKind, Grantee, Role};
+    use crate::store::{ClientFacts, ClientKind, Grantee, Role};
     use crate::validation::validate;
 
     const NOW_US: i64 = 1_800_000_000_000_000;
@@ -179,17 +179,12 @@ mod tests {
     #[test]
     fn each_grant_is_a_valid_consent() {
         let client = Client {
-            id: "c1".to_owned(),
-            name: "EHR".to_owned(),
-            kind: ClientKind::Backend,
-            redirect_uris: Vec::new(),
-            launch_uri: None,
-            jwks: None,
-            jwks_uri: None,
-            scopes: String::new(),
-            reasons: Default::default(),
-            secret_hash: None,
+            facts: ClientFacts::of("c1", "EHR", ClientKind::Backend),
+            previous_secret: None,
+            logo_media: None,
             created_us: 0,
+            approved_us: Some(0),
+            verified_us: None,
             suspended_us: None,
         };
         let observations = "patient/Observation.rs?category=laboratory patient/Observation.c".to_owned();

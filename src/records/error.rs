@@ -55,12 +55,17 @@ pub enum RecordError {
     EndInThePast,
     #[error("there is no client {0}: 'client list' shows those that there are")]
     NoClient(String),
-    #[error("the client {0} is suspended already")]
-    SuspendedAlready(String),
-    #[error("{0}")]
-    UnfitClient(&'static str),
+    #[error("the client {0} is {1} already")]
+    StandsSo(String, &'static str),
+    /// `member` is named as RFC 7591 does.
+    #[error("{problem}")]
+    UnfitClient { member: &'static str, problem: &'static str },
     #[error("'{uri}' can't be used as {what}: {remedy}")]
-    UnfitUri { flag: &'static str, what: &'static str, uri: String, remedy: &'static str },
+    UnfitUri { member: &'static str, what: &'static str, uri: String, remedy: &'static str },
+    #[error("the logo can't be used: {0}")]
+    UnfitLogo(&'static str),
+    #[error("the invitation is over, was used, or is none: ask the operator for one")]
+    NotInvited,
     #[error("the JWK Set can't be used: {0}")]
     UnfitJwks(String),
     #[error("a reason is SCOPE=WHY with one of the client's scopes, and '{0}' is not")]

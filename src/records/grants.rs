@@ -1,6 +1,7 @@
 //! Grants: sharing a record, and ending that.
 
 use crate::access::{Context, Deed, ScopeSet, check_searches};
+use crate::fhir::Id;
 use crate::interactions::Engine;
 use crate::records::custody::{custodians, keeps_a_custodian, must_be_here};
 use crate::records::people::{able_account, known_account};
@@ -11,6 +12,8 @@ use crate::store::{Grant, GrantLevel, Grantee, Labels, NewGrant, Reader, Tx};
 pub(super) const COMMAND: &str = "command";
 /// The origin of what a custodian grants.
 const CUSTODIAN: &str = "custodian";
+/// The origin of what people let apps do.
+const CONSENT: &str = "consent";
 /// A scope as it may stand in a grant on a record.
 const EXAMPLE: &str = "patient/Observation.rs";
 
@@ -194,12 +197,41 @@ pub fn grants_to_client(reader: &mut Reader<'_>, id: &str) -> Result<Vec<Grant>,
     Ok(reader.grants_of_client(&client.id)?)
 }
 
-/// Ends a grant before its time. A custodian ends any on the record, everybody their own; the last custodian's stays.
+/// Lets an app act for an account: on the record of `patient`, or on all that the account may reach. It is never more than the
+/// account itself holds at the moment of a request.
+pub fn let_app_act(
+    tx: &mut Tx<'_>,
+    client: &str,
+    account: i64,
+    patient: Option<Id>,
+    scopes: &ScopeSet,
+    until_us: Option<i64>,
+) -> Result<Grant, RecordError> {
+    tx.lock_access()?;
+    let grant = tx.add_grant(&NewGrant {
+        patient,
+        to: Grantee::Client(client.to_owned()),
+        level: GrantLevel::OwnChoice,
+        scopes: scopes.to_string(),
+        labels: Labels::Normal,
+        sees_history: false,
+        until_us,
+        reason: None,
+        origin: CONSENT.to_owned(),
+        granted_by: Some(account),
+    })?;
+    told::grant(tx, Deed::Grant, &grant, Grantor::Account(account))?;
+    Ok(grant)
+}
+
+/// Ends a grant before its time. A custodian ends any on the record, everybody their own and those that they gave; the last
+/// custodian's stays.
 pub fn end_grant(tx: &mut Tx<'_>, id: i64, by: Grantor, now_us: i64) -> Result<Grant, RecordError> {
     tx.lock_access()?;
     let grant = tx.grant(id)?.ok_or(RecordError::NoGrant(id))?;
     if let Grantor::Account(account) = by
         && grant.to != Grantee::Account(account)
+        && grant.granted_by != Some(account)
     {
         // A grant on all records is the operator's. Who has nothing to do with it does not learn that it is there.
         let record = grant.patient.clone().map(RecordId).ok_or(RecordError::NoGrant(id))?;

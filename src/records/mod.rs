@@ -9,19 +9,29 @@ mod custody;
 mod error;
 mod grants;
 mod jwks;
+mod logo;
 mod naming;
 mod password;
 mod people;
+mod registration;
 mod secret;
 mod told;
 mod uris;
 
-pub use clients::{NewRegistration, Registered, Registration, register, suspend};
+pub use clients::{
+    Registered, Registrar, accept_invite, approve, change, invite, known_client, may_use, register, rotate_secret,
+    suspend, verify,
+};
 pub use consent::{Actor, consent, instant};
 pub use custody::{RecordMade, adopt_record, make_record};
 pub use error::RecordError;
-pub use grants::{Grantor, Share, Terms, end_grant, grants_on_record, grants_to_client, grants_to_person, share};
+pub use grants::{
+    Grantor, Share, Terms, end_grant, grants_on_record, grants_to_client, grants_to_person, let_app_act, share,
+};
+pub use logo::{LOGO_BYTES, logo};
 pub use naming::{Email, FhirUser, Name, NotUsable, Reason, RecordId};
 pub use password::{Password, verify_password};
 pub use people::{NewPerson, add_person, disable_person};
+pub use registration::{ChangedRegistration, NewRegistration, Registration};
 pub use secret::Secret;
+pub use uris::redirect_matches;

@@ -18,6 +18,11 @@ impl Secret {
         Ok(Secret(URL_SAFE_NO_PAD.encode(random_bytes::<32>()?)))
     }
 
+    /// One that is made of what nobody can guess.
+    pub fn of(bytes: &[u8; 32]) -> Secret {
+        Secret(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
     /// For whom it is for.
     pub fn as_str(&self) -> &str {
         &self.0

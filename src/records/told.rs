@@ -6,11 +6,13 @@ use crate::access::{ACCOUNT_SYSTEM, Act, Agent, CLIENT_SYSTEM, Deed};
 use crate::audit::tell_deed;
 use crate::clock;
 use crate::fhir::{Id, ResourceKey, ResourceType};
-use crate::records::{Grantor, RecordError};
-use crate::store::{Grant, Grantee, Tx};
+use crate::records::{Grantor, RecordError, Registrar};
+use crate::store::{Grant, Grantee, SecretHash, Tx};
 
 /// The system of the numbers of grants, as identifiers.
 const GRANT_SYSTEM: &str = "urn:emberwell:grant";
+/// The system of invitations to apps, as identifiers: each is known by the end of the hash of its token.
+const INVITATION_SYSTEM: &str = "urn:emberwell:invitation";
 
 /// Tells that `grant` was given or ended.
 pub(super) fn grant(tx: &mut Tx<'_>, deed: Deed, grant: &Grant, by: Grantor) -> Result<(), RecordError> {
@@ -30,10 +32,20 @@ pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64) -> Result<(), R
     Ok(tell_deed(tx, &act, deed, None, vec![format!("{ACCOUNT_SYSTEM}|{account}")])?)
 }
 
-/// Tells what an operator did with a client.
-pub(super) fn client(tx: &mut Tx<'_>, deed: Deed, client: &str) -> Result<(), RecordError> {
-    let act = act(Grantor::Operator, "client");
+/// Tells what was done with a client: by an operator, on a page, or by itself.
+pub(super) fn client(tx: &mut Tx<'_>, deed: Deed, client: &str, by: Registrar) -> Result<(), RecordError> {
+    let act = match by {
+        Registrar::Operator => act(Grantor::Operator, "client"),
+        Registrar::Account(account) => act(Grantor::Account(account), "client"),
+        Registrar::Itself => acts(Agent { client: Some(client.to_owned()), ..Agent::default() }, "client"),
+    };
     Ok(tell_deed(tx, &act, deed, None, vec![format!("{CLIENT_SYSTEM}|{client}")])?)
+}
+
+/// Tells that an operator invited an app to register itself.
+pub(super) fn invitation(tx: &mut Tx<'_>, token: &SecretHash) -> Result<(), RecordError> {
+    let act = act(Grantor::Operator, "client");
+    Ok(tell_deed(tx, &act, Deed::Invite, None, vec![format!("{INVITATION_SYSTEM}|{}", token.tail())])?)
 }
 
 /// What is done now, outside of any request; an operator does it by `command`.
@@ -42,5 +54,9 @@ fn act(by: Grantor, command: &'static str) -> Act {
         Grantor::Operator => Agent { command: Some(command.into()), ..Agent::default() },
         Grantor::Account(account) => Agent { account: Some(account), ..Agent::default() },
     };
+    acts(agent, command)
+}
+
+fn acts(agent: Agent, command: &str) -> Act {
     Act::new(agent.into(), format!("{command}-{}", Id::random()).into(), clock::now_us())
 }

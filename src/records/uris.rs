@@ -9,12 +9,14 @@ use crate::outbound::{OutboundError, may_be_asked};
 use crate::records::RecordError;
 
 const MOST_BYTES: usize = 2000;
+/// Addresses of this machine itself, written out.
+const LOOPBACK: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 
 /// Refuses what can't be a redirect URI: it must be https, http on loopback, or of an app's own scheme, whole and to the byte.
 pub(super) fn check_redirect_uri(uri: &str) -> Result<(), RecordError> {
     let own_scheme =
         "use https, http on loopback, or an app's own scheme with a dot in it, such as org.example.app:/done";
-    check(uri, "--redirect-uri", "a redirect URI", |url| match url.scheme() {
+    check(uri, "redirect_uris", "a redirect URI", |url| match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(url) => Ok(()),
         // RFC 8252 section 7.1: a domain name in reverse. `javascript` and `data` have no dot.
@@ -25,35 +27,65 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), RecordError> {
 
 /// Refuses what can't be a launch URI.
 pub(super) fn check_launch_uri(uri: &str) -> Result<(), RecordError> {
-    check(uri, "--launch-uri", "a launch URI", |url| match url.scheme() {
+    check(uri, "initiate_login_uri", "a launch URI", |url| match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(url) => Ok(()),
         _ => Err("use https, or http on loopback"),
     })
 }
 
+/// Refuses what can't be the address of a page that people are sent to, such as a policy.
+pub(super) fn check_page_uri(uri: &str, member: &'static str) -> Result<(), RecordError> {
+    check(uri, member, "the address of a page", |url| match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(url) => Ok(()),
+        _ => Err("use https"),
+    })
+}
+
+/// Whether a request may name `sent` where `registered` is registered: the same to the byte, but for the port of loopback, which an
+/// app on somebody's own machine gets when it starts.
+///
+/// RFC 8252 section 7.3: "The authorization server MUST allow any port to be specified at the time of the request for loopback IP
+/// redirect URIs". `localhost` is a name, and may lead elsewhere.
+pub fn redirect_matches(registered: &str, sent: &str) -> bool {
+    let behind_port = |uri: &str, host: &str| uri.strip_prefix(host).map(|rest| without_port(rest).to_owned());
+    let differ_in_port = |host: &str| {
+        let behind = behind_port(sent, host);
+        behind.is_some() && behind == behind_port(registered, host)
+    };
+    registered == sent || LOOPBACK.into_iter().any(differ_in_port)
+}
+
+/// What follows a port, if one is there.
+fn without_port(rest: &str) -> &str {
+    let Some(port) = rest.strip_prefix(':') else { return rest };
+    let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, behind) = port.split_at(digits);
+    let is_port = number.parse::<u16>().is_ok_and(|port| port > 0) && !number.starts_with('0');
+    if is_port { behind } else { rest }
+}
+
 /// Refuses what can't be the address of a JWK Set, since the server would not ask there by these settings.
 pub(super) fn check_jwks_uri(uri: &str, outbound: &OutboundSettings) -> Result<(), RecordError> {
-    check(uri, "--jwks-uri", "the address of a JWK Set", |url| match may_be_asked(url, outbound) {
+    check(uri, "jwks_uri", "the address of a JWK Set", |url| match may_be_asked(url, outbound) {
         Ok(()) => Ok(()),
         Err(OutboundError::NotPublic) => {
             Err("name a host on the public internet, list its origin with --outbound-allow, or give \
-             the keys themselves with --jwks FILE")
+             the keys themselves")
         }
-        Err(_) => {
-            Err("use https, or give the keys themselves with --jwks FILE; at home or in a test list its origin with \
-             --outbound-allow")
-        }
+        Err(_) => Err("use https, or give the keys themselves; at home or in a test list its origin with \
+             --outbound-allow"),
     })
 }
 
 fn check(
     uri: &str,
-    flag: &'static str,
+    member: &'static str,
     what: &'static str,
     scheme: impl FnOnce(&Url) -> Result<(), &'static str>,
 ) -> Result<(), RecordError> {
-    let unfit = |remedy| RecordError::UnfitUri { flag, what, uri: uri.chars().take(200).collect(), remedy };
+    let unfit = |remedy| RecordError::UnfitUri { member, what, uri: uri.chars().take(200).collect(), remedy };
     if uri.len() > MOST_BYTES || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(unfit("it has at most 2000 bytes of ASCII, without spaces"));
     }
@@ -133,5 +165,50 @@ mod tests {
         assert!(check_launch_uri("https://app.example/launch").is_ok());
         assert!(check_launch_uri("http://localhost/launch").is_ok());
         assert!(check_launch_uri("org.example.app:/launch").is_err());
+    }
+
+    #[test]
+    fn only_the_port_of_loopback_may_be_another() {
+        let same = [
+            ("https://app.example/done?a=b", "https://app.example/done?a=b"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:51234/done"),
+            ("http://127.0.0.1:8000/done", "http://127.0.0.1/done"),
+            ("http://127.0.0.1:8000/done?a=b", "http://127.0.0.1:8001/done?a=b"),
+            ("http://[::1]/", "http://[::1]:65535/"),
+            ("org.example.app:/done", "org.example.app:/done"),
+        ];
+        let others = [
+            ("https://app.example/done", "https://app.example:8443/done"),
+            ("https://app.example/done", "https://app.example/done/"),
+            ("https://app.example/done", "https://APP.example/done"),
+            ("https://app.example/done", "https://app.example/done?"),
+            ("https://app.example/done", "https://app.example/done#x"),
+            ("https://app.example/done", "https://app.example/%64one"),
+            ("https://app.example/done", "https://app.example/x/../done"),
+            ("https://app.example/done", "https://app.example.evil.example/done"),
+            ("http://localhost:3000/done", "http://localhost:3001/done"),
+            ("https://127.0.0.1/done", "https://127.0.0.1:1/done"),
+            ("http://127.0.0.1/done", "http://[::1]/done"),
+            ("http://127.0.0.1/done", "http://localhost/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:1/evil"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:0/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:080/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:65536/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:1@evil.example/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:1.evil.example/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.1.evil.example/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.11/done"),
+            ("http://127.0.0.1/done", "http://127.1/done"),
+            ("http://127.0.0.1/done", "http://127.0.0.1:1/done#x"),
+            ("http://127.0.0.1/done", "HTTP://127.0.0.1:1/done"),
+            ("http://[::1]/done", "http://[::1%25lo]:1/done"),
+        ];
+        for (registered, sent) in same {
+            assert!(redirect_matches(registered, sent), "{registered} {sent}");
+        }
+        for (registered, sent) in others {
+            assert!(!redirect_matches(registered, sent), "{registered} {sent}");
+        }
     }
 }

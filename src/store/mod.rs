@@ -43,8 +43,9 @@ mod verify;
 mod writer;
 
 pub use access::{
-    AccessToken, Account, AuthorizationCode, Client, ClientKind, Grant, GrantLevel, Grantee, Labels, Launch,
-    NewAccount, NewClient, NewGrant, PasswordHash, Role, SecretHash, Session, SigningKey, TokenContext, TokenKind,
+    AccessToken, Account, AuthorizationCode, Client, ClientFacts, ClientKind, ClientOrigin, ClientState, Grant,
+    GrantLevel, Grantee, Labels, Launch, Logo, NewAccount, NewGrant, Part, PasswordHash, Role, SecretHash, Session,
+    SigningKey, TokenContext, TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use binary_creator::Creator;

@@ -4,6 +4,7 @@
 //!
 //! Spec: WCAG 2.2; OWASP ASVS 5.0 chapter 3
 
+mod authorize;
 mod form;
 mod page;
 mod problem;

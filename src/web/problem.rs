@@ -18,6 +18,9 @@ pub enum PageError {
     /// Nobody is signed in; from there it goes on to this address.
     #[error("a sign-in is needed")]
     SignInNeeded { root: String, next: String },
+    /// Who is signed in must show it anew; from there it goes on to this address.
+    #[error("the sign-in is too long ago")]
+    ShowAgain { root: String, next: String },
     /// A form that did not come from a page of this server, or from one that is too old.
     #[error("the form is not one of this server, or it is too old")]
     Forged,
@@ -45,7 +48,9 @@ impl PageError {
     fn texts(&self) -> (StatusCode, &'static str, String) {
         const UNABLE: &str = "That did not work";
         match self {
-            PageError::SignInNeeded { .. } => (StatusCode::SEE_OTHER, "Sign in", String::new()),
+            PageError::SignInNeeded { .. } | PageError::ShowAgain { .. } => {
+                (StatusCode::SEE_OTHER, "Sign in", String::new())
+            }
             PageError::Forged => (
                 StatusCode::FORBIDDEN,
                 "Please try again",
@@ -102,10 +107,15 @@ impl ResponseError for PageError {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        if let PageError::SignInNeeded { root, next } = self {
+        let way = match self {
+            PageError::SignInNeeded { root, next } => Some((root, "/sign-in", next)),
+            PageError::ShowAgain { root, next } => Some((root, "/sign-in/again", next)),
+            _ => None,
+        };
+        if let Some((root, path, next)) = way {
             let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
             return HttpResponse::SeeOther()
-                .insert_header((header::LOCATION, format!("{root}/sign-in?next={next}")))
+                .insert_header((header::LOCATION, format!("{root}{path}?next={next}")))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .finish();
         }

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", &["access", "clock", "config", "fhir", "interactions", "records", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "search", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
-    ("auth", &["access", "clock", "fhir", "outbound", "records", "search", "store"]),
+    ("auth", &["access", "clock", "fhir", "interactions", "outbound", "records", "search", "store"]),
     ("bench", &["clock", "fhir", "store"]),
     (
         "http",

@@ -41,6 +41,9 @@ CREATE TABLE launch (
 ) WITHOUT ROWID;
 CREATE INDEX launch_by_expiry ON launch (expires_us);
 
+-- What somebody lets an app do.
+CREATE INDEX access_grant_by_app ON access_grant (granted_by, to_client) WHERE to_client IS NOT NULL AND granted_by IS NOT NULL;
+
 -- Keys by which id_tokens are signed: the newest signs, those before it stay known for a while.
 CREATE TABLE signing_key (
     kid TEXT NOT NULL PRIMARY KEY,

@@ -237,8 +237,22 @@ impl Reader<'_> {
         grants(on!(self.link, connection => select.load(*connection))?)
     }
 
+    /// The grants by which an account lets apps act for it; ended ones, too.
+    pub fn grants_to_apps(&mut self, account: i64) -> Result<Vec<Grant>, StoreError> {
+        let values = [Value::Integer(account)];
+        let select = fixed!(GrantSql, select_grants!("granted_by = ? AND to_client IS NOT NULL"), &values);
+        grants(on!(self.link, connection => select.load(*connection))?)
+    }
+
+    /// The grants by which an account lets one app act for it; ended ones, too.
+    pub fn grants_to_app(&mut self, account: i64, client: &str) -> Result<Vec<Grant>, StoreError> {
+        let values = [Value::Integer(account), Value::Text(client)];
+        let select = fixed!(GrantSql, select_grants!("granted_by = ? AND to_client = ?"), &values);
+        grants(on!(self.link, connection => select.load(*connection))?)
+    }
+
     /// The grants to an account that are in force.
-    pub(super) fn standing_of_account(&mut self, account: i64, now_us: i64) -> Result<Vec<Grant>, StoreError> {
+    pub fn standing_of_account(&mut self, account: i64, now_us: i64) -> Result<Vec<Grant>, StoreError> {
         let values = [Value::Integer(account), Value::Integer(now_us)];
         let select = fixed!(
             GrantSql,

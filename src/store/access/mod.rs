@@ -4,6 +4,7 @@
 //! in its own transaction, by which caches find out.
 
 mod accounts;
+mod apps;
 mod clients;
 mod codes;
 mod grants;
@@ -22,7 +23,8 @@ use crate::store::statement::fixed;
 use crate::store::{StoreError, Tx};
 
 pub use accounts::{Account, NewAccount, PasswordHash, Role};
-pub use clients::{Client, ClientKind, NewClient};
+pub use apps::{Logo, Part};
+pub use clients::{Client, ClientFacts, ClientKind, ClientOrigin, ClientState};
 pub use codes::{AuthorizationCode, Launch};
 pub use grants::{Grant, GrantLevel, Grantee, Labels, NewGrant};
 pub use secret_hash::SecretHash;

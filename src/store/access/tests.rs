@@ -31,18 +31,14 @@ fn view(to: Grantee) -> NewGrant {
     }
 }
 
-fn app() -> NewClient {
-    NewClient {
-        id: "c1".to_owned(),
-        name: "Growth".to_owned(),
-        kind: ClientKind::Confidential,
+fn app() -> ClientFacts {
+    ClientFacts {
         redirect_uris: vec!["https://a.example/cb".to_owned(), "https://b.example/cb".to_owned()],
-        launch_uri: None,
-        jwks: None,
         jwks_uri: Some("https://a.example/jwks".to_owned()),
         scopes: "patient/Observation.rs".to_owned(),
         reasons: BTreeMap::from([("patient/Observation.rs".to_owned(), "to draw curves".to_owned())]),
         secret_hash: Some(SecretHash::of(b"secret")),
+        ..ClientFacts::of("c1", "Growth", ClientKind::Confidential)
     }
 }
 

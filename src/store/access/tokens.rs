@@ -212,7 +212,10 @@ impl Tx<'_> {
             &values,
         );
         on!(self.reader.link, connection => insert.execute(*connection))?;
-        Ok(())
+        match (token.kind, token.grant) {
+            (TokenKind::Access, Some(grant)) => self.note_grant_use(grant),
+            _ => Ok(()),
+        }
     }
 
     /// Revokes one token; false when it was revoked before, or there is none. The generation is counted on for an access token

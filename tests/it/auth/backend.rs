@@ -1,9 +1,7 @@
 //! Clients that are registered behind the server's back, and their requests.
 
-use std::collections::BTreeMap;
-
 use awc::http::Method;
-use emberwell::store::{Client, ClientKind, Grant, GrantLevel, Grantee, Labels, NewClient, NewGrant, SecretHash};
+use emberwell::store::{Client, ClientFacts, ClientKind, Grant, GrantLevel, Grantee, Labels, NewGrant, SecretHash};
 use serde_json::Value;
 
 use super::keys::Key;
@@ -14,24 +12,14 @@ use crate::support::{Answer, TestServer};
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A backend client without keys, for tests to change.
-pub fn backend(scopes: &str) -> NewClient {
-    NewClient {
-        id: uuid::Uuid::new_v4().simple().to_string(),
-        name: "Laboratory".to_owned(),
-        kind: ClientKind::Backend,
-        redirect_uris: Vec::new(),
-        launch_uri: None,
-        jwks: None,
-        jwks_uri: None,
-        scopes: scopes.to_owned(),
-        reasons: BTreeMap::new(),
-        secret_hash: None,
-    }
+pub fn backend(scopes: &str) -> ClientFacts {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    ClientFacts { scopes: scopes.to_owned(), ..ClientFacts::of(&id, "Laboratory", ClientKind::Backend) }
 }
 
 /// A confidential client with this secret.
-pub fn confidential(secret: &str) -> NewClient {
-    NewClient {
+pub fn confidential(secret: &str) -> ClientFacts {
+    ClientFacts {
         kind: ClientKind::Confidential,
         redirect_uris: vec!["https://app.example/done".to_owned()],
         secret_hash: Some(SecretHash::of(secret.as_bytes())),
@@ -40,7 +28,7 @@ pub fn confidential(secret: &str) -> NewClient {
 }
 
 /// Registers a client, with a grant of `granted` on all records.
-pub fn register(server: &TestServer, new: NewClient, granted: &str) -> (Client, Grant) {
+pub fn register(server: &TestServer, new: ClientFacts, granted: &str) -> (Client, Grant) {
     let granted = granted.to_owned();
     change(server, move |tx| {
         let client = tx.add_client(&new)?;

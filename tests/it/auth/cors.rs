@@ -1,7 +1,7 @@
 //! Which pages in a browser may read the answers.
 
 use awc::http::Method;
-use emberwell::store::{ClientKind, NewClient};
+use emberwell::store::{ClientFacts, ClientKind};
 
 use super::backend::{confidential, register};
 use super::closed;
@@ -57,7 +57,7 @@ async fn only_pages_of_registered_apps_may_read_the_rest(server: &TestServer) {
     let server = closed(server, &[]).await;
     register(&server, confidential("secret"), "");
     let own_scheme = vec!["org.example.app:/done".to_owned()];
-    register(&server, NewClient { redirect_uris: own_scheme, ..confidential("secret") }, "");
+    register(&server, ClientFacts { redirect_uris: own_scheme, ..confidential("secret") }, "");
 
     for path in ["/fhir/Patient", "/fhir/Patient/1", "/auth/token", "/auth/revoke"] {
         let answer = asked(&server, Method::GET, path, Some(APP)).await;
@@ -117,7 +117,7 @@ async fn a_page_asks_before_it_sends(server: &TestServer) {
 async fn a_page_of_a_public_app_ends_its_token(server: &TestServer) {
     let server = closed(server, &[]).await;
     let (app, _) =
-        register(&server, NewClient { kind: ClientKind::Public, secret_hash: None, ..confidential("s") }, "");
+        register(&server, ClientFacts { kind: ClientKind::Public, secret_hash: None, ..confidential("s") }, "");
     let url = format!("{}/auth/revoke", server.url);
     let body = format!("client_id={}&token=x", app.id);
     let from = |origin: &str| {

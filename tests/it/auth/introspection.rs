@@ -1,7 +1,7 @@
 //! What a token is worth.
 
 use awc::http::Method;
-use emberwell::store::{AccessToken, NewClient, SecretHash, TokenKind};
+use emberwell::store::{AccessToken, ClientFacts, SecretHash, TokenKind};
 use serde_json::json;
 
 use super::backend::{ASSERTION_TYPE, backend, confidential, introspected, post, post_as, refused, register, token};
@@ -20,7 +20,7 @@ on_both!(
 async fn a_live_token_is_told_of(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
-    let new = || NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs system/Observation.c") };
+    let new = || ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs system/Observation.c") };
     let (client, grant) = register(&server, new(), "system/*.cruds");
     let (asking, _) = register(&server, new(), "");
     let sent = token(&server, &client, &key, "system/Patient.rs system/Observation.c").await;
@@ -66,7 +66,7 @@ async fn a_live_token_is_told_of(server: &TestServer) {
 async fn a_token_that_is_worth_nothing_is_only_not_active(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
-    let new = || NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
+    let new = || ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
     let (client, grant) = register(&server, new(), "system/*.rs");
     let (suspended, _) = register(&server, new(), "system/*.rs");
     let (asking, _) = register(&server, new(), "");
@@ -110,7 +110,7 @@ async fn a_token_that_is_worth_nothing_is_only_not_active(server: &TestServer) {
 async fn only_a_client_that_shows_who_it_is_may_ask(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
-    let new = NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
+    let new = ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
     let (client, _) = register(&server, new, "system/*.rs");
     let (app, _) = register(&server, confidential("secret"), "");
     let sent = token(&server, &client, &key, "system/*.rs").await;

@@ -1,6 +1,6 @@
 //! Keys that have to be asked for.
 
-use emberwell::store::{Client, NewClient};
+use emberwell::store::{Client, ClientFacts};
 use serde_json::json;
 
 use super::backend::{ask, backend, refused, register};
@@ -23,7 +23,7 @@ on_both!(
 type Headers<'v> = &'v [(&'static str, &'v str)];
 
 fn with_keys_at(server: &TestServer, jwks_uri: String) -> Client {
-    register(server, NewClient { jwks_uri: Some(jwks_uri), ..backend("system/*.rs") }, "system/*.rs").0
+    register(server, ClientFacts { jwks_uri: Some(jwks_uri), ..backend("system/*.rs") }, "system/*.rs").0
 }
 
 async fn keys_are_asked_for_once_and_again_for_one_that_is_missing(server: &TestServer) {

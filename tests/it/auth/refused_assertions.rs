@@ -1,6 +1,6 @@
 //! Assertions that must not be believed.
 
-use emberwell::store::NewClient;
+use emberwell::store::ClientFacts;
 use serde_json::{Value, json};
 
 use super::backend::{ASSERTION_TYPE, ask, backend, post, refused, register};
@@ -28,10 +28,10 @@ async fn what_a_client_could_not_have_signed_is_refused(server: &TestServer) {
         encrypting,
         Key::rsa().jwk("rsa"),
     ]);
-    let (client, _) = register(&server, NewClient { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs");
+    let (client, _) = register(&server, ClientFacts { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs");
     let (other, _) = {
         let keys = jwks(&[stranger.jwk("k1")]);
-        register(&server, NewClient { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs")
+        register(&server, ClientFacts { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs")
     };
     let good = || Unsigned::of(&client.id, &key);
     let header = |member: &str, value: Value| good().header(member, value).signed(&key);
@@ -160,7 +160,7 @@ async fn a_refused_assertion_uses_nothing_up(server: &TestServer) {
     let server = closed(server, &[]).await;
     let (key, stranger) = (Key::p384(), Key::p384());
     let keys = jwks(&[key.jwk("k1")]);
-    let (client, _) = register(&server, NewClient { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs");
+    let (client, _) = register(&server, ClientFacts { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs");
     let named = Unsigned::of(&client.id, &key).claim("jti", json!("known to others"));
 
     for forged in [named.signed(&stranger), format!("{}.", named.message()), by_hmac(&named, b"k1")] {

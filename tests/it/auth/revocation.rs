@@ -1,6 +1,6 @@
 //! A token ends before its time.
 
-use emberwell::store::{AccessToken, Client, ClientKind, NewClient, SecretHash, Store, TokenKind};
+use emberwell::store::{AccessToken, Client, ClientFacts, ClientKind, SecretHash, Store, TokenKind};
 use serde_json::json;
 
 use super::backend::{ASSERTION_TYPE, backend, confidential, introspected, post, refused, register, token};
@@ -30,7 +30,7 @@ async fn revoke(server: &TestServer, client_id: &str, key: &Key, token: &str) ->
 async fn a_client_ends_its_own_tokens_and_no_others(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
-    let new = || NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
+    let new = || ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
     let (client, _) = register(&server, new(), "system/*.rs");
     let (other, _) = register(&server, new(), "system/*.rs");
     let mine = token(&server, &client, &key, "system/*.rs").await;
@@ -71,7 +71,7 @@ async fn a_refresh_token_takes_its_family_along(server: &TestServer) {
 async fn only_a_client_that_shows_who_it_is_may_revoke(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
-    let new = NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
+    let new = ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
     let (client, _) = register(&server, new, "system/*.rs");
     let sent = token(&server, &client, &key, "system/*.rs").await;
 
@@ -87,7 +87,7 @@ async fn only_a_client_that_shows_who_it_is_may_revoke(server: &TestServer) {
 
 /// A client that can't show who it is.
 fn public(server: &TestServer) -> Client {
-    register(server, NewClient { kind: ClientKind::Public, secret_hash: None, ..confidential("s") }, "").0
+    register(server, ClientFacts { kind: ClientKind::Public, secret_hash: None, ..confidential("s") }, "").0
 }
 
 async fn revoke_by_id(server: &TestServer, client_id: &str, more: &[(&str, &str)]) -> Answer {
@@ -195,7 +195,7 @@ async fn only_public_clients_go_by_their_id_alone(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
     let (with_secret, _) = register(&server, confidential("secret"), "");
-    let new = NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
+    let new = ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
     let (system, _) = register(&server, new, "system/*.rs");
     let (suspended, app) = (public(&server), public(&server));
     let id = suspended.id.clone();

@@ -1,7 +1,7 @@
 //! A backend client gets a token.
 
 use awc::http::Method;
-use emberwell::store::{ClientKind, NewClient};
+use emberwell::store::{ClientFacts, ClientKind};
 use serde_json::json;
 
 use super::backend::{ASSERTION_TYPE, ask, backend, confidential, post, post_as, refused, register, token};
@@ -24,7 +24,7 @@ async fn a_token_opens_what_was_granted_until_it_is_revoked(open: &TestServer) {
     let id = open.create(&patient("1")).await;
     let server = closed(open, &[]).await;
     let key = Key::p384();
-    let new = NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/Patient.read") };
+    let new = ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/Patient.read") };
     let (client, _) = register(&server, new, "system/*.cruds");
     let sent = token(&server, &client, &key, "system/*.read").await;
     let asked = async |method: Method, path: &str, token: &str| {
@@ -54,7 +54,7 @@ async fn a_client_gets_a_token_by_either_algorithm(server: &TestServer) {
     let server = closed(server, &[]).await;
     let ec = Key::p384();
     let keys = jwks(&[Key::p384().jwk("other"), ec.jwk("k1"), Key::rsa().jwk("k1")]);
-    let (client, _) = register(&server, NewClient { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.cruds");
+    let (client, _) = register(&server, ClientFacts { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.cruds");
 
     let mut tokens = Vec::new();
     for (key, audience) in [(&ec, super::TOKEN_ENDPOINT), (&ec, ISSUER), (Key::rsa(), super::TOKEN_ENDPOINT)] {
@@ -83,8 +83,8 @@ async fn an_assertion_is_taken_once_even_after_a_restart(first: &TestServer) {
     let key = Key::p384();
     let keys = jwks(&[key.jwk("k1")]);
     let (client, _) =
-        register(&server, NewClient { jwks: Some(keys.clone()), ..backend("system/*.rs") }, "system/*.rs");
-    let (other, _) = register(&server, NewClient { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs");
+        register(&server, ClientFacts { jwks: Some(keys.clone()), ..backend("system/*.rs") }, "system/*.rs");
+    let (other, _) = register(&server, ClientFacts { jwks: Some(keys), ..backend("system/*.rs") }, "system/*.rs");
     let assertion = Unsigned::of(&client.id, &key).claim("jti", json!("once"));
 
     ask(&server, &assertion.signed(&key), "system/*.rs").await.expect(200);
@@ -107,7 +107,7 @@ async fn scopes_are_those_that_are_asked_registered_and_granted(server: &TestSer
     let server = closed(server, &[]).await;
     let key = Key::p384();
     let registered = "system/Observation.cruds system/Patient.rs system/Encounter.rs";
-    let new = NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend(registered) };
+    let new = ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend(registered) };
     let (client, grant) = register(&server, new, "system/*.rs system/Observation.c");
     let asked = |scope: &'static str| {
         let assertion = Unsigned::of(&client.id, &key).signed(&key);
@@ -138,7 +138,7 @@ async fn scopes_are_those_that_are_asked_registered_and_granted(server: &TestSer
 async fn requests_that_are_not_in_order_are_refused(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
-    let new = NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
+    let new = ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
     let (client, _) = register(&server, new, "system/*.rs");
     let signed = || Unsigned::of(&client.id, &key).signed(&key);
     let grant = ("grant_type", "client_credentials");
@@ -183,11 +183,12 @@ async fn other_clients_get_no_token_for_themselves(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
     let keys = || Some(jwks(&[key.jwk("k1")]));
-    let (app, _) = register(&server, NewClient { jwks: keys(), secret_hash: None, ..confidential("s") }, "system/*.rs");
+    let (app, _) =
+        register(&server, ClientFacts { jwks: keys(), secret_hash: None, ..confidential("s") }, "system/*.rs");
     let (with_secret, _) = register(&server, confidential("secret"), "system/*.rs");
-    let public = NewClient { kind: ClientKind::Public, jwks: keys(), secret_hash: None, ..confidential("s") };
+    let public = ClientFacts { kind: ClientKind::Public, jwks: keys(), secret_hash: None, ..confidential("s") };
     let (public, _) = register(&server, public, "system/*.rs");
-    let (suspended, _) = register(&server, NewClient { jwks: keys(), ..backend("system/*.rs") }, "system/*.rs");
+    let (suspended, _) = register(&server, ClientFacts { jwks: keys(), ..backend("system/*.rs") }, "system/*.rs");
     let id = suspended.id.clone();
     change(&server, move |tx| tx.suspend_client(&id));
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use emberwell::audit::{Event, Outcome};
-use emberwell::store::{NewClient, SecretHash};
+use emberwell::store::{ClientFacts, SecretHash};
 
 use super::backend::{ASSERTION_TYPE, backend, post, register, token};
 use super::closed;
@@ -17,7 +17,7 @@ on_both!(tokens_that_are_issued_ended_or_refused_are_told);
 async fn tokens_that_are_issued_ended_or_refused_are_told(server: &TestServer) {
     let server = closed(server, &[]).await;
     let key = Key::p384();
-    let new = NewClient { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
+    let new = ClientFacts { jwks: Some(jwks(&[key.jwk("k1")])), ..backend("system/*.rs") };
     let (client, _) = register(&server, new, "system/*.rs");
     let sent = token(&server, &client, &key, "system/*.rs").await;
     let by = |assertion: &str, more: &[(&str, &str)]| {

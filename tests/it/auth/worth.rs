@@ -34,7 +34,7 @@ async fn told_to(server: &TestServer, bearer: &str, token: &str) -> Value {
 }
 
 fn asking(server: &TestServer) -> String {
-    register(server, confidential("secret"), "").0.id
+    register(server, confidential("secret"), "").0.facts.id
 }
 
 fn inactive() -> Value {

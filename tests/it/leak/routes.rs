@@ -65,6 +65,8 @@ const OPEN: &[(&str, &str)] = &[
     ("POST", "/auth/token"),
     ("POST", "/auth/introspect"),
     ("POST", "/auth/revoke"),
+    // What people are shown of an app before they trust it.
+    ("GET", "/apps/{client_id}/logo"),
 ];
 
 on_both!(closed:

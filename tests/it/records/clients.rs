@@ -13,6 +13,8 @@ on_both!(
     a_backend_client_gets_its_grant,
     a_client_that_can_not_be_is_refused,
     a_suspended_client_has_no_live_token,
+    a_client_says_what_people_decide_by,
+    an_operator_says_how_far_a_client_may_be_used,
 );
 
 const URI: &str = "https://app.example/done";
@@ -92,7 +94,7 @@ async fn a_client_that_can_not_be_is_refused(server: &TestServer) {
         (&[&["--kind", "public", "--launch-uri", "x"], &app], "--launch-uri: 'x'"),
         (&[&["--kind", "public", "--reason", "patient/*.c=y"], &app], "--reason: "),
         (&[&["--kind", "confidential", "--jwks", "/no/such/file"], &app], "--jwks /no/such/file: it can't be read"),
-        (&[&["--kind", "backend", "--scope", "system/*.rs"]], "--jwks or --jwks-uri: "),
+        (&[&["--kind", "backend", "--scope", "system/*.rs"]], "--jwks-uri: a backend client shows who it is by a key"),
         (&[&backend, &["--scope", "patient/*.rs"]], "--scope: the scope 'patient/*.rs' does not fit"),
         (&[&backend, &["--scope", "system/*.sr"]], "--scope: 'system/*.sr' is no scope"),
         (&[&inward, &["--jwks-uri", "http://127.0.0.1/x"]], "--jwks-uri: 'http://127.0.0.1/x' can't be used"),
@@ -115,8 +117,109 @@ async fn a_suspended_client_has_no_live_token(server: &TestServer) {
     let token = issue(server, Issue { client: Some(&id), scopes: "system/*.rs", ..Issue::default() });
 
     assert!(is_live(server, &token));
-    assert_eq!(done(server, "client", &["suspend", &id])["suspended"], true);
+    assert_eq!(done(server, "client", &["suspend", &id])["state"], "suspended");
     assert!(!is_live(server, &token));
     refused(server, "client", &["suspend", &id], 1, "is suspended already");
     refused(server, "client", &["suspend", "none"], 1, "there is no client none");
+}
+
+async fn a_client_says_what_people_decide_by(server: &TestServer) {
+    done(server, "person", &["add", "--email", "maker@example.org", "--name", "Maker"]);
+    let folder = std::env::temp_dir().join(format!("emberwell-logo-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (picture, drawing) = (folder.join("logo.png"), folder.join("logo.svg"));
+    std::fs::write(&picture, b"\x89PNG\r\n\x1a\npicture").unwrap();
+    std::fs::write(&drawing, b"<svg xmlns='http://www.w3.org/2000/svg'/>").unwrap();
+    let (picture, drawing) = (picture.to_str().unwrap(), drawing.to_str().unwrap());
+    let app = [
+        "add",
+        "--name",
+        "Growth",
+        "--kind",
+        "public",
+        "--redirect-uri",
+        URI,
+        "--scope",
+        "patient/*.rs offline_access",
+    ];
+    let more = [
+        "--publisher",
+        "Curves Ltd",
+        "--verified",
+        "--logo",
+        picture,
+        "--policy-uri",
+        "https://app.example/privacy",
+        "--tos-uri",
+        "https://app.example/terms",
+        "--contact",
+        "help@app.example",
+        "--owner",
+        "maker@example.org",
+        "--optional",
+        "offline_access",
+        "--without-aud",
+    ];
+
+    let told = done(server, "client", &[&app[..], &more].concat());
+
+    let id = told["client_id"].as_str().unwrap();
+    let shown = done(server, "client", &["show", id]);
+    for (name, wanted) in [
+        ("publisher", json!("Curves Ltd")),
+        ("verified", json!(true)),
+        ("state", json!("approved")),
+        ("origin", json!("command")),
+        ("logo", json!("image/png")),
+        ("policy_uri", json!("https://app.example/privacy")),
+        ("tos_uri", json!("https://app.example/terms")),
+        ("contacts", json!(["help@app.example"])),
+        ("owners", json!(["maker@example.org"])),
+        ("optional", json!("offline_access")),
+        ("without_aud", json!(true)),
+    ] {
+        assert_eq!(shown[name], wanted, "{name}");
+    }
+    let logo =
+        server.request(awc::http::Method::GET, &format!("{}/apps/{id}/logo", server.url)).send().await.expect(200);
+    assert_eq!((logo.header("Content-Type").as_str(), &*logo.body), ("image/png", &b"\x89PNG\r\n\x1a\npicture"[..]));
+    assert_eq!(logo.header("X-Content-Type-Options"), "nosniff");
+    let plain = done(server, "client", &app);
+    assert_eq!(
+        (&plain["verified"], &plain["logo"], &plain["without_aud"]),
+        (&json!(false), &json!(null), &json!(false))
+    );
+    let none = format!("{}/apps/{}/logo", server.url, plain["client_id"].as_str().unwrap());
+    server.request(awc::http::Method::GET, &none).send().await.expect(404);
+    for (flag, value, wanted) in [
+        ("--logo", drawing, "--logo: the logo can't be used"),
+        ("--policy-uri", "javascript:alert(1)", "--policy-uri: "),
+        ("--tos-uri", "http://app.example/", "--tos-uri: "),
+        ("--optional", "openid", "--scope: the scope 'openid' does not fit here"),
+    ] {
+        refused(server, "client", &[&app[..], &[flag, value]].concat(), 2, wanted);
+    }
+    refused(
+        server,
+        "client",
+        &[&app[..], &["--owner", "nobody@example.org"]].concat(),
+        1,
+        "--owner: there is no account",
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+async fn an_operator_says_how_far_a_client_may_be_used(server: &TestServer) {
+    let app = ["add", "--name", "Growth", "--kind", "public", "--redirect-uri", URI, "--scope", "patient/*.rs"];
+    let id = done(server, "client", &app)["client_id"].as_str().unwrap().to_owned();
+
+    refused(server, "client", &["approve", &id], 1, "is approved already");
+    assert_eq!(done(server, "client", &["verify", &id])["verified"], true);
+    refused(server, "client", &["verify", &id], 1, "is verified already");
+    assert_eq!(done(server, "client", &["suspend", &id])["state"], "suspended");
+    assert_eq!(done(server, "client", &["approve", &id])["state"], "approved");
+    assert_eq!(done(server, "client", &["verify", &id, "--off"])["verified"], false);
+    for command in ["show", "approve", "verify", "suspend"] {
+        refused(server, "client", &[command, "none"], 1, "there is no client none");
+    }
 }

@@ -6,7 +6,7 @@ use emberwell::clock::now_us;
 use emberwell::fhir::Id;
 use emberwell::records::Secret;
 use emberwell::store::{
-    AccessToken, ClientKind, GrantLevel, Grantee, Labels, NewAccount, NewClient, NewGrant, Role, SecretHash, Store,
+    AccessToken, ClientFacts, ClientKind, GrantLevel, Grantee, Labels, NewAccount, NewGrant, Role, SecretHash, Store,
     StoreError, TokenKind,
 };
 
@@ -177,7 +177,7 @@ fn mint(
                 None => None,
             };
             let client = match has_client {
-                true => Some(tx.add_client(&new_client(number, scopes, person.is_some()))?.id),
+                true => Some(tx.add_client(&new_client(number, scopes, person.is_some()))?.facts.id),
                 false => None,
             };
             let to = match (account, &client) {
@@ -210,19 +210,10 @@ fn new_account(number: u64, fhir_user: Option<&str>) -> NewAccount {
     }
 }
 
-fn new_client(number: u64, scopes: &str, has_account: bool) -> NewClient {
-    NewClient {
-        id: format!("client-{number}-{}", std::process::id()),
-        name: format!("Client {number}"),
-        kind: if has_account { ClientKind::Public } else { ClientKind::Backend },
-        redirect_uris: Vec::new(),
-        launch_uri: None,
-        jwks: None,
-        jwks_uri: None,
-        scopes: scopes.to_owned(),
-        reasons: Default::default(),
-        secret_hash: None,
-    }
+fn new_client(number: u64, scopes: &str, has_account: bool) -> ClientFacts {
+    let kind = if has_account { ClientKind::Public } else { ClientKind::Backend };
+    let id = format!("client-{number}-{}", std::process::id());
+    ClientFacts { scopes: scopes.to_owned(), ..ClientFacts::of(&id, &format!("Client {number}"), kind) }
 }
 
 /// What a person lets an app do: all that was granted to the person, as far as the scopes go.

@@ -1,0 +1,18 @@
+DROP TABLE grant_use;
+DROP TABLE client_invite;
+DROP TABLE client_member;
+DROP TABLE client_logo;
+ALTER TABLE client DROP COLUMN verified_us;
+ALTER TABLE client DROP COLUMN approved_us;
+ALTER TABLE client DROP COLUMN previous_until_us;
+ALTER TABLE client DROP COLUMN previous_secret_hash;
+ALTER TABLE client DROP COLUMN registration_hash;
+ALTER TABLE client DROP COLUMN created_by;
+ALTER TABLE client DROP COLUMN origin;
+ALTER TABLE client DROP COLUMN goes_without_aud;
+ALTER TABLE client DROP COLUMN optional_scopes;
+ALTER TABLE client DROP COLUMN contacts;
+ALTER TABLE client DROP COLUMN tos_uri;
+ALTER TABLE client DROP COLUMN policy_uri;
+ALTER TABLE client DROP COLUMN logo_uri;
+ALTER TABLE client DROP COLUMN publisher;

@@ -1,0 +1,140 @@
+//! What belongs to an app: its logo, who makes it, who was invited to register one, and when it was used.
+
+use diesel::RunQueryDsl;
+use diesel::sql_types::{BigInt, Binary, SmallInt, Text};
+
+use crate::store::access::SecretHash;
+use crate::store::reader::{Reader, on};
+use crate::store::statement::{Value, fixed};
+use crate::store::{StoreError, Tx};
+
+/// What an account has to do with an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Makes it, and says who else does.
+    Owner = 1,
+    /// May use it while it is in the sandbox.
+    Tester = 2,
+}
+
+/// A logo as it is given out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logo {
+    pub media: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Reader<'_> {
+    /// The logo of a client.
+    pub fn client_logo(&mut self, client: &str) -> Result<Option<Logo>, StoreError> {
+        let values = [Value::Text(client)];
+        let select = fixed!((Text, Binary), "SELECT media, bytes FROM client_logo WHERE client = ?", &values);
+        let found: Vec<(String, Vec<u8>)> = on!(self.link, connection => select.load(*connection))?;
+        Ok(found.into_iter().next().map(|(media, bytes)| Logo { media, bytes }))
+    }
+
+    /// The accounts that have a part in a client, by their numbers.
+    pub fn client_members(&mut self, client: &str) -> Result<Vec<(i64, Part)>, StoreError> {
+        let values = [Value::Text(client)];
+        let select = fixed!(
+            (BigInt, SmallInt),
+            "SELECT account, part FROM client_member WHERE client = ? ORDER BY account",
+            &values,
+        );
+        let found: Vec<(i64, i16)> = on!(self.link, connection => select.load(*connection))?;
+        let part = |(account, part)| {
+            let known = [Part::Owner, Part::Tester].into_iter().find(|known| *known as i16 == part);
+            let damaged = || StoreError::Damaged(format!("the part of account {account} in a client"));
+            Ok((account, known.ok_or_else(damaged)?))
+        };
+        found.into_iter().map(part).collect()
+    }
+
+    /// When a client last got a token by each of these grants; those by which it never did are not there.
+    pub fn grant_uses(&mut self, client: &str) -> Result<Vec<(i64, i64)>, StoreError> {
+        let values = [Value::Text(client)];
+        let select = fixed!(
+            (BigInt, BigInt),
+            "SELECT access_grant, used_us FROM grant_use WHERE access_grant IN (SELECT id FROM access_grant WHERE \
+             to_client = ?)",
+            &values,
+        );
+        Ok(on!(self.link, connection => select.load(*connection))?)
+    }
+}
+
+impl Tx<'_> {
+    /// Keeps the logo of a client, or none any more.
+    pub fn set_client_logo(&mut self, client: &str, logo: Option<&Logo>) -> Result<(), StoreError> {
+        self.bump()?;
+        let values = [Value::Text(client)];
+        let delete = fixed!((), "DELETE FROM client_logo WHERE client = ?", &values);
+        on!(self.reader.link, connection => delete.execute(*connection))?;
+        if let Some(logo) = logo {
+            let values = [Value::Text(client), Value::Text(&logo.media), Value::Bytes(Some(&logo.bytes))];
+            let insert = fixed!((), "INSERT INTO client_logo (client, media, bytes) VALUES (?, ?, ?)", &values);
+            on!(self.reader.link, connection => insert.execute(*connection))?;
+        }
+        Ok(())
+    }
+
+    /// Gives an account a part in a client, in place of the one that it has.
+    pub fn set_client_member(&mut self, client: &str, account: i64, part: Part) -> Result<(), StoreError> {
+        self.has_written = true;
+        let values = [Value::Text(client), Value::Integer(account), Value::Integer(part as i64)];
+        let insert = fixed!(
+            (),
+            "INSERT INTO client_member (client, account, part) VALUES (?, ?, ?) ON CONFLICT (client, account) DO UPDATE SET \
+             part = excluded.part",
+            &values,
+        );
+        on!(self.reader.link, connection => insert.execute(*connection))?;
+        Ok(())
+    }
+
+    /// Takes its part in a client from an account; false when it has none.
+    pub fn remove_client_member(&mut self, client: &str, account: i64) -> Result<bool, StoreError> {
+        self.has_written = true;
+        let values = [Value::Text(client), Value::Integer(account)];
+        let delete = fixed!((), "DELETE FROM client_member WHERE client = ? AND account = ?", &values);
+        Ok(on!(self.reader.link, connection => delete.execute(*connection))? > 0)
+    }
+
+    /// Notes a token by which a client may register itself once, until `expires_us`. Takes the occasion to forget those that
+    /// are over.
+    pub fn add_invite(&mut self, hash: &SecretHash, expires_us: i64) -> Result<(), StoreError> {
+        self.has_written = true;
+        let forget = [Value::Integer(self.now_us)];
+        let forget = fixed!((), "DELETE FROM client_invite WHERE expires_us < ?", &forget);
+        on!(self.reader.link, connection => forget.execute(*connection))?;
+        let values = [Value::Bytes(Some(hash.as_bytes())), Value::Integer(self.now_us), Value::Integer(expires_us)];
+        let insert = fixed!((), "INSERT INTO client_invite (hash, created_us, expires_us) VALUES (?, ?, ?)", &values);
+        on!(self.reader.link, connection => insert.execute(*connection))?;
+        Ok(())
+    }
+
+    /// Uses up an invitation for a client; false when it is over, was used before, or there is none.
+    pub fn use_invite(&mut self, hash: &SecretHash, client: &str) -> Result<bool, StoreError> {
+        self.has_written = true;
+        let values = [Value::Text(client), Value::Bytes(Some(hash.as_bytes())), Value::Integer(self.now_us)];
+        let update = fixed!(
+            (),
+            "UPDATE client_invite SET client = ? WHERE hash = ? AND client IS NULL AND expires_us > ?",
+            &values,
+        );
+        Ok(on!(self.reader.link, connection => update.execute(*connection))? > 0)
+    }
+
+    /// Notes that a client got a token by a grant.
+    pub(super) fn note_grant_use(&mut self, grant: i64) -> Result<(), StoreError> {
+        let values = [Value::Integer(grant), Value::Integer(self.now_us)];
+        let insert = fixed!(
+            (),
+            "INSERT INTO grant_use (access_grant, used_us) VALUES (?, ?) ON CONFLICT (access_grant) DO UPDATE SET used_us = \
+             excluded.used_us",
+            &values,
+        );
+        on!(self.reader.link, connection => insert.execute(*connection))?;
+        Ok(())
+    }
+}
