@@ -47,7 +47,7 @@ describe("npm fhirclient in Chromium", () => {
         const first = await done(page);
         await page.screenshot({ path: `${process.env.EMBERWELL_SCREENSHOTS}/fhirclient-standalone.png` });
         assert.equal(first.count, 35);
-        assert.equal(first.user, `${server.fhir}/Patient/nadia`);
+        assert.equal(first.idToken.fhirUser, `${server.fhir}/Patient/nadia`);
         assert.equal(first.token.patient, "nadia");
         assert.equal(first.idToken.iss, server.url);
         assert.deepEqual(first.token.scope.split(" ").sort(), `launch/patient ${SCOPE}`.split(" ").sort());
@@ -79,7 +79,8 @@ describe("npm fhirclient in Chromium", () => {
         await page.screenshot({ path: `${process.env.EMBERWELL_SCREENSHOTS}/fhirclient-ehr.png` });
         assert.equal(result.token.patient, "mila");
         assert.equal(result.encounter, encounter);
-        assert.equal(result.user, `${server.fhir}/Practitioner/solberg`);
+        assert.equal(result.idToken.fhirUser, `${server.fhir}/Practitioner/solberg`);
+        assert.equal(result.user, "Practitioner/solberg");
         assert.equal(result.count, 23);
         assert.deepEqual(wrong, []);
     });

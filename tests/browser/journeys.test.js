@@ -93,7 +93,9 @@ describe("a person's way", () => {
 
         const granted = access.scope.split(" ");
         assert.ok(!granted.includes("patient/Patient.r") && !granted.includes("offline_access"), access.scope);
-        assert.equal((await get(server, access.accessToken, "Patient/mila")).status, 403);
+        // Patients can be asked for, since fhirUser lets the app read who signed in; this one is not among them.
+        assert.equal((await get(server, access.accessToken, "Patient/mila")).status, 404);
+        assert.equal((await get(server, access.accessToken, "Patient/nadia")).status, 200);
         assert.equal((await get(server, access.accessToken, "Observation?patient=mila")).status, 200);
         assert.equal((await get(server, access.accessToken, "Condition?patient=mila")).status, 403);
         assert.equal(access.refreshToken, undefined);
@@ -157,7 +159,7 @@ describe("a person's way", () => {
     });
 
     test("makes a passkey, and signs in by it without a password", async () => {
-        const { page, wrong } = await signedIn(NADIA);
+        const { page, context, wrong } = await signedIn(NADIA);
         const devtools = await context.newCDPSession(page);
         await devtools.send("WebAuthn.enable");
         const options = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true };

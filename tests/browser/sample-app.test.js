@@ -107,10 +107,19 @@ describe("the sample app", () => {
         assert.doesNotMatch(await page.locator("#scopes").innerText(), /Patient\.r/);
     });
 
-    test("says that the vital signs were not allowed", async () => {
-        const { page } = await connected({ without: [VITAL_SIGNS] });
+    test("is not let in without what it needs, and people are told which line that is", async () => {
+        const { page } = await person(browser);
+        await page.goto(`${server.url}/sample-app/`);
+        await page.getByRole("button", { name: "Connect to a record" }).click();
+        await signIn(page, NADIA, PASSWORD);
+        await page.locator("button[name=decision]").first().waitFor();
+        await decide(page, { record: "mila", without: [VITAL_SIGNS] });
 
-        await page.getByRole("alert").getByText("The server does not let this app read this.").waitFor();
+        await page.getByText("The app does not work without this.").waitFor();
+        assert.ok(page.url().startsWith(server.url), page.url());
+        await inspect(page, "consent-lacking");
+        assert.equal(await page.locator("input[name=record]:checked").inputValue(), "mila", "what was chosen stays");
+        assert.equal(await page.locator(`input[name=scope][value="${VITAL_SIGNS}"]`).isChecked(), false);
     });
 
     test("refuses an answer that it did not ask for, and a launch without its parts", async () => {

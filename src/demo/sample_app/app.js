@@ -56,7 +56,7 @@ async function show() {
     showAccess(access);
     const patient = await read(`Patient/${access.patient}`).catch((error) => {
         // A person may allow the measurements and not the name.
-        if (error.code === "http_403") {
+        if (["http_403", "http_404"].includes(error.code)) {
             return null;
         }
         throw error;
