@@ -2,8 +2,9 @@
 //!
 //! Spec: SMART App Launch 2.2 app-launch.html
 
+use crate::clock;
 use crate::config::OutboundSettings;
-use crate::records::{NewRegistration, RecordError, Registrar, Registration, register as register_client};
+use crate::records::{NewRegistration, RecordError, Registrar, Registration, register as register_client, verify};
 use crate::store::{ClientKind, Tx};
 
 /// The client id of the sample app, which its script knows.
@@ -76,9 +77,11 @@ fn redirect_uris(root: &str) -> Vec<String> {
     roots.iter().map(|root| format!("{root}/sample-app/")).collect()
 }
 
-/// Registers the app.
+/// Registers the app, and vouches for who makes it: it came with the server.
 pub(super) fn register(tx: &mut Tx<'_>, app: &NewRegistration) -> Result<(), RecordError> {
-    register_client(tx, app, Registrar::Operator).map(|_| ())
+    register_client(tx, app, Registrar::Operator)?;
+    verify(tx, SAMPLE_APP, true, Registrar::Operator, clock::now_us())?;
+    Ok(())
 }
 
 #[cfg(test)]
