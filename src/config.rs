@@ -155,6 +155,44 @@ pub struct OutboundSettings {
     pub allow: Vec<String>,
 }
 
+/// How apps come to be registered, and how this server presents itself to them.
+#[derive(Clone, Debug, Default)]
+pub struct AppSettings {
+    pub registration: RegistrationPolicy,
+    /// Whose server this is, for lists of servers that people choose from; `None` tells nobody.
+    pub brand: Option<BrandSettings>,
+}
+
+/// Whether apps may register themselves (RFC 7591).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RegistrationPolicy {
+    #[default]
+    Off,
+    /// Each by a token that the operator gave.
+    Invite,
+    /// All.
+    Open,
+}
+
+/// Whose server this is.
+///
+/// Spec: SMART App Launch 2.2 brands.html
+#[derive(Clone, Debug, Default)]
+pub struct BrandSettings {
+    pub name: String,
+    pub website: String,
+    /// Where its logo is.
+    pub logo: Option<String>,
+    /// What people know its pages by.
+    pub portal_name: Option<String>,
+    /// Lines of the address, such as street and number.
+    pub line: Vec<String>,
+    pub city: Option<String>,
+    pub state: Option<String>,
+    pub postal_code: Option<String>,
+    pub country: Option<String>,
+}
+
 /// How slow clients may be, and how many connections they may have.
 #[derive(Clone, Debug)]
 pub struct NetworkSettings {
@@ -211,12 +249,27 @@ pub struct RateSettings {
     pub refused: u32,
     /// Failures of one client, from one address, to show who it is.
     pub failures: u32,
+    /// Apps that register themselves from one address.
+    pub registrations: u32,
+    /// Devices from one address that begin to wait for somebody to let them in.
+    pub devices: u32,
+    /// Codes that no device shows, typed by one person or from one address.
+    pub user_codes: u32,
 }
 
 impl RateSettings {
     /// Any number of everything.
-    pub const OFF: RateSettings =
-        RateSettings { reads: 0, searches: 0, writes: 0, system_writes: 0, refused: 0, failures: 0 };
+    pub const OFF: RateSettings = RateSettings {
+        reads: 0,
+        searches: 0,
+        writes: 0,
+        system_writes: 0,
+        refused: 0,
+        failures: 0,
+        registrations: 0,
+        devices: 0,
+        user_codes: 0,
+    };
 }
 
 impl Default for RateSettings {
@@ -228,6 +281,9 @@ impl Default for RateSettings {
             system_writes: 120_000,
             refused: 600,
             failures: 60,
+            registrations: 10,
+            devices: 30,
+            user_codes: 5,
         }
     }
 }
@@ -241,4 +297,5 @@ pub struct Settings {
     pub rates: RateSettings,
     pub network: NetworkSettings,
     pub outbound: OutboundSettings,
+    pub apps: AppSettings,
 }

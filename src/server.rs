@@ -14,12 +14,14 @@ use thiserror::Error;
 
 use crate::audit::Journal;
 use crate::auth::AuthServer;
+use crate::auth::sign_in::{SignInError, offer_set_up};
 use crate::config::{FhirSettings, Settings};
 use crate::demo::{self, DemoError, Demonstrator};
 use crate::http::{App, Hosts, Lines};
 use crate::interactions::Engine;
 use crate::interactions::zone::{self, ZoneError};
 use crate::outbound::{Outbound, OutboundError};
+use crate::records::Secret;
 use crate::store::{Store, StoreError};
 
 pub use files::raise_open_files;
@@ -57,6 +59,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("the client for other servers can't be made: {0}")]
     Outbound(#[from] OutboundError),
+    #[error("the link by which the first account is made can't be kept: {0}")]
+    SetUp(#[from] SignInError),
     #[error(transparent)]
     Demo(#[from] DemoError),
 }
@@ -67,9 +71,18 @@ pub struct Running {
     pub url: String,
     /// Who can sign in with the password of the demonstration.
     pub demonstrators: Vec<&'static Demonstrator>,
+    /// By whom it is opened first, the first account is made; `None` where there are accounts, or none are needed.
+    pub set_up: Option<String>,
     handle: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
     journal: Option<Arc<Journal>>,
+}
+
+/// What was found in the database when it was opened.
+struct Opened {
+    engine: Engine,
+    demonstrators: Vec<&'static Demonstrator>,
+    set_up: Option<Secret>,
 }
 
 impl Running {
@@ -106,11 +119,12 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_demo = settings.server.demo;
     let threads = blocking_threads(&settings.server.database);
     let auth = AuthServer::new(&base_url, Arc::new(Outbound::new(&settings.outbound)?));
+    let issuer = auth.endpoints.issuer.clone();
     let shared = settings.clone();
     let hosts = Hosts::new(&base_url, &settings.server.hosts, address);
-    let root = auth.endpoints.issuer.clone();
+    let root = issuer.clone();
     // The database may be slow to open, and the runtime is not ours alone.
-    let opened = web::block(move || -> Result<(Engine, Vec<&'static Demonstrator>), StartError> {
+    let opened = web::block(move || -> Result<Opened, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
         zone::settle(&engine)?;
         if engine.store.read_one(|reader| reader.index_rules())?.is_stale {
@@ -121,9 +135,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         }
         let demonstrators =
             if is_demo || !address.ip().is_loopback() { demo::present(&engine.store)? } else { Vec::new() };
-        Ok((engine, demonstrators))
+        let set_up = if is_demo || is_open { None } else { offer_set_up(&engine.store)? };
+        Ok(Opened { engine, demonstrators, set_up })
     });
-    let (engine, demonstrators) = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
+    let Opened { engine, demonstrators, set_up } =
+        opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
     if let Some(known) = demonstrators.first().filter(|_| !address.ip().is_loopback()) {
         return Err(StartError::KnownPassword(known.email));
     }
@@ -138,7 +154,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let server = listening::server(listener, app, lines, room, workers, threads, is_demo)
         .map_err(|error| cannot_listen(&address.to_string(), &error))?;
     let handle = server.handle();
-    Ok(Running { url, demonstrators, handle, served: actix_web::rt::spawn(server), journal })
+    let set_up = set_up.map(|link| format!("{issuer}/set-up?token={}", link.as_str()));
+    Ok(Running { url, demonstrators, set_up, handle, served: actix_web::rt::spawn(server), journal })
 }
 
 fn listen(settings: &Settings) -> Result<TcpListener, StartError> {

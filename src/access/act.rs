@@ -44,6 +44,10 @@ pub enum Deed {
     Operation,
     /// A client gets a token.
     Login,
+    /// A person signs in, or tries to.
+    SignIn,
+    /// A person changes how they sign in.
+    ChangeCredentials,
     /// A client asks what a token is worth.
     Introspect,
     /// A client ends a token.
@@ -58,6 +62,7 @@ pub enum Deed {
     ApproveClient,
     /// An operator vouches for who makes a client, or does so no more.
     VerifyClient,
+    RemoveClient,
     SuspendClient,
     /// An app may register itself.
     Invite,
@@ -119,6 +124,8 @@ impl Deed {
             Deed::Batch => "batch",
             Deed::Operation => "operation",
             Deed::Login => "login",
+            Deed::SignIn => "sign-in",
+            Deed::ChangeCredentials => "change-credentials",
             Deed::Introspect => "introspect",
             Deed::Revoke => "revoke",
             Deed::Grant => "grant",
@@ -129,6 +136,7 @@ impl Deed {
             Deed::ChangeClient => "change-client",
             Deed::ApproveClient => "approve-client",
             Deed::VerifyClient => "verify-client",
+            Deed::RemoveClient => "remove-client",
             Deed::Invite => "invite",
             Deed::SuspendClient => "suspend-client",
             Deed::Reindex => "reindex",

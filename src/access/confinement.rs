@@ -72,6 +72,7 @@ mod tests {
                 holdings: held.iter().map(|record| holding(*record)).collect(),
                 holder: String::new(),
                 actors: None,
+                fhir_user: None,
             };
             assert_eq!(facts.sole_record(), wanted.map(patient).as_ref(), "{scopes} {launch:?} {held:?} {app:?}");
         }

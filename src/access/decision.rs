@@ -291,7 +291,17 @@ mod tests {
         let policy = Some(scopes.clone());
         let patient = patient_id.map(patient);
         let holder = "app".to_owned();
-        TokenFacts { scopes, policy, app_grant: None, is_of_app: false, patient, holdings, holder, actors: None }
+        TokenFacts {
+            scopes,
+            policy,
+            app_grant: None,
+            is_of_app: false,
+            patient,
+            fhir_user: None,
+            holdings,
+            holder,
+            actors: None,
+        }
     }
 
     fn decided(facts: &TokenFacts) -> Result<AccessFilter, Unfit> {

@@ -4,6 +4,7 @@
 //! statement carries it.
 
 mod act;
+mod buckets;
 mod confinement;
 mod decision;
 mod denied;
@@ -11,6 +12,7 @@ mod fit;
 pub mod scopes;
 
 pub use act::{ACCOUNT_SYSTEM, Act, Agent, CLIENT_SYSTEM, Deed, Note, Noted, Refused};
+pub use buckets::{Buckets, Measure};
 pub use decision::{Holding, TokenFacts, Unfit, decide};
 pub use denied::Denied;
 pub use fit::check_searches;

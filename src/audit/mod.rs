@@ -21,4 +21,4 @@ pub use event::{Event, Outcome, SPAN_US};
 pub use id::EventId;
 pub use journal::{Journal, Story};
 pub use resource::{Queries, audit_event};
-pub use written::{Touched, tell, tell_deed};
+pub use written::{Touched, tell, tell_deed, tell_of_person};

@@ -79,7 +79,7 @@ impl Event {
         match &*self.deed {
             "create" | "add-account" | "add-client" | "grant" => "C",
             "read" | "vread" | "history" => "R",
-            "update" | "patch" => "U",
+            "update" | "patch" | "change-credentials" => "U",
             "delete" | "end-grant" => "D",
             _ => "E",
         }
@@ -119,12 +119,14 @@ fn kind(deed: &str) -> Kind {
     let sign_in = (DICOM, "110114", "User Authentication");
     let security = (DICOM, "110113", "Security Alert");
     match deed {
-        "login" => of_own(sign_in, Some((DICOM, "110122", "Login"))),
+        "login" | "sign-in" => of_own(sign_in, Some((DICOM, "110122", "Login"))),
         "revoke" => of_own(sign_in, Some((DICOM, "110123", "Logout"))),
         "introspect" => of_own(sign_in, None),
         "grant" | "end-grant" => of_own(security, Some((DICOM, "110136", "Security Roles Changed"))),
-        "add-account" | "disable-account" | "add-client" | "change-client" | "approve-client" | "verify-client"
-        | "suspend-client" | "invite" => of_own(security, Some((DICOM, "110137", "User Security Attributes Changed"))),
+        "add-account" | "disable-account" | "change-credentials" | "add-client" | "change-client"
+        | "approve-client" | "verify-client" | "remove-client" | "suspend-client" | "invite" => {
+            of_own(security, Some((DICOM, "110137", "User Security Attributes Changed")))
+        }
         "reindex" => of_own((DICOM, "110100", "Application Activity"), None),
         _ => Kind {
             what: ("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "RESTful Operation"),

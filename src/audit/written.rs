@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{Act, Deed};
-use crate::audit::event::{Event, block};
+use crate::audit::event::{Event, Outcome, block};
 use crate::audit::owners::of_key;
 use crate::fhir::ResourceKey;
 use crate::store::{IndexRows, Method, Put, StoreError, Tx, Written};
@@ -78,5 +78,18 @@ pub fn tell_deed(
 ) -> Result<(), StoreError> {
     let patient = patient.map(|patient| tx.hasher().key(patient));
     let event = Event { patient, entities, ..Event::new(&act.agent, &act.request, act.at_us, deed) };
+    tx.append_audit(&block(&[event])?)
+}
+
+/// Tells in `tx` what a person did, or tried to, with their own account: from which network, and how it ended.
+pub fn tell_of_person(
+    tx: &mut Tx<'_>,
+    act: &Act,
+    deed: Deed,
+    network: Option<String>,
+    outcome: Outcome,
+    entities: Vec<String>,
+) -> Result<(), StoreError> {
+    let event = Event { outcome, network, entities, ..Event::new(&act.agent, &act.request, act.at_us, deed) };
     tx.append_audit(&block(&[event])?)
 }

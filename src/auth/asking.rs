@@ -262,6 +262,12 @@ impl Desk<'_> {
         page.rows.into_iter().map(choice).collect::<Result<_, StoreError>>().map_err(AuthError::from)
     }
 
+    /// The name of a record, as far as the person may see it.
+    pub fn record_name(&self, signed_in: &SignedIn, id: &str) -> Result<Option<String>, AuthError> {
+        let records = self.records(&self.caller(signed_in)?, &[("_id", id)])?;
+        Ok(records.into_iter().next().map(|record| record.name))
+    }
+
     /// The grants to the app that this person gave, and that a request for this record can use.
     fn serving(
         &self,

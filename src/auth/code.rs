@@ -7,10 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::access::{ScopeSet, Word};
-use crate::auth::issue::{Issued, TokenTerms, family_tokens};
+use crate::auth::issue::{Issued, TokenTerms, Tokens, family_tokens};
 use crate::auth::{AuthError, AuthServer, AuthorizeRequest, Form, LaunchContext, SignedIn};
 use crate::records::Secret;
-use crate::store::{AuthorizationCode, Client, Grant, SecretHash, Store, StoreError, Tx};
+use crate::store::{Account, AuthorizationCode, Client, Grant, SecretHash, Store, StoreError, Tx};
 
 /// A code counts so long.
 const CODE_US: i64 = 60 * 1_000_000;
@@ -68,32 +68,55 @@ pub fn redeem(
         return Err(AuthError::InvalidGrant("redirect_uri must be the one for which the code was given"));
     }
     check_verifier(form.get("code_verifier"), &kept.challenge)?;
-    let scopes = ScopeSet::parse(&kept.scopes);
-    let (wanted, code) = (scopes.clone(), kept.clone());
+    let code = kept.clone();
     let issued = store.write(move |tx| {
         if !tx.use_authorization_code(&code.hash)? {
             return Ok(None);
         }
-        let live = standing(tx, &code, now_us)?;
-        let terms = TokenTerms {
-            client: &code.client,
-            account: live.account.id,
-            grant: &live.grant,
-            session: live.session_expires_us.map(|expires_us| (code.session, expires_us)),
-            scopes: &wanted,
-            granted: &wanted,
-            context: &code.context,
-            auth_time_us: code.auth_time_us,
-            family: code.family,
-        };
-        let tokens = family_tokens(tx, &terms, None, now_us)?;
-        Ok::<_, AuthError>(Some((tokens, live.account)))
+        Ok::<_, AuthError>(Some(first_tokens(tx, &code, now_us)?))
     })?;
     // Somebody else used it between the look and the write.
     let Some((tokens, account)) = issued else { return Err(used_again(store, kept.family)?) };
-    let issued = Issued::new(server, &scopes, &kept.context, &tokens, now_us)?;
-    let signed_in = (kept.nonce.as_deref(), kept.auth_time_us);
-    issued.identified(store, server, client, &account, &scopes, signed_in, now_us)
+    hand_out(store, server, client, &kept, &account, &tokens, now_us)
+}
+
+/// The first tokens of what was allowed, with the account that allowed it.
+pub(super) fn first_tokens(
+    tx: &mut Tx<'_>,
+    code: &AuthorizationCode,
+    now_us: i64,
+) -> Result<(Tokens, Account), AuthError> {
+    let live = standing(tx, code, now_us)?;
+    let scopes = ScopeSet::parse(&code.scopes);
+    let terms = TokenTerms {
+        client: &code.client,
+        account: live.account.id,
+        grant: &live.grant,
+        session: live.session_expires_us.map(|expires_us| (code.session, expires_us)),
+        scopes: &scopes,
+        granted: &scopes,
+        context: &code.context,
+        auth_time_us: code.auth_time_us,
+        family: code.family,
+    };
+    let tokens = family_tokens(tx, &terms, None, now_us)?;
+    Ok((tokens, live.account))
+}
+
+/// The answer with the first tokens.
+pub(super) fn hand_out(
+    store: &Store,
+    server: &AuthServer,
+    client: &Client,
+    code: &AuthorizationCode,
+    account: &Account,
+    tokens: &Tokens,
+    now_us: i64,
+) -> Result<Issued, AuthError> {
+    let scopes = ScopeSet::parse(&code.scopes);
+    let issued = Issued::new(server, &scopes, &code.context, tokens, now_us)?;
+    let signed_in = (code.nonce.as_deref(), code.auth_time_us);
+    issued.identified(store, server, client, account, &scopes, signed_in, now_us)
 }
 
 fn unknown() -> AuthError {
@@ -120,7 +143,7 @@ fn check_verifier(verifier: Option<&str>, challenge: &str) -> Result<(), AuthErr
 
 /// What stands behind a code at the moment when it is used.
 struct Live {
-    account: crate::store::Account,
+    account: Account,
     grant: Grant,
     /// When the session ends at the latest, for access that ends with it; `None` for what outlives it.
     session_expires_us: Option<i64>,

@@ -96,10 +96,23 @@ fn parts(scope: &Scope) -> Vec<Part> {
     narrower.iter().map(part).collect()
 }
 
+/// A scope as registrations and grants write it.
+pub fn normal(scope: &str) -> String {
+    ScopeSet::parse(scope).to_string()
+}
+
+/// What scopes mean, in plain words.
+pub fn in_words(scopes: &ScopeSet) -> Vec<String> {
+    let words = Word::ALL.into_iter().filter(|word| scopes.has(*word)).filter_map(words::of_word).map(str::to_owned);
+    words.chain(scopes.scopes().iter().map(words::of_scope)).collect()
+}
+
 /// What was allowed: what was ticked, as far as it was offered, with what needs no box.
 pub fn allowed<'t>(scopes: &ScopeSet, ticked: impl Iterator<Item = &'t str>, held: &ScopeSet) -> ScopeSet {
     let unasked = [Word::Launch, Word::LaunchPatient, Word::LaunchEncounter].map(Word::name);
-    let texts: Vec<&str> = ticked.chain(unasked).collect();
+    // A box has what was offered, or less.
+    let is_offered = |text: &&str| ScopeSet::parse(text).is_within(scopes);
+    let texts: Vec<&str> = ticked.filter(is_offered).chain(unasked).collect();
     let chosen = ScopeSet::parse(&texts.join(" ")).intersection(scopes);
     let before = scopes.intersection(held);
     ScopeSet::parse(&format!("{chosen} {before}"))
@@ -163,7 +176,7 @@ mod tests {
     fn what_was_not_offered_can_not_be_ticked() {
         let offered = "patient/Observation.rs";
 
-        assert_eq!(allow(offered, &["patient/Observation.cruds", "patient/*.rs", "user/Observation.rs"], ""), offered);
+        assert_eq!(allow(offered, &["patient/Observation.cruds", "patient/*.rs", "user/Observation.rs"], ""), "");
         assert_eq!(allow(offered, &["offline_access", "patient/Condition.rs", "<script>"], ""), "");
     }
 

@@ -62,6 +62,12 @@ impl Credentials {
             })),
             None => None,
         };
+        if let (Some(Credentials::Secret(secret)), Some(client_id)) = (&header, form.get("client_id"))
+            && secret.client_id != client_id
+        {
+            let text = "client_id is not that of the header Authorization: name one client";
+            return Err(AuthError::InvalidRequest(text.to_owned()));
+        }
         let mut told = [header, assertion, posted].into_iter().flatten();
         let Some(credentials) = told.next() else {
             return form

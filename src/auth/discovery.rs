@@ -4,8 +4,9 @@
 
 use serde_json::{Value, json};
 
-use crate::auth::Endpoints;
 use crate::auth::jwks::SigningAlgorithm;
+use crate::auth::{Endpoints, brands, device};
+use crate::config::{AppSettings, RegistrationPolicy};
 
 /// How a client shows who it is where it asks for a token; a public one can't.
 const TOKEN: [&str; 4] = ["private_key_jwt", "client_secret_basic", "client_secret_post", "none"];
@@ -53,9 +54,9 @@ const CAPABILITIES: [&str; 18] = [
 ];
 
 /// The document, the same at all of its addresses. An endpoint that is not there is not in it, nor is what only that needs.
-pub fn document(endpoints: &Endpoints) -> Value {
+pub fn document(endpoints: &Endpoints, apps: &AppSettings) -> Value {
     let algorithms = SigningAlgorithm::ALL.map(SigningAlgorithm::name);
-    json!({
+    let mut document = json!({
         "issuer": endpoints.issuer,
         "jwks_uri": endpoints.keys(),
         "authorization_endpoint": endpoints.authorization(),
@@ -63,7 +64,7 @@ pub fn document(endpoints: &Endpoints) -> Value {
         "token_endpoint": endpoints.token(),
         "token_endpoint_auth_methods_supported": TOKEN,
         "token_endpoint_auth_signing_alg_values_supported": algorithms,
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", device::GRANT],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "code_challenge_methods_supported": ["S256"],
@@ -72,6 +73,7 @@ pub fn document(endpoints: &Endpoints) -> Value {
         "id_token_signing_alg_values_supported": ["RS256"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser"],
         "scopes_supported": SCOPES,
+        "device_authorization_endpoint": endpoints.device_authorization(),
         "introspection_endpoint": endpoints.introspection(),
         "introspection_endpoint_auth_methods_supported": INTROSPECTION,
         "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
@@ -81,5 +83,13 @@ pub fn document(endpoints: &Endpoints) -> Value {
         "launch_endpoint": endpoints.launch(),
         "management_endpoint": endpoints.management(),
         "capabilities": CAPABILITIES,
-    })
+    });
+    if apps.registration != RegistrationPolicy::Off {
+        document["registration_endpoint"] = endpoints.registration().into();
+    }
+    if let Some(brand) = &apps.brand {
+        document["user_access_brand_bundle"] = endpoints.brands().into();
+        document["user_access_brand_identifier"] = brands::identifier(brand);
+    }
+    document
 }

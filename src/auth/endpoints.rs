@@ -48,6 +48,26 @@ impl Endpoints {
         format!("{}/auth/introspect", self.issuer)
     }
 
+    /// Where a device begins to wait for somebody to let it in (RFC 8628).
+    pub fn device_authorization(&self) -> String {
+        format!("{}/auth/device", self.issuer)
+    }
+
+    /// Where somebody types what a device shows.
+    pub fn device_page(&self) -> String {
+        format!("{}/device", self.issuer)
+    }
+
+    /// Whose server this is.
+    pub fn brands(&self) -> String {
+        format!("{}/brands", self.issuer)
+    }
+
+    /// Where apps register themselves (RFC 7591).
+    pub fn registration(&self) -> String {
+        format!("{}/auth/register", self.issuer)
+    }
+
     pub fn revocation(&self) -> String {
         format!("{}/auth/revoke", self.issuer)
     }

@@ -26,10 +26,27 @@ pub enum AuthError {
     /// A code or a refresh token that counts no more, is another client's, or goes with something else.
     #[error("{0}")]
     InvalidGrant(&'static str),
-    #[error("this server knows the grant types authorization_code, refresh_token and client_credentials")]
+    #[error(
+        "this server knows the grant types authorization_code, refresh_token, client_credentials and that of device codes"
+    )]
     UnsupportedGrantType,
     #[error("{0}")]
     InvalidScope(String),
+    /// RFC 7591 section 3.2.2
+    #[error("{0}")]
+    InvalidRedirectUri(String),
+    /// RFC 7591 section 3.2.2
+    #[error("{0}")]
+    InvalidClientMetadata(String),
+    /// RFC 8628 section 3.5, here and below.
+    #[error("nobody has let the device in yet: ask again in some seconds")]
+    AuthorizationPending,
+    #[error("the device asks too often: wait five seconds longer each time")]
+    SlowDown,
+    #[error("the person did not let the device in")]
+    AccessDenied,
+    #[error("the code of the device is over: begin anew")]
+    ExpiredToken,
     /// A rule on who may have what.
     #[error(transparent)]
     Record(RecordError),

@@ -87,7 +87,8 @@ fn active(tokens: &Tokens<'_>, holder: &Holder, endpoints: &Endpoints) -> Result
     }
     if let Some(context) = &token.context {
         // Beside patient and encounter, which the token itself has.
-        LaunchContext::parse(context)?.tell(&mut told);
+        let scopes = ScopeSet::parse(&token.scopes);
+        LaunchContext::parse(context)?.tell(&scopes, endpoints, &mut told);
     }
     if let (Some(client), Some(account)) = (holder.client(), holder.account()) {
         let scopes = ScopeSet::parse(&token.scopes);

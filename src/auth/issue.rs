@@ -126,10 +126,7 @@ impl Issued {
             tell("refresh_token", refresh.as_str().into());
         }
         let context = LaunchContext::parse(context)?;
-        if context.patient.is_some() || scopes.has(Word::Launch) {
-            tell("smart_style_url", server.endpoints.style().into());
-        }
-        context.tell(&mut answer);
+        context.tell(scopes, &server.endpoints, &mut answer);
         Ok(Issued { access: tokens.access.hash(), answer })
     }
 

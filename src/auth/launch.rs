@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::access::Caller;
-use crate::auth::AuthError;
+use crate::access::{Caller, ScopeSet, Word};
+use crate::auth::{AuthError, Endpoints};
 use crate::fhir::{Id, Reference, ResourceKey, ResourceType, whole};
 use crate::interactions::{self, InteractionError};
 use crate::records::Secret;
@@ -57,10 +57,13 @@ impl LaunchContext {
         id(self.encounter.as_deref())
     }
 
-    /// As the answer with a token says it.
-    pub fn tell(&self, told: &mut Map<String, Value>) {
+    /// As the answer with a token for `scopes` says it, and what a token is worth.
+    pub fn tell(&self, scopes: &ScopeSet, endpoints: &Endpoints, told: &mut Map<String, Value>) {
         let Value::Object(members) = json!(self) else { return };
         told.extend(members);
+        if self.patient.is_some() || scopes.has(Word::Launch) {
+            told.insert("smart_style_url".to_owned(), endpoints.style().into());
+        }
         if self.patient.is_some() {
             told.entry("need_patient_banner").or_insert(Value::Bool(true));
         }
@@ -124,18 +127,29 @@ fn check_fhir_context(contexts: &[Value]) -> Result<(), AuthError> {
     let is_fit = |context: &Value| {
         let text = |name: &str| context.get(name).and_then(Value::as_str);
         let says = text("reference").is_some() || text("canonical").is_some() || context["identifier"].is_object();
+        // Roles that the specification does not define are absolute addresses.
+        let has_role = context.get("role").is_none() || text("role").is_some_and(is_role);
         let is_plain = text("role").is_none_or(|role| role == "launch");
         let leads = text("reference").unwrap_or_default();
-        says && !(is_plain && (leads.starts_with("Patient/") || leads.starts_with("Encounter/")))
+        says && has_role && !(is_plain && (leads.starts_with("Patient/") || leads.starts_with("Encounter/")))
     };
     if contexts.len() <= MOST_CONTEXTS && contexts.iter().all(is_fit) {
         return Ok(());
     }
     Err(AuthError::InvalidRequest(
         "fhirContext has at most 20 objects, each with a reference, a canonical or an identifier; the patient and the encounter \
-         have parameters of their own"
+         have parameters of their own, and a role is launch or an absolute address"
             .to_owned(),
     ))
+}
+
+fn is_role(role: &str) -> bool {
+    role == "launch"
+        || role.split_once(':').is_some_and(|(scheme, rest)| {
+            !scheme.is_empty()
+                && !rest.is_empty()
+                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        })
 }
 
 fn check_context(reader: &mut Reader<'_>, caller: &Caller, context: &LaunchContext) -> Result<(), AuthError> {
@@ -191,9 +205,12 @@ mod tests {
 
         assert_eq!(LaunchContext::parse(&context.to_json()).unwrap(), context);
         let mut told = Map::new();
-        context.tell(&mut told);
+        context.tell(&ScopeSet::default(), &Endpoints::of("https://a.org/fhir"), &mut told);
         let wanted = json!({
-            "patient": "a", "fhirContext": [{ "reference": "ImagingStudy/1" }], "need_patient_banner": true
+            "patient": "a",
+            "fhirContext": [{ "reference": "ImagingStudy/1" }],
+            "smart_style_url": "https://a.org/auth/smart-style-1.json",
+            "need_patient_banner": true,
         });
         assert_eq!(Value::Object(told), wanted);
     }
@@ -207,6 +224,9 @@ mod tests {
             json!({ "reference": "Patient/1", "role": "https://a.example/mother" }),
         ] {
             assert!(check_fhir_context(&[right.clone()]).is_ok(), "{right}");
+        }
+        for role in ["", "reviewer", ":x"] {
+            assert!(check_fhir_context(&[json!({ "reference": "Practitioner/1", "role": role })]).is_err(), "{role}");
         }
         for wrong in [json!({}), json!("ImagingStudy/1"), json!({ "reference": "Patient/1" }), json!({ "role": "x" })] {
             assert!(check_fhir_context(&[wrong.clone()]).is_err(), "{wrong}");

@@ -3,13 +3,16 @@
 //!
 //! Spec: SMART App Launch 2.2; OpenID Connect Core 1.0; RFC 6749, 6750, 7009, 7523, 7636, 7662, 8414, 9207, 9700
 
+pub mod apps;
 mod asking;
 mod assertion;
 mod authorize;
+pub mod brands;
 mod callers;
 mod code;
 pub mod consent;
 mod credentials;
+pub mod device;
 mod discovery;
 mod endpoints;
 mod error;
@@ -23,6 +26,7 @@ mod key_cache;
 mod launch;
 mod origins;
 mod refresh;
+pub mod registration;
 mod revocation;
 pub mod sessions;
 pub mod sign_in;
@@ -58,6 +62,7 @@ pub use sessions::SignedIn;
 pub use signing::SigningKeys;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
+use crate::auth::sign_in::SignIns;
 use crate::outbound::Outbound;
 
 /// What the endpoints share.
@@ -65,7 +70,10 @@ pub struct AuthServer {
     pub endpoints: Endpoints,
     pub keys: KeyCache,
     pub origins: Origins,
+    pub sign_ins: SignIns,
     pub signing: SigningKeys,
+    /// Asks other servers.
+    pub outbound: Arc<Outbound>,
 }
 
 impl AuthServer {
@@ -73,9 +81,11 @@ impl AuthServer {
     pub fn new(base_url: &str, outbound: Arc<Outbound>) -> AuthServer {
         AuthServer {
             endpoints: Endpoints::of(base_url),
-            keys: KeyCache::new(outbound),
+            keys: KeyCache::new(Arc::clone(&outbound)),
             origins: Origins::default(),
+            sign_ins: SignIns::new(base_url),
             signing: SigningKeys::default(),
+            outbound,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Spec: OWASP ASVS 5.0 chapter 7
 
 use crate::auth::AuthError;
-use crate::records::Secret;
+use crate::auth::sign_in::{Proven, Whence, signed_in};
+use crate::records::{RecordError, Secret};
 use crate::store::{Account, SecretHash, Session, Store, StoreError};
 
 /// A session that is not used ends after so long.
@@ -14,8 +15,6 @@ const WHOLE_US: i64 = 12 * 3_600 * 1_000_000;
 const NOTED_US: i64 = 60 * 1_000_000;
 /// What matters is done only so long after the person has shown who they are.
 const VERIFIED_US: i64 = 10 * 60 * 1_000_000;
-/// Of what the browser says of itself, so many characters are kept.
-const AGENT_CHARS: usize = 200;
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
@@ -54,34 +53,48 @@ pub fn current(store: &Store, cookie: &SecretHash, now_us: i64) -> Result<Option
     Ok(found)
 }
 
-/// Begins a session of somebody who has shown who they are by `factors` (RFC 8176), and ends the one that the browser had. Gives
-/// what goes in the cookie.
+/// Begins a session of somebody who has shown who they are, tells of it, and ends the one that the browser had. Gives what goes in
+/// the cookie.
 pub fn begin(
     store: &Store,
-    account: i64,
-    factors: &str,
-    agent: &str,
+    proven: &Proven,
+    whence: &Whence,
     before: Option<SecretHash>,
     now_us: i64,
 ) -> Result<Secret, AuthError> {
-    let secret = Secret::random().map_err(|error| StoreError::Unreachable(error.to_string()))?;
+    let secret = Secret::random().map_err(no_randomness)?;
     let session = Session {
         hash: secret.hash(),
-        account,
+        account: proven.account.id,
         created_us: now_us,
         seen_us: now_us,
         verified_us: now_us,
         expires_us: now_us + WHOLE_US,
-        factors: factors.to_owned(),
-        agent: agent.chars().take(AGENT_CHARS).collect(),
+        factors: proven.factors.clone(),
+        agent: whence.agent.clone(),
     };
+    let (account, whence) = (proven.account.clone(), whence.clone());
     store.write(move |tx| {
         if let Some(before) = &before {
             tx.end_session(before)?;
         }
-        tx.add_session(&session).map_err(AuthError::from)
+        tx.add_session(&session)?;
+        signed_in(tx, &account, &session.factors, &whence).map_err(AuthError::from)
     })?;
     Ok(secret)
+}
+
+/// Goes on with a session under a new name, after the person has shown anew who they are by `factors`. What was issued for as
+/// long as it lasts goes on, too. Gives what goes in the cookie.
+pub fn renew(store: &Store, session: &Session, factors: &str, now_us: i64) -> Result<Secret, AuthError> {
+    let secret = Secret::random().map_err(no_randomness)?;
+    let (old, new, factors) = (session.hash, secret.hash(), factors.to_owned());
+    store.write(move |tx| tx.renew_session(&old, &new, now_us, &factors).map_err(AuthError::from))?;
+    Ok(secret)
+}
+
+fn no_randomness(error: RecordError) -> StoreError {
+    StoreError::Unreachable(error.to_string())
 }
 
 /// Ends a session, and the access of apps that lasts only as long.

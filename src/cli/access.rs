@@ -44,6 +44,8 @@ impl Flags {
             | E::NoClient(_)
             | E::StandsSo(..)
             | E::NotInvited
+            | E::LastOwner
+            | E::TooManyApps(_)
             | E::NotAPatient(_)
             | E::NoRandomness(_)
             | E::PasswordNotHashed(_)
@@ -64,6 +66,7 @@ fn flag_of(member: &str) -> &str {
         "tos_uri" => "--tos-uri",
         "contacts" => "--contact",
         "record" => "--record",
+        "device" => "--device",
         member => member,
     }
 }

@@ -89,6 +89,9 @@ pub(super) struct AddArgs {
     /// Its requests need not name this server as aud; for apps that can't
     #[arg(long)]
     without_aud: bool,
+    /// It has no browser, such as a scale: people allow it by a code that it shows
+    #[arg(long)]
+    device: bool,
     /// Of a backend client: the one record that it is for [default: all]
     #[arg(long, value_name = "Patient/ID")]
     record: Option<RecordId>,
@@ -170,6 +173,7 @@ fn add(settings: &Settings, args: AddArgs) -> Result<(), Failure> {
         optional_scopes: args.optional,
         reasons: args.reason,
         goes_without_aud: args.without_aud,
+        is_device: args.device,
         record: args.record,
         ..Registration::of(args.name, args.kind, &args.scope)
     };
@@ -311,6 +315,7 @@ fn told(client: &Client) -> Value {
         "optional": client.optional_scopes,
         "reasons": client.reasons,
         "without_aud": client.goes_without_aud,
+        "device": client.is_device,
         "created": instant(client.created_us),
         "suspended": client.suspended_us.map(instant),
     })

@@ -24,6 +24,9 @@ pub(super) fn serve(settings: Settings) -> Result<(), Failure> {
         if is_demo {
             welcome(&running);
         }
+        if let Some(link) = &running.set_up {
+            eprintln!("emberwell: there is no account yet. Whoever opens this link makes the operator's: {link}");
+        }
         announce(&running.url);
         tokio::select! {
             _ = terminate.recv() => {}

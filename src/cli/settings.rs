@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::cli::Failure;
 use crate::config::{
-    FhirSettings, LimitSettings, Network, NetworkSettings, NotANetwork, OutboundSettings, PlanSettings, RateSettings,
-    ServerSettings, Settings,
+    AppSettings, BrandSettings, FhirSettings, LimitSettings, Network, NetworkSettings, NotANetwork, OutboundSettings,
+    PlanSettings, RateSettings, RegistrationPolicy, ServerSettings, Settings,
 };
 use crate::fhir::{NotAZone, Zone};
 use crate::outbound::{NotAnOrigin, parse_origin};
@@ -68,6 +68,9 @@ pub(super) struct SettingArgs {
     /// Origins that may be asked for keys although they are not on the public internet, such as http://127.0.0.1:8090
     #[arg(long, global = true, env = "EMBERWELL_OUTBOUND_ALLOW", value_name = "ORIGIN", value_delimiter = ',')]
     outbound_allow: Option<Vec<String>>,
+    /// Whether apps may register themselves: off, invite (by a token of 'client invite') or open [default: off]
+    #[arg(long, global = true, env = "EMBERWELL_REGISTRATION", value_name = "WHO")]
+    registration: Option<String>,
     /// Write the log as JSON
     #[arg(long, global = true, env = "EMBERWELL_LOG_JSON")]
     pub(super) log_json: bool,
@@ -89,11 +92,13 @@ struct File {
     proxies: Option<Vec<String>>,
     hosts: Option<Vec<String>>,
     zone: Option<String>,
+    registration: Option<String>,
     fhir: FhirSection,
     limits: LimitSection,
     rates: RateSection,
     network: NetworkSection,
     outbound: OutboundSection,
+    brand: Option<BrandSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -125,6 +130,9 @@ struct RateSection {
     system_writes: Option<u32>,
     refused: Option<u32>,
     failures: Option<u32>,
+    registrations: Option<u32>,
+    devices: Option<u32>,
+    user_codes: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,6 +153,20 @@ struct NetworkSection {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct OutboundSection {
     allow: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct BrandSection {
+    name: String,
+    website: String,
+    logo: Option<String>,
+    portal_name: Option<String>,
+    line: Vec<String>,
+    city: Option<String>,
+    state: Option<String>,
+    postal_code: Option<String>,
+    country: Option<String>,
 }
 
 /// The settings that hold for this run.
@@ -179,6 +201,10 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
         (Some(zone), _) => Some(zone),
         (None, Some(text)) => Some(text.parse().map_err(|error: NotAZone| Failure::Usage(error.to_string()))?),
         (None, None) => None,
+    };
+    let apps = AppSettings {
+        registration: registration(args.registration.as_deref().or(file.registration.as_deref()))?,
+        brand: file.brand.map(brand).transpose()?,
     };
     let fhir = FhirSettings::default();
     let limits = LimitSettings::default();
@@ -221,6 +247,38 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
         rates: rates(args, &file.rates),
         network: network(file.network)?,
         outbound: OutboundSettings { allow: allowed_origins(args, file.outbound)? },
+        apps,
+    })
+}
+
+fn registration(text: Option<&str>) -> Result<RegistrationPolicy, Failure> {
+    match text {
+        None | Some("off") => Ok(RegistrationPolicy::Off),
+        Some("invite") => Ok(RegistrationPolicy::Invite),
+        Some("open") => Ok(RegistrationPolicy::Open),
+        Some(text) => Err(Failure::Usage(format!("registration: '{text}' is none of off, invite and open"))),
+    }
+}
+
+fn brand(file: BrandSection) -> Result<BrandSettings, Failure> {
+    if file.name.trim().is_empty() {
+        return Err(Failure::Usage("[brand] name: say whose server this is".to_owned()));
+    }
+    for (name, url) in [("website", Some(&file.website)), ("logo", file.logo.as_ref())] {
+        if url.is_some_and(|url| !url.starts_with("https://") || url.len() == "https://".len()) {
+            return Err(Failure::Usage(format!("[brand] {name}: it must be an address with https")));
+        }
+    }
+    Ok(BrandSettings {
+        name: file.name,
+        website: file.website,
+        logo: file.logo,
+        portal_name: file.portal_name,
+        line: file.line,
+        city: file.city,
+        state: file.state,
+        postal_code: file.postal_code,
+        country: file.country,
     })
 }
 
@@ -246,6 +304,9 @@ fn rates(args: &SettingArgs, file: &RateSection) -> RateSettings {
         system_writes: file.system_writes.unwrap_or(default.system_writes),
         refused: file.refused.unwrap_or(default.refused),
         failures: file.failures.unwrap_or(default.failures),
+        registrations: file.registrations.unwrap_or(default.registrations),
+        devices: file.devices.unwrap_or(default.devices),
+        user_codes: file.user_codes.unwrap_or(default.user_codes),
     }
 }
 
@@ -406,6 +467,27 @@ mod tests {
     fn a_misspelt_setting_is_refused() {
         assert!(toml::from_str::<File>("lisen = \"127.0.0.1:2\"").is_err());
         assert!(toml::from_str::<File>("[limits]\nresources = 1").is_err());
+    }
+
+    #[test]
+    fn apps_register_themselves_only_where_that_is_set() {
+        let policy = |args: &SettingArgs, text: &str| settled(args, parsed(text)).map(|it| it.apps.registration).ok();
+        let flag = SettingArgs { registration: Some("open".to_owned()), ..SettingArgs::default() };
+
+        assert_eq!(policy(&SettingArgs::default(), ""), Some(RegistrationPolicy::Off));
+        assert_eq!(policy(&SettingArgs::default(), "registration = \"invite\""), Some(RegistrationPolicy::Invite));
+        assert_eq!(policy(&flag, "registration = \"off\""), Some(RegistrationPolicy::Open));
+        assert_eq!(policy(&SettingArgs::default(), "registration = \"yes\""), None);
+    }
+
+    #[test]
+    fn a_brand_has_a_name_and_a_website() {
+        let brand = |text: &str| settled(&SettingArgs::default(), parsed(text)).map(|it| it.apps.brand).ok();
+
+        assert!(brand("").unwrap().is_none());
+        assert_eq!(brand("[brand]\nname = \"A\"\nwebsite = \"https://a.example\"").unwrap().unwrap().name, "A");
+        assert!(brand("[brand]\nname = \"A\"\nwebsite = \"http://a.example\"").is_none());
+        assert!(brand("[brand]\nwebsite = \"https://a.example\"").is_none());
     }
 
     #[test]

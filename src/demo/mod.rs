@@ -70,7 +70,7 @@ pub fn present(store: &Store) -> Result<Vec<&'static Demonstrator>, StoreError> 
     let accounts = store.read(accounts)?;
     let known = accounts.into_iter().filter(|(_, account)| {
         let hash = account.password.as_ref().filter(|_| account.disabled_us.is_none());
-        hash.is_some_and(|hash| verify_password(PASSWORD, hash))
+        hash.is_some_and(|hash| verify_password(PASSWORD, Some(hash)))
     });
     Ok(known.map(|(person, _)| person).collect())
 }

@@ -10,13 +10,15 @@ use tokio::sync::Semaphore;
 
 use crate::audit::Journal;
 use crate::auth::{AuthServer, Callers};
-use crate::config::{LimitSettings, Network, NetworkSettings, Settings};
+use crate::clock;
+use crate::config::{AppSettings, LimitSettings, Network, NetworkSettings, OutboundSettings, Settings};
+use crate::http::HttpError;
 use crate::http::capabilities;
 use crate::http::hop::{MOST_UNDER_WAY, MOST_WRITES};
 use crate::http::hosts::Hosts;
 use crate::http::lines::Line;
 use crate::http::rates::Rates;
-use crate::http::seat::Places;
+use crate::http::seat::{Place, Places};
 use crate::http::wire::Wire;
 use crate::interactions::Engine;
 use crate::operations::Reindexer;
@@ -33,6 +35,12 @@ pub struct App {
     pub journal: Option<Arc<Journal>>,
     /// Searches may be explained.
     pub explains: bool,
+    /// When the program started.
+    pub begun_us: i64,
+    /// How apps come to be registered.
+    pub apps: AppSettings,
+    /// What may be asked of other servers.
+    pub outbound: OutboundSettings,
     /// Issues tokens.
     pub auth: AuthServer,
     /// Whose word on where requests come from is believed.
@@ -51,6 +59,8 @@ pub struct App {
     pub(super) under_way: Places,
     /// Small writes that wait for the writing thread of SQLite, or are being prepared for it.
     pub(super) writes: Places,
+    /// Passwords that are being hashed, each of which takes 19 MiB and a core for some ten milliseconds.
+    passwords: Places,
     /// How much memory large bodies may take together, in KiB.
     pub(super) body_memory: Arc<Semaphore>,
     /// Does `$reindex`.
@@ -61,6 +71,8 @@ pub struct App {
 
 /// A request waits so long for a place to be worked for.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So many passwords are hashed at once for each core.
+const PASSWORDS_PER_CORE: usize = 2;
 /// Large bodies may take so much memory together, in bytes, if not one Bundle alone may take more.
 const BODY_MEMORY_BYTES: usize = 64 << 20;
 
@@ -81,6 +93,9 @@ impl App {
             is_open: settings.server.open,
             callers: Arc::default(),
             explains: settings.server.explain,
+            begun_us: clock::now_us(),
+            apps: settings.apps.clone(),
+            outbound: settings.outbound.clone(),
             auth,
             proxies: settings.server.proxies.clone(),
             hosts,
@@ -91,6 +106,7 @@ impl App {
             requests: Arc::default(),
             under_way: Places::new(MOST_UNDER_WAY, PATIENCE),
             writes: Places::new(MOST_WRITES, PATIENCE),
+            passwords: Places::new(PASSWORDS_PER_CORE * cores(), PATIENCE),
             body_memory: Arc::new(Semaphore::new(memory_bytes / 1024)),
             capabilities: Mutex::default(),
         })
@@ -104,6 +120,11 @@ impl App {
     /// Whether pages of this origin are the server's own.
     pub fn is_own_origin(&self, origin: &str) -> bool {
         self.engine.bases.iter().any(|base| base.strip_prefix(origin).is_some_and(|path| path.starts_with('/')))
+    }
+
+    /// A place to hash a password in, as soon as there is one.
+    pub async fn password_place(&self) -> Result<Place, HttpError> {
+        self.passwords.take().await
     }
 
     /// How slow clients may be.
@@ -137,6 +158,10 @@ impl App {
         *kept = Some((generation, bytes.clone()));
         Ok(bytes)
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Room for the largest Bundle, packed and unpacked.

@@ -78,8 +78,11 @@ fn mark(headers: &mut HeaderMap, readers: Readers, allowed: Option<HeaderValue>,
 }
 
 fn readers(path: &str) -> Readers {
-    let is_public = matches!(path, "/auth/jwks" | "/auth/smart-style-1.json" | "/fhir/metadata");
-    if is_public || path.starts_with("/fhir/.well-known/") || path.starts_with("/.well-known/") {
+    let is_public = matches!(path, "/auth/jwks" | "/auth/smart-style-1.json" | "/brands" | "/fhir/metadata");
+    let is_page = matches!(path, "/auth/authorize" | "/auth/consent") || path.starts_with("/auth/upstream/");
+    if is_page {
+        Readers::Nobody
+    } else if is_public || path.starts_with("/fhir/.well-known/") || path.starts_with("/.well-known/") {
         Readers::Anybody
     } else if path == "/fhir" || path.starts_with("/fhir/") || path.starts_with("/auth/") {
         Readers::RegisteredApps
@@ -135,6 +138,8 @@ mod tests {
             ("/health", Readers::Nobody),
             ("/fhirs", Readers::Nobody),
             ("/sign-in", Readers::Nobody),
+            ("/auth/authorize", Readers::Nobody),
+            ("/auth/jwks", Readers::Anybody),
         ];
         for (path, wanted) in table {
             assert_eq!(readers(path), wanted, "{path}");

@@ -37,6 +37,7 @@ mod shield;
 mod subset;
 mod told;
 mod unpack;
+mod user_codes;
 mod wanted;
 mod wire;
 
@@ -48,6 +49,9 @@ pub use edge::edge;
 pub use error::HttpError;
 pub use hosts::Hosts;
 pub use lines::{Line, Lines};
+pub use peer::whence;
 pub use routes::{At, at, configure, unknown_address};
+pub use seat::Place;
 pub use told::told;
+pub use user_codes::UserCodes;
 pub use wire::{Phase, Wire};

@@ -48,6 +48,12 @@ impl From<AuthError> for OAuthError {
             AuthError::UnauthorizedClient(_) => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             AuthError::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             AuthError::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            AuthError::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
+            AuthError::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+            AuthError::AuthorizationPending => (StatusCode::BAD_REQUEST, "authorization_pending"),
+            AuthError::SlowDown => (StatusCode::BAD_REQUEST, "slow_down"),
+            AuthError::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
+            AuthError::ExpiredToken => (StatusCode::BAD_REQUEST, "expired_token"),
             AuthError::Record(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             AuthError::Store(error) => return HttpError::from(error).into(),
         };
@@ -123,7 +129,13 @@ mod tests {
     fn each_refusal_has_its_status_and_code() {
         let text = || "text".to_owned();
         let too_many = HttpError::TooManyRequests { what: "tests", per_minute: 1, wait_s: 60 };
-        let table: [(OAuthError, u16, &str); 12] = [
+        let table: [(OAuthError, u16, &str); 18] = [
+            (AuthError::AuthorizationPending.into(), 400, "authorization_pending"),
+            (AuthError::SlowDown.into(), 400, "slow_down"),
+            (AuthError::AccessDenied.into(), 400, "access_denied"),
+            (AuthError::ExpiredToken.into(), 400, "expired_token"),
+            (AuthError::InvalidRedirectUri(text()).into(), 400, "invalid_redirect_uri"),
+            (AuthError::InvalidClientMetadata(text()).into(), 400, "invalid_client_metadata"),
             (AuthError::InvalidGrant("text").into(), 400, "invalid_grant"),
             (AuthError::InvalidRequest(text()).into(), 400, "invalid_request"),
             (AuthError::InvalidClient(text()).into(), 401, "invalid_client"),

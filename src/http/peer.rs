@@ -4,11 +4,13 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use actix_web::HttpRequest;
-use actix_web::http::header::{HeaderMap, X_FORWARDED_FOR};
+use actix_web::http::header::{HeaderMap, USER_AGENT, X_FORWARDED_FOR};
+use actix_web::{HttpMessage, HttpRequest};
 
+use crate::auth::sign_in::Whence;
 use crate::config::Network;
 use crate::http::App;
+use crate::http::edge::RequestId;
 
 /// The client's address, as far as it can be known.
 pub fn address(app: &App, request: &HttpRequest) -> Option<IpAddr> {
@@ -22,6 +24,15 @@ pub fn household(address: IpAddr) -> IpAddr {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
+}
+
+/// Where a request of a person comes from.
+pub fn whence(app: &App, request: &HttpRequest) -> Whence {
+    let address = address(app, request);
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let extensions = request.extensions();
+    let id = extensions.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default();
+    Whence::new(address, address.map(household), agent, id.into())
 }
 
 /// The last address that is no proxy's. Each proxy adds whom it was asked by, at the end.

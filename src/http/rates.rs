@@ -1,16 +1,13 @@
-//! How often somebody may ask: a bucket for each, from which requests take and which time fills again.
-//!
-//! Of a bucket only the moment is kept when it will be full, so that all of them are a table of fixed size. Where a new one
-//! finds no place, the one that is nearest to being full is forgotten: that gives least away.
+//! How often somebody may ask.
 //!
 //! Spec: RFC 6585 section 4
 
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use actix_web::http::Method;
 
+use crate::access::{Buckets, Measure};
 use crate::config::RateSettings;
 use crate::http::HttpError;
 
@@ -27,6 +24,12 @@ pub enum Kind {
     Refused,
     /// A client that could not show who it is.
     Failure,
+    /// An app that registers itself.
+    Registration,
+    /// A device that begins to wait for somebody to let it in.
+    Device,
+    /// Somebody types a code that no device shows.
+    UserCode,
 }
 
 impl Kind {
@@ -59,6 +62,9 @@ impl Kind {
             Kind::Write | Kind::SystemWrite => "changes by this caller",
             Kind::Refused => "refused requests from this address",
             Kind::Failure => "attempts by this client to show who it is",
+            Kind::Registration => "registrations from this address",
+            Kind::Device => "devices from this address",
+            Kind::UserCode => "codes that no device shows",
         }
     }
 }
@@ -75,15 +81,27 @@ pub struct Rates {
 impl Rates {
     /// `None` when nothing is limited.
     pub fn new(settings: RateSettings) -> Option<Rates> {
-        let RateSettings { reads, searches, writes, system_writes, refused, failures } = settings;
-        let any = [reads, searches, writes, system_writes, refused, failures].iter().any(|per_minute| *per_minute > 0);
+        let RateSettings {
+            reads,
+            searches,
+            writes,
+            system_writes,
+            refused,
+            failures,
+            registrations,
+            devices,
+            user_codes,
+        } = settings;
+        let any = [reads, searches, writes, system_writes, refused, failures, registrations, devices, user_codes]
+            .iter()
+            .any(|per_minute| *per_minute > 0);
         any.then(|| Rates { settings, buckets: Buckets::new(SETS), keys: RandomState::new(), begun: Instant::now() })
     }
 
     /// Counts one of `who`, unless there have been too many.
     pub fn take(&self, kind: Kind, who: impl Hash) -> Result<(), HttpError> {
-        let Some(step_ns) = self.step_ns(kind) else { return Ok(()) };
-        match self.buckets.take(self.keys.hash_one((kind, who)), step_ns, self.now_ns()) {
+        let Some(measure) = self.measure(kind) else { return Ok(()) };
+        match self.buckets.take(self.keys.hash_one((kind, who)), measure, self.now_ns()) {
             Ok(()) => Ok(()),
             Err(wait_ns) => Err(HttpError::TooManyRequests {
                 what: kind.name(),
@@ -95,8 +113,8 @@ impl Rates {
 
     /// Takes back that one of `who` was counted.
     pub fn give_back(&self, kind: Kind, who: impl Hash) {
-        if let Some(step_ns) = self.step_ns(kind) {
-            self.buckets.give_back(self.keys.hash_one((kind, who)), step_ns);
+        if let Some(measure) = self.measure(kind) {
+            self.buckets.give_back(self.keys.hash_one((kind, who)), measure);
         }
     }
 
@@ -108,12 +126,16 @@ impl Rates {
             Kind::SystemWrite => self.settings.system_writes,
             Kind::Refused => self.settings.refused,
             Kind::Failure => self.settings.failures,
+            Kind::Registration => self.settings.registrations,
+            Kind::Device => self.settings.devices,
+            Kind::UserCode => self.settings.user_codes,
         }
     }
 
-    /// How long it takes until there is room for one more; `None` without a limit.
-    fn step_ns(&self, kind: Kind) -> Option<u64> {
-        FULL_NS.checked_div(u64::from(self.per_minute(kind)))
+    /// `None` without a limit.
+    fn measure(&self, kind: Kind) -> Option<Measure> {
+        let step_ns = FULL_NS.checked_div(u64::from(self.per_minute(kind)))?;
+        Some(Measure { step_ns, full_ns: FULL_NS })
     }
 
     fn now_ns(&self) -> u64 {
@@ -123,66 +145,12 @@ impl Rates {
 
 /// An empty bucket is full again after so long.
 const FULL_NS: u64 = 60_000_000_000;
-/// With `WAYS` in each there is room for 32,768 buckets, in half a mebibyte.
+/// With eight buckets in each there is room for 32,768 buckets, in half a mebibyte.
 const SETS: usize = 4096;
-/// Buckets that are looked through for one.
-const WAYS: usize = 8;
-
-#[derive(Clone, Copy, Default)]
-struct Bucket {
-    /// Whose it is; 0 is nobody's.
-    key: u64,
-    full_ns: u64,
-}
-
-struct Buckets(Box<[Mutex<[Bucket; WAYS]>]>);
-
-impl Buckets {
-    fn new(sets: usize) -> Buckets {
-        Buckets((0..sets).map(|_| Mutex::default()).collect())
-    }
-
-    /// Takes one from the bucket of `key`; if that is empty, tells for how many nanoseconds it is.
-    fn take(&self, key: u64, step_ns: u64, now_ns: u64) -> Result<(), u64> {
-        self.with(key, |bucket| {
-            let full_ns = bucket.full_ns.max(now_ns) + step_ns;
-            match (full_ns - now_ns).checked_sub(FULL_NS) {
-                Some(wait_ns) if wait_ns > 0 => Err(wait_ns),
-                _ => {
-                    bucket.full_ns = full_ns;
-                    Ok(())
-                }
-            }
-        })
-    }
-
-    fn give_back(&self, key: u64, step_ns: u64) {
-        self.with(key, |bucket| bucket.full_ns = bucket.full_ns.saturating_sub(step_ns));
-    }
-
-    fn with<T>(&self, key: u64, work: impl FnOnce(&mut Bucket) -> T) -> T {
-        let key = key.max(1);
-        let place = usize::try_from(key % self.0.len() as u64).unwrap_or_default();
-        let mut set = self.0[place].lock().unwrap_or_else(PoisonError::into_inner);
-        let mut fullest = 0;
-        for at in 0..WAYS {
-            if set[at].key == key {
-                return work(&mut set[at]);
-            }
-            if set[at].full_ns < set[fullest].full_ns {
-                fullest = at;
-            }
-        }
-        set[fullest] = Bucket { key, full_ns: 0 };
-        work(&mut set[fullest])
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SECOND: u64 = 1_000_000_000;
 
     #[test]
     fn a_request_is_counted_as_what_it_is() {
@@ -206,36 +174,6 @@ mod tests {
         for (method, path, wanted) in table {
             assert_eq!(Kind::of(&Method::from_bytes(method.as_bytes()).unwrap(), path), wanted, "{method} {path}");
         }
-    }
-
-    #[test]
-    fn a_minutes_worth_may_come_at_once_and_the_rest_as_time_passes() {
-        let buckets = Buckets::new(1);
-        let step_ns = FULL_NS / 60;
-
-        assert!((0..60).all(|_| buckets.take(7, step_ns, SECOND).is_ok()));
-        assert_eq!(buckets.take(7, step_ns, SECOND), Err(SECOND));
-        assert_eq!(buckets.take(7, step_ns, SECOND + SECOND / 2), Err(SECOND / 2));
-        assert_eq!(buckets.take(7, step_ns, 2 * SECOND), Ok(()));
-        assert!(buckets.take(7, step_ns, 2 * SECOND).is_err());
-        assert_eq!(buckets.take(8, step_ns, 2 * SECOND), Ok(()), "another's is full");
-        buckets.give_back(7, step_ns);
-        assert_eq!(buckets.take(7, step_ns, 2 * SECOND), Ok(()));
-        assert!((0..60).all(|_| buckets.take(7, step_ns, 1000 * SECOND).is_ok()), "full again, and no fuller");
-        assert!(buckets.take(7, step_ns, 1000 * SECOND).is_err());
-    }
-
-    #[test]
-    fn the_table_does_not_grow_and_forgets_the_fullest_first() {
-        let buckets = Buckets::new(1);
-        while buckets.take(1, SECOND, 0).is_ok() {}
-
-        for key in 2..1000 {
-            assert_eq!(buckets.take(key, SECOND, 0), Ok(()));
-        }
-
-        assert_eq!(buckets.0.len(), 1);
-        assert!(buckets.take(1, SECOND, 0).is_err(), "whoever has used up all is remembered longest");
     }
 
     #[test]

@@ -65,6 +65,16 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/auth/smart-style-1.json").get(auth::keys::style).done())
         .service(at("/.well-known/openid-configuration").get(auth::discovery::document).done())
         .service(at("/auth/revoke").on(Method::POST, auth::revocation::revoke).done_as::<OAuthError>())
+        .service(at("/brands").get(auth::brands::brands).done())
+        .service(at("/auth/device").on(Method::POST, auth::device::begin).done_as::<OAuthError>())
+        .service(at("/auth/register").on(Method::POST, auth::registration::register).done_as::<OAuthError>())
+        .service(
+            at("/auth/register/{client_id}")
+                .get(auth::registration::read)
+                .on(Method::PUT, auth::registration::change)
+                .on(Method::DELETE, auth::registration::remove)
+                .done_as::<OAuthError>(),
+        )
         .service(at("/.well-known/oauth-authorization-server").get(auth::discovery::document).done())
         .service(at("/apps/{client_id}/logo").get(auth::logo::logo).done())
         .service(at("/health").get(status::health).done())

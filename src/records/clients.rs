@@ -3,8 +3,10 @@
 use crate::access::Deed;
 use crate::records::custody::must_be_here;
 use crate::records::grants::COMMAND;
-use crate::records::people::able_account;
-use crate::records::{ChangedRegistration, Grantor, NewRegistration, RecordError, RecordId, Secret, told};
+use crate::records::people::{able_account, known_account};
+use crate::records::{
+    ChangedRegistration, Email, Grantor, NewRegistration, RecordError, RecordId, Secret, end_grant, told,
+};
 use crate::store::{
     Client, ClientFacts, ClientKind, ClientOrigin, ClientState, Grant, GrantLevel, Grantee, Labels, NewGrant, Part,
     Reader, SecretHash, Tx,
@@ -48,11 +50,19 @@ pub struct Registered {
     pub grant: Option<Grant>,
 }
 
+/// So many apps one account may own.
+const MOST_APPS: usize = 20;
+
 /// Registers a client; a backend client gets its grant with that.
 pub fn register(tx: &mut Tx<'_>, new: &NewRegistration, by: Registrar) -> Result<Registered, RecordError> {
     tx.lock_access()?;
     if let Some(record) = &new.record {
         must_be_here(tx, record)?;
+    }
+    if let Registrar::Account(account) = by
+        && tx.clients_owned_by(account)?.len() >= MOST_APPS
+    {
+        return Err(RecordError::TooManyApps(MOST_APPS));
     }
     let client = tx.add_client(&new.facts)?;
     for owner in &new.owners {
@@ -202,4 +212,62 @@ pub fn may_use(reader: &mut Reader<'_>, client: &Client, account: i64) -> Result
         ClientState::Suspended => false,
         ClientState::Sandbox => reader.client_members(&client.id)?.iter().any(|(member, _)| *member == account),
     })
+}
+
+/// Ends a registration: what people and the operator let the client do is over, and its tokens are worth nothing. That it was
+/// there is kept, for the grants and the trail that name it.
+pub fn remove(tx: &mut Tx<'_>, id: &str, by: Registrar) -> Result<(), RecordError> {
+    tx.lock_access()?;
+    let client = known_client(tx, id)?;
+    for grant in tx.grants_of_client(id)? {
+        if tx.end_grant(grant.id)? {
+            told::grant_of_client(tx, &grant, &client.id, by)?;
+        }
+    }
+    tx.revoke_tokens_of_client(id)?;
+    tx.update_client(&ClientFacts { registration_hash: None, ..client.facts })?;
+    tx.suspend_client(id)?;
+    told::client(tx, Deed::RemoveClient, id, by)
+}
+
+/// Takes back all that an account lets an app do, from the next request on. Tells how many grants ended.
+pub fn take_back(tx: &mut Tx<'_>, client: &str, account: i64, now_us: i64) -> Result<usize, RecordError> {
+    tx.lock_access()?;
+    let grants = tx.grants_to_app(account, client)?;
+    let standing: Vec<i64> = grants.iter().filter(|grant| grant.is_in_force(now_us)).map(|grant| grant.id).collect();
+    for grant in &standing {
+        end_grant(tx, *grant, Grantor::Account(account), now_us)?;
+    }
+    tx.revoke_tokens_of(client, account)?;
+    Ok(standing.len())
+}
+
+/// Gives somebody a part in an app. Its last owner stays one.
+pub fn let_member(tx: &mut Tx<'_>, id: &str, email: &Email, part: Part, by: Registrar) -> Result<(), RecordError> {
+    tx.lock_access()?;
+    let client = known_client(tx, id)?;
+    let account = able_account(tx, email)?.id;
+    if part != Part::Owner && is_last_owner(tx, id, account)? {
+        return Err(RecordError::LastOwner);
+    }
+    tx.set_client_member(id, account, part)?;
+    told::client(tx, Deed::ChangeClient, &client.id, by)
+}
+
+/// Takes the part in an app from somebody. Its last owner stays one.
+pub fn remove_member(tx: &mut Tx<'_>, id: &str, email: &Email, by: Registrar) -> Result<(), RecordError> {
+    tx.lock_access()?;
+    let client = known_client(tx, id)?;
+    let account = known_account(tx, email)?.id;
+    if is_last_owner(tx, id, account)? {
+        return Err(RecordError::LastOwner);
+    }
+    tx.remove_client_member(id, account)?;
+    told::client(tx, Deed::ChangeClient, &client.id, by)
+}
+
+fn is_last_owner(tx: &mut Tx<'_>, id: &str, account: i64) -> Result<bool, RecordError> {
+    let members = tx.client_members(id)?;
+    let mut owners = members.iter().filter(|(_, part)| *part == Part::Owner).map(|(owner, _)| *owner);
+    Ok(owners.next() == Some(account) && owners.next().is_none())
 }

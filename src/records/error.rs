@@ -64,6 +64,10 @@ pub enum RecordError {
     UnfitUri { member: &'static str, what: &'static str, uri: String, remedy: &'static str },
     #[error("the logo can't be used: {0}")]
     UnfitLogo(&'static str),
+    #[error("this is the last owner of the app: name another owner first")]
+    LastOwner,
+    #[error("one account has at most {0} apps: remove one first, or let somebody else register it")]
+    TooManyApps(usize),
     #[error("the invitation is over, was used, or is none: ask the operator for one")]
     NotInvited,
     #[error("the JWK Set can't be used: {0}")]

@@ -19,8 +19,8 @@ mod told;
 mod uris;
 
 pub use clients::{
-    Registered, Registrar, accept_invite, approve, change, invite, known_client, may_use, register, rotate_secret,
-    suspend, verify,
+    Registered, Registrar, accept_invite, approve, change, invite, known_client, let_member, may_use, register, remove,
+    remove_member, rotate_secret, suspend, take_back, verify,
 };
 pub use consent::{Actor, consent, instant};
 pub use custody::{RecordMade, adopt_record, make_record};
@@ -30,8 +30,8 @@ pub use grants::{
 };
 pub use logo::{LOGO_BYTES, logo};
 pub use naming::{Email, FhirUser, Name, NotUsable, Reason, RecordId};
-pub use password::{Password, verify_password};
-pub use people::{NewPerson, add_person, disable_person};
+pub use password::{Password, hash_anew, verify_password};
+pub use people::{NewPerson, add_person, disable_person, give_password};
 pub use registration::{ChangedRegistration, NewRegistration, Registration};
-pub use secret::Secret;
+pub use secret::{Secret, random_bytes};
 pub use uris::redirect_matches;

@@ -3,7 +3,7 @@
 use crate::access::Deed;
 use crate::records::custody::keeps_a_custodian;
 use crate::records::{Email, FhirUser, Name, RecordError, RecordId, told};
-use crate::store::{Account, GrantLevel, NewAccount, PasswordHash, Reader, Role, Tx};
+use crate::store::{Account, GrantLevel, Happening, NewAccount, NewHappening, PasswordHash, Reader, Role, Tx};
 
 /// A person who is to have an account.
 #[derive(Clone, Debug)]
@@ -50,6 +50,26 @@ pub fn disable_person(tx: &mut Tx<'_>, email: &Email, now_us: i64) -> Result<Acc
     }
     tx.disable_account(account.id)?;
     told::account(tx, Deed::DisableAccount, account.id)?;
+    Ok(account)
+}
+
+/// Gives an account another password, and ends its sessions. With `and_removes_app` no code of an authenticator app is asked for any more:
+/// for whoever has lost it, and the recovery codes with it.
+pub fn give_password(
+    tx: &mut Tx<'_>,
+    email: &Email,
+    password: &PasswordHash,
+    and_removes_app: bool,
+) -> Result<Account, RecordError> {
+    let account = known_account(tx, email)?;
+    tx.set_password(account.id, password)?;
+    tx.end_other_sessions(account.id, None)?;
+    let had_app = and_removes_app && tx.remove_authenticator(account.id)?;
+    let app = had_app.then_some(Happening::AuthenticatorOff);
+    for what in [Happening::PasswordSetByOperator].into_iter().chain(app) {
+        tx.add_happening(&NewHappening { account: Some(account.id), what, detail: None, address: None, agent: None })?;
+    }
+    told::account(tx, Deed::ChangeCredentials, account.id)?;
     Ok(account)
 }
 

@@ -12,7 +12,7 @@ use crate::records::jwks::checked_jwks;
 use crate::records::secret::random_id;
 use crate::records::uris::{check_jwks_uri, check_launch_uri, check_page_uri, check_redirect_uri};
 use crate::records::{Email, Name, Reason, RecordError, RecordId, Registrar, Secret};
-use crate::store::{Client, ClientFacts, ClientKind, Logo};
+use crate::store::{Client, ClientFacts, ClientKind, Logo, SecretHash};
 
 const APP_EXAMPLE: &str = "patient/Observation.rs";
 const BACKEND_EXAMPLE: &str = "system/Observation.rs";
@@ -42,6 +42,8 @@ pub struct Registration {
     pub reasons: Vec<String>,
     /// Its requests for authorization need not name the server.
     pub goes_without_aud: bool,
+    /// People allow it by a code on another device; it may have nowhere to come back to.
+    pub is_device: bool,
     /// Of a backend client: the one record that it is for; `None` for all.
     pub record: Option<RecordId>,
     pub logo_uri: Option<String>,
@@ -86,6 +88,7 @@ impl Registration {
             optional_scopes: String::new(),
             reasons: Vec::new(),
             goes_without_aud: false,
+            is_device: false,
             record: None,
             logo_uri: None,
             logo: None,
@@ -148,6 +151,7 @@ impl Registration {
             reasons: reasons(&self.reasons, &self.scopes)?,
             scopes,
             goes_without_aud: self.goes_without_aud,
+            is_device: self.is_device,
             ..ClientFacts::of("", self.name.as_str(), self.kind)
         })
     }
@@ -166,7 +170,7 @@ impl Registration {
             return unfit("redirect_uris", "name at most 50");
         }
         if self.kind != ClientKind::Backend {
-            if self.redirect_uris.is_empty() {
+            if self.redirect_uris.is_empty() && !self.is_device {
                 return unfit("redirect_uris", "people come back to the app there, name at least one");
             }
             if self.record.is_some() {
@@ -181,6 +185,9 @@ impl Registration {
             ),
             ClientKind::Backend if !self.redirect_uris.is_empty() => {
                 unfit("redirect_uris", "nobody signs in to a backend client, leave it out")
+            }
+            ClientKind::Backend if self.is_device => {
+                unfit("device", "nobody allows a backend client by a code, leave it out")
             }
             ClientKind::Backend if self.launch_uri.is_some() => {
                 unfit("initiate_login_uri", "nobody launches a backend client, leave it out")
@@ -213,6 +220,11 @@ impl NewRegistration {
     pub fn with_id(mut self, id: &str) -> NewRegistration {
         self.facts.id = id.to_owned();
         self
+    }
+
+    /// Lets whoever holds the token of this hash read and change what is registered (RFC 7592).
+    pub fn let_change_by(&mut self, token: SecretHash) {
+        self.facts.registration_hash = Some(token);
     }
 
     /// Refuses scopes with a search that `engine` could not apply.

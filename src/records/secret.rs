@@ -45,7 +45,8 @@ pub(super) fn random_id() -> Result<String, RecordError> {
     Ok(random_bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn random_bytes<const COUNT: usize>() -> Result<[u8; COUNT], RecordError> {
+/// So many random bytes.
+pub fn random_bytes<const COUNT: usize>() -> Result<[u8; COUNT], RecordError> {
     let mut bytes = [0; COUNT];
     getrandom::fill(&mut bytes).map_err(|error| RecordError::NoRandomness(error.to_string()))?;
     Ok(bytes)

@@ -16,6 +16,10 @@ const INVITATION_SYSTEM: &str = "urn:emberwell:invitation";
 
 /// Tells that `grant` was given or ended.
 pub(super) fn grant(tx: &mut Tx<'_>, deed: Deed, grant: &Grant, by: Grantor) -> Result<(), RecordError> {
+    tell_grant(tx, &act(by, "grant"), deed, grant)
+}
+
+fn tell_grant(tx: &mut Tx<'_>, act: &Act, deed: Deed, grant: &Grant) -> Result<(), RecordError> {
     let to = match &grant.to {
         Grantee::Account(account) => format!("{ACCOUNT_SYSTEM}|{account}"),
         Grantee::Client(client) => format!("{CLIENT_SYSTEM}|{client}"),
@@ -23,7 +27,7 @@ pub(super) fn grant(tx: &mut Tx<'_>, deed: Deed, grant: &Grant, by: Grantor) -> 
     let record = |id| ResourceKey { resource_type: ResourceType::PATIENT, id };
     let patient = grant.patient.clone().map(record);
     let entities = vec![format!("{GRANT_SYSTEM}|{}", grant.id), to];
-    Ok(tell_deed(tx, &act(by, "grant"), deed, patient.as_ref(), entities)?)
+    Ok(tell_deed(tx, act, deed, patient.as_ref(), entities)?)
 }
 
 /// Tells what an operator did with an account.
@@ -34,12 +38,21 @@ pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64) -> Result<(), R
 
 /// Tells what was done with a client: by an operator, on a page, or by itself.
 pub(super) fn client(tx: &mut Tx<'_>, deed: Deed, client: &str, by: Registrar) -> Result<(), RecordError> {
-    let act = match by {
+    let act = act_of(by, client);
+    Ok(tell_deed(tx, &act, deed, None, vec![format!("{CLIENT_SYSTEM}|{client}")])?)
+}
+
+/// Tells that a grant ended with the registration of the client that it was to.
+pub(super) fn grant_of_client(tx: &mut Tx<'_>, ended: &Grant, client: &str, by: Registrar) -> Result<(), RecordError> {
+    tell_grant(tx, &act_of(by, client), Deed::EndGrant, ended)
+}
+
+fn act_of(by: Registrar, client: &str) -> Act {
+    match by {
         Registrar::Operator => act(Grantor::Operator, "client"),
         Registrar::Account(account) => act(Grantor::Account(account), "client"),
         Registrar::Itself => acts(Agent { client: Some(client.to_owned()), ..Agent::default() }, "client"),
-    };
-    Ok(tell_deed(tx, &act, deed, None, vec![format!("{CLIENT_SYSTEM}|{client}")])?)
+    }
 }
 
 /// Tells that an operator invited an app to register itself.

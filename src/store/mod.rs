@@ -43,9 +43,10 @@ mod verify;
 mod writer;
 
 pub use access::{
-    AccessToken, Account, AuthorizationCode, Client, ClientFacts, ClientKind, ClientOrigin, ClientState, Grant,
-    GrantLevel, Grantee, Labels, Launch, Logo, NewAccount, NewGrant, Part, PasswordHash, Role, SecretHash, Session,
-    SigningKey, TokenContext, TokenKind,
+    AccessToken, Account, AuthorizationCode, Client, ClientFacts, ClientKind, ClientOrigin, ClientState, DeviceCode,
+    Grant, GrantLevel, Grantee, Happened, Happening, Labels, Launch, Logo, NewAccount, NewGrant, NewHappening,
+    NewPasskey, Part, PasswordHash, Role, SecretHash, Session, SigningKey, StoredAuthenticator, StoredPasskey,
+    TokenContext, TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use binary_creator::Creator;

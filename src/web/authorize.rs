@@ -53,6 +53,27 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
             return Err(PageError::told(StatusCode::BAD_REQUEST, "Nothing was decided", text));
         }
     }
+    let (answer, until) = given(&form);
+    let (asked, given, who) = (request.clone(), answer.clone(), signed_in.clone());
+    let outcome = at_desk(&app, move |desk| desk.answer(&asked, &who, &given)).await?;
+    match outcome {
+        Ok(step) => gone_on(&visitor, &signed_in, &request, step, &app),
+        Err((question, unanswered)) => {
+            let shown = Shown {
+                visitor: &visitor,
+                signed_in: &signed_in,
+                request: &request,
+                question: &question,
+                device: None,
+            };
+            let page = shown.page(Some((&unanswered, &answer, until.as_deref())))?;
+            Ok(page.status(StatusCode::BAD_REQUEST).answer())
+        }
+    }
+}
+
+/// What the person chose, and the end as they wrote it.
+pub(super) fn given(form: &PageForm) -> (Answer, Option<String>) {
     let until = form.get("until").map(str::to_owned);
     let until_us = match until.as_deref().map(end_of) {
         None => Some(None),
@@ -65,16 +86,7 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
         // What can't be read as a day is told like one in the past.
         until_us: until_us.unwrap_or(Some(0)),
     };
-    let (asked, given, who) = (request.clone(), answer.clone(), signed_in.clone());
-    let outcome = at_desk(&app, move |desk| desk.answer(&asked, &who, &given)).await?;
-    match outcome {
-        Ok(step) => gone_on(&visitor, &signed_in, &request, step, &app),
-        Err((question, unanswered)) => {
-            let shown = Shown { visitor: &visitor, signed_in: &signed_in, request: &request, question: &question };
-            let page = shown.page(Some((&unanswered, &answer, until.as_deref())))?;
-            Ok(page.status(StatusCode::BAD_REQUEST).answer())
-        }
-    }
+    (answer, until)
 }
 
 /// First moment behind a day, as a date field writes it.
@@ -134,7 +146,7 @@ async fn ask(visitor: Visitor, pairs: Vec<(String, String)>, app: &Data<App>) ->
 }
 
 /// Does `work` with all that it needs, on a blocking thread.
-async fn at_desk<T: Send + 'static>(
+pub(super) async fn at_desk<T: Send + 'static>(
     app: &Data<App>,
     work: impl FnOnce(&Desk<'_>) -> Result<T, auth::AuthError> + Send + 'static,
 ) -> Result<T, PageError> {
@@ -157,7 +169,7 @@ fn gone_on(
         Step::Back(back) => Ok(leave(&back.address(&app.auth.endpoints.issuer)?)),
         Step::Go(address) => Ok(leave(&address)),
         Step::Ask(question) => {
-            let shown = Shown { visitor, signed_in, request, question: &question };
+            let shown = Shown { visitor, signed_in, request, question: &question, device: None };
             Ok(shown.page(None)?.answer())
         }
     }
@@ -173,11 +185,13 @@ fn leave(address: &str) -> HttpResponse {
 }
 
 /// The consent page.
-struct Shown<'s> {
-    visitor: &'s Visitor,
-    signed_in: &'s SignedIn,
-    request: &'s AuthorizeRequest,
-    question: &'s Question,
+pub(super) struct Shown<'s> {
+    pub visitor: &'s Visitor,
+    pub signed_in: &'s SignedIn,
+    pub request: &'s AuthorizeRequest,
+    pub question: &'s Question,
+    /// The code that a device shows, where it is one that is to be let in.
+    pub device: Option<&'s str>,
 }
 
 #[derive(Template)]
@@ -186,6 +200,7 @@ struct Consent<'c> {
     frame: Frame,
     request: &'c AuthorizeRequest,
     question: &'c Question,
+    device: Option<&'c str>,
     email: &'c str,
     /// Where the app lives, as people would say it.
     home: String,
@@ -211,8 +226,8 @@ struct Ticked<'c> {
 }
 
 impl Shown<'_> {
-    fn page(&self, answered: Option<(&Unanswered, &Answer, Option<&str>)>) -> Result<Page, PageError> {
-        let Shown { visitor, signed_in, request, question } = self;
+    pub(super) fn page(&self, answered: Option<(&Unanswered, &Answer, Option<&str>)>) -> Result<Page, PageError> {
+        let Shown { visitor, signed_in, request, question, device } = self;
         let client = &request.client;
         let answer = answered.map(|(_, answer, _)| answer);
         let unanswered = answered.map(|(unanswered, ..)| unanswered);
@@ -241,6 +256,7 @@ impl Shown<'_> {
             frame: visitor.frame(),
             request,
             question,
+            device: *device,
             email: &signed_in.account.email,
             home: match &home {
                 Some(url) if request.is_certain() => url.host_str().unwrap_or_default().to_owned(),

@@ -4,7 +4,11 @@
 //!
 //! Spec: WCAG 2.2; OWASP ASVS 5.0 chapter 3
 
+mod account;
+mod apps;
 mod authorize;
+mod developer;
+mod device;
 mod form;
 mod page;
 mod problem;

@@ -7,9 +7,11 @@ use askama::Template;
 use thiserror::Error;
 
 use crate::auth::AuthError;
+use crate::auth::sign_in::SignInError;
 use crate::http::HttpError;
 use crate::records::RecordError;
 use crate::store::StoreError;
+use crate::web::account::sentence;
 use crate::web::{Frame, Page, Visitor};
 
 /// Why a page is not shown.
@@ -31,6 +33,8 @@ pub enum PageError {
     Template(String),
     #[error(transparent)]
     Http(#[from] HttpError),
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
@@ -59,6 +63,11 @@ impl PageError {
                     .to_owned(),
             ),
             PageError::Told { status, title, text } => (*status, title, text.clone()),
+            PageError::SignIn(SignInError::TooMany { .. }) => {
+                (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", sentence(self))
+            }
+            PageError::SignIn(SignInError::Store(error)) => unreadable(error),
+            PageError::SignIn(error) => (StatusCode::BAD_REQUEST, UNABLE, sentence(error)),
             PageError::Record(error) if !matches!(error, RecordError::Store(_) | RecordError::Interaction(_)) => {
                 (StatusCode::BAD_REQUEST, UNABLE, error.to_string())
             }
@@ -72,11 +81,7 @@ impl PageError {
                 status if status.is_client_error() => (status, UNABLE, error.to_string()),
                 status => (status, "Sorry", busy(status)),
             },
-            PageError::Store(error) | PageError::Auth(AuthError::Store(error)) => {
-                tracing::error!(%error, "A page could not be made");
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                (status, "Sorry", busy(status))
-            }
+            PageError::Store(error) | PageError::Auth(AuthError::Store(error)) => unreadable(error),
             PageError::Template(_) | PageError::Record(_) | PageError::Auth(_) => {
                 tracing::error!(error = %self, "A page could not be made");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -84,6 +89,13 @@ impl PageError {
             }
         }
     }
+}
+
+/// What a person is told when the database does not answer.
+fn unreadable(error: &StoreError) -> (StatusCode, &'static str, String) {
+    tracing::error!(%error, "A page could not be made");
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    (status, "Sorry", busy(status))
 }
 
 fn busy(status: StatusCode) -> String {
@@ -128,6 +140,9 @@ impl ResponseError for PageError {
             && let Some(wait) = error.error_response().headers().get(header::RETRY_AFTER)
         {
             response.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+        }
+        if let PageError::SignIn(SignInError::TooMany { wait_s }) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(*wait_s));
         }
         response
     }

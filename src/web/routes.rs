@@ -3,7 +3,7 @@
 use actix_web::web::ServiceConfig;
 
 use crate::http::at;
-use crate::web::{PageError, authorize, sign_in, style};
+use crate::web::{PageError, account, apps, authorize, developer, device, sign_in, style};
 
 /// Adds all pages; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
@@ -11,7 +11,25 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(at("/auth/authorize").get(authorize::asked).on(Method::POST, authorize::posted).done_as::<PageError>())
         .service(at("/auth/consent").on(Method::POST, authorize::answered).done_as::<PageError>())
+        .service(at("/apps").get(apps::page).on(Method::POST, apps::remove).done_as::<PageError>())
+        .service(at("/apps/open").on(Method::POST, apps::open).done_as::<PageError>())
+        .service(at("/developer").get(developer::list).done_as::<PageError>())
+        .service(at("/developer/new").get(developer::new).on(Method::POST, developer::register).done_as::<PageError>())
+        .service(
+            at("/developer/review").get(developer::review).on(Method::POST, developer::decide).done_as::<PageError>(),
+        )
+        .service(
+            at("/developer/apps/{client_id}")
+                .get(developer::page)
+                .on(Method::POST, developer::change)
+                .done_as::<PageError>(),
+        )
+        .service(at("/developer/apps/{client_id}/secret").on(Method::POST, developer::rotate).done_as::<PageError>())
+        .service(at("/developer/apps/{client_id}/members").on(Method::POST, developer::members).done_as::<PageError>())
+        .service(at("/device").get(device::page).on(Method::POST, device::typed).done_as::<PageError>())
+        .service(at("/device/consent").on(Method::POST, device::answered).done_as::<PageError>())
         .service(at("/style.css").get(style::style).done_as::<PageError>())
         .service(at("/sign-in").get(sign_in::page).on(Method::POST, sign_in::sign_in).done_as::<PageError>())
-        .service(at("/sign-out").on(Method::POST, sign_in::sign_out).done_as::<PageError>());
+        .service(at("/sign-out").on(Method::POST, sign_in::sign_out).done_as::<PageError>())
+        .configure(account::configure);
 }

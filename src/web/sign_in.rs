@@ -6,16 +6,18 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::auth::{sessions, sign_in};
+use crate::auth::sessions;
+use crate::auth::sign_in::{Proven, SignInError, half};
 use crate::clock;
-use crate::http::{App, HttpError};
+use crate::http::{App, HttpError, whence};
+use crate::web::account::{PasskeyForm, hashing, sentence};
 use crate::web::session::own_address;
 use crate::web::{Frame, Page, PageError, PageForm, Visitor};
 
 /// Where to go on.
 #[derive(Debug, Deserialize)]
 pub struct Next {
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 #[derive(Template)]
@@ -24,36 +26,69 @@ struct SignIn<'a> {
     frame: Frame,
     next: &'a str,
     email: &'a str,
+    passkey: Option<PasskeyForm>,
     problem: Option<&'a str>,
 }
 
 /// `GET /sign-in`
-pub async fn page(visitor: Visitor, query: Query<Next>) -> Result<HttpResponse, PageError> {
+pub async fn page(visitor: Visitor, query: Query<Next>, app: Data<App>) -> Result<HttpResponse, PageError> {
     let next = own_address(query.next.as_deref());
     if visitor.signed_in.is_some() {
         return Ok(go_on(visitor.root(), next));
     }
-    let template = SignIn { frame: visitor.frame(), next, email: "", problem: None };
-    Ok(Page::new(&visitor, &template)?.answer())
+    Ok(sign_in_page(&app, &visitor, next, "", None).await?.answer())
 }
 
 /// `POST /sign-in`: by `email` and `password`.
 pub async fn sign_in(request: HttpRequest, form: PageForm, app: Data<App>) -> Result<HttpResponse, PageError> {
     let next = own_address(form.get("next"));
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
-    let agent = header_text(&request, header::USER_AGENT);
-    let (name, secret, before) = (email.to_owned(), password.to_owned(), form.visitor.cookie);
-    let begun = app.block(move |engine| -> Result<_, HttpError> {
-        let Some(account) = sign_in::by_password(&engine.store, &name, &secret)? else { return Ok(None) };
-        Ok(Some(sessions::begin(&engine.store, account.id, "pwd", &agent, before, clock::now_us())))
+    let (name, secret, from) = (email.to_owned(), password.to_owned(), whence(&app, &request));
+    let proven =
+        hashing(&app, move |app| app.auth.sign_ins.by_password(&app.engine.store, &name, &secret, &from)).await?;
+    match proven {
+        Ok(proven) => begun(&request, &form.visitor, &app, proven, next).await,
+        Err(error @ SignInError::Wrong) => {
+            let page = sign_in_page(&app, &form.visitor, next, email, Some(&sentence(error))).await?;
+            Ok(page.status(StatusCode::UNAUTHORIZED).answer())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The page with the form.
+pub(super) async fn sign_in_page(
+    app: &Data<App>,
+    visitor: &Visitor,
+    next: &str,
+    email: &str,
+    problem: Option<&str>,
+) -> Result<Page, PageError> {
+    let passkey = PasskeyForm::of(app, visitor, "/sign-in/passkey").await?;
+    let template = SignIn { frame: visitor.frame(), next, email, passkey, problem };
+    Ok(Page::new(visitor, &template)?.with_script())
+}
+
+/// Begins the session of somebody who has shown who they are, and goes on to `next`; if a code is to be asked for, there first.
+pub(super) async fn begun(
+    request: &HttpRequest,
+    visitor: &Visitor,
+    app: &Data<App>,
+    proven: Proven,
+    next: &str,
+) -> Result<HttpResponse, PageError> {
+    if proven.needs_code {
+        let step = [("half", half(&app.engine.store, &proven, visitor.csrf())?), ("next", next.to_owned())];
+        let step = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(step).finish();
+        return Ok(go_on(visitor.root(), &format!("/sign-in/second?{step}")));
+    }
+    let (before, from) = (visitor.cookie, whence(app, request));
+    let begun = app.block(move |engine| {
+        Ok::<_, HttpError>(sessions::begin(&engine.store, &proven, &from, before, clock::now_us()))
     });
-    let Some(begun) = begun.await? else {
-        let problem = Some("There is no account with this address and this password.");
-        let template = SignIn { frame: form.visitor.frame(), next, email, problem };
-        return Ok(Page::new(&form.visitor, &template)?.status(StatusCode::UNAUTHORIZED).answer());
-    };
-    let mut response = go_on(form.visitor.root(), next);
-    add_cookie(&mut response, &form.visitor.session_cookie(&begun?));
+    let secret = begun.await??;
+    let mut response = go_on(visitor.root(), next);
+    add_cookie(&mut response, &visitor.session_cookie(&secret));
     Ok(response)
 }
 
@@ -75,11 +110,8 @@ pub(super) fn go_on(root: &str, path: &str) -> HttpResponse {
         .finish()
 }
 
-fn header_text(request: &HttpRequest, name: header::HeaderName) -> String {
-    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-}
-
-fn add_cookie(response: &mut HttpResponse, cookie: &actix_web::cookie::Cookie<'_>) {
+/// Adds a cookie to the answer.
+pub(super) fn add_cookie(response: &mut HttpResponse, cookie: &actix_web::cookie::Cookie<'_>) {
     if let Err(error) = response.add_cookie(cookie) {
         tracing::error!(%error, "A cookie can't be written");
     }

@@ -62,6 +62,7 @@ describe("another page", () => {
                 page.evaluate(() => document.getElementById("f").submit()),
             ]);
             assert.ok(answer.status() >= 400 && answer.status() < 500, `${action}: ${answer.status()}`);
+            await page.waitForURL(`${server.url}${action}`);
         }
         await page.goto(`${server.url}/apps`);
         assert.equal(page.url(), `${server.url}/apps`, "still signed in");

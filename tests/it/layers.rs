@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", &["access", "clock", "config", "fhir", "interactions", "records", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "search", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
-    ("auth", &["access", "clock", "fhir", "interactions", "outbound", "records", "search", "store"]),
+    ("auth", &["access", "audit", "clock", "config", "fhir", "interactions", "outbound", "records", "search", "store"]),
     ("bench", &["clock", "fhir", "store"]),
     (
         "http",
@@ -60,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "interactions",
             "outbound",
+            "records",
             "search",
             "store",
         ],
@@ -89,8 +90,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Words that only some rooms may say, and which those are. Tests inside the files count as well.
 const WORDS: &[(&str, &[&str])] = &[
     ("diesel", &["store"]),
-    ("actix_web", &["bench", "http", "server", "cli"]),
-    ("StatusCode", &["http", "server", "cli"]),
+    ("actix_web", &["bench", "http", "web", "server", "cli"]),
+    ("StatusCode", &["http", "web", "server", "cli"]),
     ("SystemTime::now", &["clock"]),
     ("Utc::now", &["clock"]),
 ];

@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod apps;
 mod audit;
 mod auth;
 mod edge;
@@ -16,4 +17,6 @@ mod migrations;
 mod patch_suite;
 mod records;
 mod search_oracle;
+mod sign_in;
+mod smart;
 mod us_core;

@@ -9,6 +9,7 @@ ALTER TABLE client DROP COLUMN previous_secret_hash;
 ALTER TABLE client DROP COLUMN registration_hash;
 ALTER TABLE client DROP COLUMN created_by;
 ALTER TABLE client DROP COLUMN origin;
+ALTER TABLE client DROP COLUMN is_device;
 ALTER TABLE client DROP COLUMN goes_without_aud;
 ALTER TABLE client DROP COLUMN optional_scopes;
 ALTER TABLE client DROP COLUMN contacts;

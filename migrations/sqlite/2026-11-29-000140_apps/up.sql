@@ -6,6 +6,7 @@ ALTER TABLE client ADD COLUMN tos_uri TEXT;
 ALTER TABLE client ADD COLUMN contacts TEXT NOT NULL DEFAULT '[]'; -- JSON array
 ALTER TABLE client ADD COLUMN optional_scopes TEXT NOT NULL DEFAULT ''; -- which of its scopes people may leave out
 ALTER TABLE client ADD COLUMN goes_without_aud SMALLINT NOT NULL DEFAULT 0; -- 1 when its requests need not name the server
+ALTER TABLE client ADD COLUMN is_device SMALLINT NOT NULL DEFAULT 0; -- 1 when people allow it by a code on another device
 ALTER TABLE client ADD COLUMN origin SMALLINT NOT NULL DEFAULT 1; -- 1 command, 2 page, 3 registration by itself
 ALTER TABLE client ADD COLUMN created_by BIGINT;     -- the account; NULL for the operator's commands, and by itself
 ALTER TABLE client ADD COLUMN registration_hash BLOB; -- SHA-256 of the token by which it changes its registration

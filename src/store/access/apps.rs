@@ -125,6 +125,16 @@ impl Tx<'_> {
         Ok(on!(self.reader.link, connection => update.execute(*connection))? > 0)
     }
 
+    /// Revokes all tokens of a client, and tells how many those were.
+    pub fn revoke_tokens_of_client(&mut self, client: &str) -> Result<usize, StoreError> {
+        let values = [Value::Integer(self.now_us), Value::Text(client)];
+        let update =
+            fixed!((), "UPDATE access_token SET revoked_us = ? WHERE client = ? AND revoked_us IS NULL", &values);
+        let changed = on!(self.reader.link, connection => update.execute(*connection))?;
+        self.bump_if(changed)?;
+        Ok(changed)
+    }
+
     /// Notes that a client got a token by a grant.
     pub(super) fn note_grant_use(&mut self, grant: i64) -> Result<(), StoreError> {
         let values = [Value::Integer(grant), Value::Integer(self.now_us)];

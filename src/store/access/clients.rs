@@ -117,6 +117,8 @@ pub struct ClientFacts {
     pub reasons: BTreeMap<String, String>,
     /// Its requests for authorization need not name the server (`aud`).
     pub goes_without_aud: bool,
+    /// It has no browser: people allow it by a code, on another device (RFC 8628).
+    pub is_device: bool,
     /// Of a confidential client without keys.
     pub secret_hash: Option<SecretHash>,
     pub origin: ClientOrigin,
@@ -146,6 +148,7 @@ impl ClientFacts {
             optional_scopes: String::new(),
             reasons: BTreeMap::new(),
             goes_without_aud: false,
+            is_device: false,
             secret_hash: None,
             origin: ClientOrigin::Command,
             created_by: None,
@@ -213,6 +216,7 @@ type ClientSql = (
         Text,
         Text,
         SmallInt,
+        SmallInt,
         Nullable<Binary>,
         Nullable<Binary>,
         Nullable<BigInt>,
@@ -230,6 +234,7 @@ type UsedTuple = (
     String,
     String,
     i16,
+    i16,
     Option<Vec<u8>>,
     Option<Vec<u8>>,
     Option<i64>,
@@ -243,7 +248,7 @@ macro_rules! select_clients {
         concat!(
             "SELECT id, name, kind, publisher, logo_uri, policy_uri, tos_uri, contacts, \
              (SELECT media FROM client_logo WHERE client_logo.client = client.id), redirect_uris, launch_uri, jwks, jwks_uri, \
-             scopes, optional_scopes, reasons, goes_without_aud, secret_hash, previous_secret_hash, previous_until_us, origin, \
+             scopes, optional_scopes, reasons, goes_without_aud, is_device, secret_hash, previous_secret_hash, previous_until_us, origin, \
              created_by, registration_hash, created_us, approved_us, verified_us, suspended_us FROM client ",
             $rest
         )
@@ -253,7 +258,7 @@ macro_rules! select_clients {
 fn client((shown, used, kept): ClientTuple) -> Result<Client, StoreError> {
     let (id, name, kind, publisher, logo_uri, policy_uri, tos_uri, contacts, logo_media) = shown;
     let (redirect_uris, launch_uri, jwks, jwks_uri, scopes, optional_scopes, reasons, ..) = used;
-    let (.., without_aud, secret_hash, previous_hash, previous_until_us) = used;
+    let (.., without_aud, is_device, secret_hash, previous_hash, previous_until_us) = used;
     let (origin, created_by, registration_hash, created_us, approved_us, verified_us, suspended_us) = kept;
     let damaged = |what: &str| StoreError::Damaged(format!("{what} of client {id}"));
     let hash = |bytes: Option<Vec<u8>>| bytes.map(|bytes| SecretHash::from_column(&bytes)).transpose();
@@ -267,6 +272,7 @@ fn client((shown, used, kept): ClientTuple) -> Result<Client, StoreError> {
             .find(|known| *known as i16 == origin)
             .ok_or_else(|| damaged("the origin"))?,
         goes_without_aud: without_aud != 0,
+        is_device: is_device != 0,
         secret_hash: hash(secret_hash)?,
         registration_hash: hash(registration_hash)?,
         id,
@@ -338,7 +344,7 @@ impl Lists {
 }
 
 /// What may change of a client, in the order of the statements that write it.
-fn changeable<'a>(facts: &'a ClientFacts, lists: &'a Lists) -> [Value<'a>; 17] {
+fn changeable<'a>(facts: &'a ClientFacts, lists: &'a Lists) -> [Value<'a>; 18] {
     [
         Value::Text(&facts.name),
         Value::Integer(facts.kind as i64),
@@ -355,6 +361,7 @@ fn changeable<'a>(facts: &'a ClientFacts, lists: &'a Lists) -> [Value<'a>; 17] {
         Value::Text(&facts.optional_scopes),
         Value::Text(&lists.reasons),
         Value::Integer(i64::from(facts.goes_without_aud)),
+        Value::Integer(i64::from(facts.is_device)),
         Value::Bytes(facts.secret_hash.as_ref().map(SecretHash::as_bytes)),
         Value::Bytes(facts.registration_hash.as_ref().map(SecretHash::as_bytes)),
     ]
@@ -377,8 +384,8 @@ impl Tx<'_> {
         let insert = fixed!(
             (),
             "INSERT INTO client (name, kind, publisher, logo_uri, policy_uri, tos_uri, contacts, redirect_uris, launch_uri, \
-             jwks, jwks_uri, scopes, optional_scopes, reasons, goes_without_aud, secret_hash, registration_hash, id, origin, \
-             created_by, created_us, approved_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             jwks, jwks_uri, scopes, optional_scopes, reasons, goes_without_aud, is_device, secret_hash, registration_hash, id, origin, \
+             created_by, created_us, approved_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             &values,
         );
         on!(self.reader.link, connection => insert.execute(*connection))?;
@@ -394,7 +401,7 @@ impl Tx<'_> {
             (),
             "UPDATE client SET name = ?, kind = ?, publisher = ?, logo_uri = ?, policy_uri = ?, tos_uri = ?, contacts = ?, \
              redirect_uris = ?, launch_uri = ?, jwks = ?, jwks_uri = ?, scopes = ?, optional_scopes = ?, reasons = ?, \
-             goes_without_aud = ?, secret_hash = ?, registration_hash = ? WHERE id = ?",
+             goes_without_aud = ?, is_device = ?, secret_hash = ?, registration_hash = ? WHERE id = ?",
             &values,
         );
         let changed = on!(self.reader.link, connection => update.execute(*connection))?;

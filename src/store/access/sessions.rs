@@ -99,13 +99,46 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Notes that the person has shown anew who they are, by `factors`.
-    pub fn verify_session(&mut self, hash: &SecretHash, verified_us: i64, factors: &str) -> Result<(), StoreError> {
+    /// Goes on with a session under another hash, after the person has shown anew who they are by `factors`; with it goes what was
+    /// issued for as long as it lasts.
+    pub fn renew_session(
+        &mut self,
+        old: &SecretHash,
+        new: &SecretHash,
+        verified_us: i64,
+        factors: &str,
+    ) -> Result<(), StoreError> {
         self.has_written = true;
-        let values = [Value::Integer(verified_us), Value::Text(factors), Value::Bytes(Some(hash.as_bytes()))];
-        let update = fixed!((), "UPDATE session SET verified_us = ?, factors = ? WHERE hash = ?", &values);
+        let values = [
+            Value::Bytes(Some(new.as_bytes())),
+            Value::Integer(verified_us),
+            Value::Integer(verified_us),
+            Value::Text(factors),
+            Value::Bytes(Some(old.as_bytes())),
+        ];
+        let update = fixed!(
+            (),
+            "UPDATE session SET hash = ?, verified_us = ?, seen_us = ?, factors = ? WHERE hash = ?",
+            &values
+        );
+        on!(self.reader.link, connection => update.execute(*connection))?;
+        let values = [Value::Bytes(Some(new.as_bytes())), Value::Bytes(Some(old.as_bytes()))];
+        let update = fixed!((), "UPDATE access_token SET session = ? WHERE session = ?", &values);
+        on!(self.reader.link, connection => update.execute(*connection))?;
+        let update = fixed!((), "UPDATE authorization_code SET session = ? WHERE session = ?", &values);
         on!(self.reader.link, connection => update.execute(*connection))?;
         Ok(())
+    }
+
+    /// Ends all sessions of an account but `keep`, and with them the tokens that were issued for as long as they last. Tells how many.
+    pub fn end_other_sessions(&mut self, account: i64, keep: Option<&SecretHash>) -> Result<usize, StoreError> {
+        let mut ended = 0;
+        for session in self.sessions_of(account)? {
+            if keep != Some(&session.hash) && self.end_session(&session.hash)? {
+                ended += 1;
+            }
+        }
+        Ok(ended)
     }
 
     /// Ends a session, and with it the tokens that were issued for as long as it lasts; false when there is none.

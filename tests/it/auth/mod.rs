@@ -6,7 +6,7 @@ mod challenges;
 mod cors;
 mod discovery;
 mod introspection;
-mod key_server;
+pub mod key_server;
 mod keys;
 mod keys_by_url;
 mod refused_assertions;

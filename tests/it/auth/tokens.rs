@@ -145,10 +145,12 @@ async fn requests_that_are_not_in_order_are_refused(server: &TestServer) {
     let kind = ("client_assertion_type", ASSERTION_TYPE);
     let scope = ("scope", "system/*.rs");
     let (one, two, three, four) = (signed(), signed(), signed(), signed());
-    let table: [(Pairs<'_>, u16, &str); 12] = [
+    let table: [(Pairs<'_>, u16, &str); 14] = [
         (&[], 400, "invalid_request"),
         (&[("grant_type", "password"), kind, ("client_assertion", &one), scope], 400, "unsupported_grant_type"),
-        (&[("grant_type", "authorization_code"), ("code", "x")], 400, "unsupported_grant_type"),
+        (&[("grant_type", "authorization_code"), ("code", "x")], 401, "invalid_client"),
+        (&[("grant_type", "refresh_token"), ("refresh_token", "x")], 401, "invalid_client"),
+        (&[("grant_type", "refresh_token")], 400, "invalid_request"),
         (&[("grant_type", ""), kind, ("client_assertion", &one), scope], 400, "invalid_request"),
         (&[grant, scope], 401, "invalid_client"),
         (&[grant, kind, scope], 400, "invalid_request"),

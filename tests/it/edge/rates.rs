@@ -22,7 +22,17 @@ on_both!(by crate::edge::rates::limited:
 on_both!(by crate::edge::rates::unlimited: an_open_server_counts_nothing);
 on_both!(by crate::edge::rates::direct: where_a_request_comes_from_is_told_by_configured_proxies_alone);
 
-const FEW: RateSettings = RateSettings { reads: 4, searches: 3, writes: 2, system_writes: 5, refused: 3, failures: 3 };
+const FEW: RateSettings = RateSettings {
+    reads: 4,
+    searches: 3,
+    writes: 2,
+    system_writes: 5,
+    refused: 3,
+    failures: 3,
+    registrations: 2,
+    devices: 2,
+    user_codes: 2,
+};
 
 fn run(database: Database, is_open: bool, proxies: &[Network], behaviour: impl AsyncFn(&TestServer)) {
     let few = |settings: &mut Settings| {

@@ -1,6 +1,6 @@
 //! Every address, and every way into the store, has its row here: what is new and has none fails.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use awc::http::Method;
 use serde_json::json;
@@ -62,9 +62,29 @@ const OPEN: &[(&str, &str)] = &[
     // Discovery, and where tokens are had with other proofs.
     ("GET", "/.well-known/smart-configuration"),
     ("GET", "/.well-known/oauth-authorization-server"),
+    ("GET", "/.well-known/openid-configuration"),
     ("POST", "/auth/token"),
+    ("GET", "/auth/jwks"),
+    ("GET", "/auth/smart-style-1.json"),
+    // By the token of a person, whose rights it is held against (tests/it/smart/launches.rs).
+    ("POST", "/auth/launch"),
+    // Pages, by the session of a person or of nobody, which show what that person may see (tests/it/smart).
+    ("GET", "/auth/authorize"),
+    ("POST", "/auth/authorize"),
+    ("POST", "/auth/consent"),
+    ("GET", "/style.css"),
+    ("GET", "/sign-in"),
+    ("POST", "/sign-in"),
+    ("POST", "/sign-out"),
     ("POST", "/auth/introspect"),
     ("POST", "/auth/revoke"),
+    ("GET", "/brands"),
+    ("POST", "/auth/device"),
+    ("POST", "/auth/register"),
+    // By the token of the registration.
+    ("GET", "/auth/register/{client_id}"),
+    ("PUT", "/auth/register/{client_id}"),
+    ("DELETE", "/auth/register/{client_id}"),
     // What people are shown of an app before they trust it.
     ("GET", "/apps/{client_id}/logo"),
 ];
@@ -73,12 +93,23 @@ on_both!(closed:
     every_address_needs_a_token_that_is_for_it,
 );
 
+/// All sources in a folder and those within it.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    files.chain(folders.iter().flat_map(|folder| rust_files(folder))).collect()
+}
+
 /// The methods and addresses in the source of the routes.
 fn routes() -> Vec<(String, String)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/routes.rs");
-    let source = std::fs::read_to_string(path).unwrap();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let source = std::fs::read_to_string(sources.join("http/routes.rs")).unwrap();
     let mut found = Vec::new();
-    let body = &source[..source.find("struct At").expect("the builder of routes follows them")];
+    let mut body = source[..source.find("struct At").expect("the builder of routes follows them")].to_owned();
+    for file in rust_files(&sources.join("web")) {
+        body.push_str(&std::fs::read_to_string(file).unwrap());
+    }
     for part in body.split("at(\"").skip(1) {
         let (address, rest) = part.split_once('"').unwrap();
         let rest = &rest[..rest.find(".done").expect("an address ends with its methods")];

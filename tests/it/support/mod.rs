@@ -1,5 +1,6 @@
 //! What the tests stand on: a server of their own with a database of its own, and a client for it.
 
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod holders;

@@ -81,6 +81,11 @@ impl TestServer {
         TestServer { base: format!("{url}/fhir"), url, client: client(), running, home: None, address }
     }
 
+    /// The link by which the first account is made, where there is none yet.
+    pub fn set_up_link(&self) -> Option<&str> {
+        self.running.set_up.as_deref()
+    }
+
     /// The address of the database, for a second server.
     pub fn database(&self) -> &str {
         &self.address

@@ -14,7 +14,7 @@ pub async fn document(app: Data<App>) -> Result<HttpResponse, HttpError> {
     if app.is_open {
         return Err(HttpError::UnknownAddress);
     }
-    let body = auth::document(&app.auth.endpoints).to_string();
+    let body = auth::document(&app.auth.endpoints, &app.apps).to_string();
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))

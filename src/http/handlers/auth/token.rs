@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::auth::{self, AuthError, Form};
+use crate::auth::{self, AuthError, Form, device};
 use crate::clock;
 use crate::http::body::FormBody;
 use crate::http::handlers::auth::client::{authenticated, blocking, identified, note_token};
@@ -43,6 +43,14 @@ pub async fn token(
             let client = identified(&request, &form, &app).await?;
             let issued = blocking(&app, move |engine| {
                 auth::refresh(&engine.store, &shared.auth, &client, &form, clock::now_us())
+            });
+            let issued = issued.await?;
+            (issued.hash(), issued.answer())
+        }
+        device::GRANT => {
+            let client = identified(&request, &form, &app).await?;
+            let issued = blocking(&app, move |engine| {
+                device::redeem(&engine.store, &shared.auth, &client, &form, clock::now_us())
             });
             let issued = issued.await?;
             (issued.hash(), issued.answer())

@@ -1,0 +1,14 @@
+-- Devices that wait for somebody to let them in. Rows go some time after they expire.
+CREATE TABLE device_code (
+    hash BYTEA NOT NULL PRIMARY KEY,   -- SHA-256 of the code that the device has
+    user_code TEXT COLLATE "C" NOT NULL UNIQUE, -- what it shows, without the hyphen
+    client TEXT COLLATE "C" NOT NULL,
+    scopes TEXT NOT NULL,
+    expires_us BIGINT NOT NULL,       -- first moment when it counts no more
+    interval_s BIGINT NOT NULL,       -- it may ask again after so long
+    polled_us BIGINT,                 -- when it asked last
+    tries BIGINT NOT NULL DEFAULT 0,  -- how often somebody typed the code
+    code BYTEA,                        -- of the authorization code by which it was let in
+    denied_us BIGINT                  -- since when it is not let in
+);
+CREATE INDEX device_code_by_expiry ON device_code (expires_us);

@@ -1,0 +1,136 @@
+//! `/device`, where somebody lets in a device by the code that it shows.
+//!
+//! Spec: RFC 8628 sections 3.3 and 5
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use serde::Deserialize;
+
+use crate::auth::device::{self, Waiting};
+use crate::auth::{AuthError, Question, Step};
+use crate::clock;
+use crate::http::{App, HttpError, UserCodes};
+use crate::interactions::Engine;
+use crate::web::authorize::{Shown, at_desk, given};
+use crate::web::session::SignedInVisitor;
+use crate::web::{Frame, Page, PageError, PageForm};
+
+const ADDRESS: &str = "/device";
+
+/// What the address may bring along.
+#[derive(Debug, Deserialize)]
+pub struct Complete {
+    user_code: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct Typing<'a> {
+    frame: Frame,
+    user_code: &'a str,
+    problem: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "device_done.html")]
+struct Done<'a> {
+    frame: Frame,
+    name: &'a str,
+    is_let_in: bool,
+}
+
+/// `GET /device`. RFC 8628 section 3.3.1: also with the code in the address, whoever comes must see that the device shows it.
+pub async fn page(visitor: SignedInVisitor, query: Query<Complete>) -> Result<Page, PageError> {
+    let user_code = query.user_code.as_deref().unwrap_or_default();
+    let template = Typing { frame: visitor.visitor.frame(), user_code, problem: None };
+    Page::new(&visitor.visitor, &template)
+}
+
+/// `POST /device`: the code was typed.
+pub async fn typed(request: HttpRequest, form: PageForm, app: Data<App>) -> Result<Page, PageError> {
+    let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), ADDRESS)?;
+    let user_code = form.get("user_code").unwrap_or_default().chars().take(40).collect::<String>();
+    let tries = UserCodes::take(&app, &request, signed_in.account.id)?;
+    let Some(waiting) = waiting(&app, user_code.clone(), true).await? else {
+        let problem =
+            Some("No device shows this code, or it is too old. Look at the device, and type what it shows now.");
+        let template = Typing { frame: visitor.frame(), user_code: &user_code, problem };
+        return Ok(Page::new(&visitor, &template)?.status(StatusCode::BAD_REQUEST));
+    };
+    tries.give_back();
+    let (request, who) = (waiting.request.clone(), signed_in.clone());
+    let question = match at_desk(&app, move |desk| desk.look(&request, &who)).await? {
+        Step::Ask(question) => question,
+        Step::Back(back) => return Err(told(back.description)),
+        Step::Go(_) => return Err(told("the device was not asked about")),
+    };
+    shown(&visitor, &signed_in, &waiting, &question).page(None)
+}
+
+/// `POST /device/consent`: what the person decided.
+pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, PageError> {
+    let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), ADDRESS)?;
+    let user_code = form.get("user_code").unwrap_or_default().to_owned();
+    let Some(waiting) = waiting(&app, user_code, false).await? else {
+        return Err(told("its code is too old, or it was decided before: begin anew on the device"));
+    };
+    let (answer, until) = given(&form);
+    let is_let_in = match form.get("decision") {
+        Some("allow") => {
+            let (request, who, chosen) = (waiting.request.clone(), signed_in.clone(), answer.clone());
+            match at_desk(&app, move |desk| desk.answer(&request, &who, &chosen)).await? {
+                Err((question, unanswered)) => {
+                    let page = shown(&visitor, &signed_in, &waiting, &question);
+                    let page = page.page(Some((&unanswered, &answer, until.as_deref())))?;
+                    return Ok(page.status(StatusCode::BAD_REQUEST).answer());
+                }
+                Ok(Step::Go(address)) => {
+                    let waiting = waiting.clone();
+                    at_store(&app, move |engine| device::let_in(&engine.store, &waiting, &address)).await?
+                }
+                Ok(Step::Back(back)) => return Err(told(back.description)),
+                Ok(Step::Ask(_)) => return Err(told("the device was not asked about")),
+            }
+        }
+        Some("deny") => {
+            let waiting = waiting.clone();
+            at_store(&app, move |engine| device::keep_out(&engine.store, &waiting)).await?;
+            false
+        }
+        _ => {
+            return Err(told(
+                "the form did not say whether to allow or to deny: go back, and choose one of the buttons",
+            ));
+        }
+    };
+    let template = Done { frame: visitor.frame(), name: &waiting.request.client.name, is_let_in };
+    Ok(Page::new(&visitor, &template)?.answer())
+}
+
+fn shown<'s>(
+    visitor: &'s crate::web::Visitor,
+    signed_in: &'s crate::auth::SignedIn,
+    waiting: &'s Waiting,
+    question: &'s Question,
+) -> Shown<'s> {
+    Shown { visitor, signed_in, request: &waiting.request, question, device: Some(&waiting.user_code) }
+}
+
+fn told(why: &str) -> PageError {
+    PageError::told(StatusCode::BAD_REQUEST, "The device was not let in", format!("Reason: {why}."))
+}
+
+async fn waiting(app: &Data<App>, user_code: String, is_typed: bool) -> Result<Option<Waiting>, PageError> {
+    let shared = app.clone();
+    at_store(app, move |engine| device::waiting(&engine.store, &shared.auth, &user_code, is_typed, clock::now_us()))
+        .await
+}
+
+async fn at_store<T: Send + 'static>(
+    app: &Data<App>,
+    work: impl FnOnce(&Engine) -> Result<T, AuthError> + Send + 'static,
+) -> Result<T, PageError> {
+    Ok(app.block(move |engine| Ok::<_, HttpError>(work(engine))).await??)
+}

@@ -1,0 +1,217 @@
+//! `/developer`: registering apps on pages, and what the operator says of them.
+
+use emberwell::store::{Client, ClientState, Role, SecretHash};
+use url::form_urlencoded::Serializer;
+
+use super::browser::Browser;
+use super::{closed, custodian, person};
+use crate::auth::backend::{post_as, refused};
+use crate::auth::key_server::KeyServer;
+use crate::support::holders::change;
+use crate::support::{Answer, TestServer, on_both};
+
+on_both!(
+    a_new_app_is_for_those_who_make_and_try_it,
+    what_is_wrong_stands_beside_its_field,
+    the_operator_approves_and_vouches_until_it_is_another,
+    a_secret_is_changed_with_an_overlap,
+    an_app_has_an_owner,
+);
+
+const APP: [(&str, &str); 8] = [
+    ("name", "Growth"),
+    ("publisher", "Curves Ltd"),
+    ("kind", "confidential"),
+    ("redirect_uris", "https://app.example/done\r\nhttp://127.0.0.1/done"),
+    ("scope-1", "launch/patient"),
+    ("scope-2", "patient/Observation.rs"),
+    ("need-2", "needed"),
+    ("why-2", "to draw curves"),
+];
+
+/// Registers an app on the page, and gives the page that follows, and the client.
+async fn register(browser: &Browser<'_>, server: &TestServer, fields: &[(&str, &str)]) -> (Answer, Client) {
+    let form = browser.get("/developer/new").await.expect(200);
+    let page = browser.submit(&form, "/developer/new", fields).await.expect(200);
+    let id = between(&page.text(), "<code id=\"client-id\">");
+    let client = change(server, move |tx| tx.client(&id)).unwrap();
+    (page, client)
+}
+
+/// What stands between `mark` and the next tag.
+fn between(page: &str, mark: &str) -> String {
+    let rest = &page[page.find(mark).unwrap_or_else(|| panic!("no {mark}: {page}")) + mark.len()..];
+    rest[..rest.find('<').unwrap()].to_owned()
+}
+
+/// The address at which an app asks for a person's consent.
+fn asking(server: &TestServer, client: &str) -> String {
+    let pairs = [
+        ("response_type", "code"),
+        ("client_id", client),
+        ("redirect_uri", "https://app.example/done"),
+        ("scope", "launch/patient patient/Observation.rs"),
+        ("state", "s"),
+        ("aud", &server.base),
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+    ];
+    format!("/auth/authorize?{}", Serializer::new(String::new()).extend_pairs(pairs).finish())
+}
+
+async fn a_new_app_is_for_those_who_make_and_try_it(server: &TestServer) {
+    for name in ["maker", "tester", "stranger"] {
+        custodian(server, name).await;
+    }
+    let server = closed(server, |_| {}).await;
+    let maker = Browser::of(&server, "maker").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let address = format!("/developer/apps/{}", client.id);
+    assert_eq!(client.state(), ClientState::Sandbox);
+    assert_eq!((client.publisher.as_deref(), client.is_verified()), (Some("Curves Ltd"), false));
+    assert_eq!(
+        (client.scopes.as_str(), client.optional_scopes.as_str()),
+        ("launch/patient patient/Observation.rs", "launch/patient")
+    );
+    assert_eq!(client.reasons["patient/Observation.rs"], "to draw curves");
+    let secret = between(&page.text(), "<code id=\"client-secret\">");
+    assert_eq!(client.secret_hash, Some(SecretHash::of(secret.as_bytes())));
+    assert!(!maker.get(&address).await.expect(200).text().contains(&secret), "it is shown once");
+    assert!(maker.get("/developer").await.expect(200).text().contains("Growth"));
+
+    let tester = ("email", "tester@example.org");
+    maker.submit(&page, &format!("{address}/members"), &[tester, ("part", "tester")]).await.expect(200);
+    for (name, is_let_in) in [("maker", true), ("tester", true), ("stranger", false)] {
+        let browser = Browser::of(&server, name).await;
+        let asked = browser.get(&asking(&server, &client.id)).await;
+        assert_eq!(asked.status, if is_let_in { 200 } else { 303 }, "{name}");
+        if !is_let_in {
+            assert!(asked.header("Location").starts_with("https://app.example/done?error=access_denied&"), "{name}");
+        }
+        assert_eq!(browser.get(&address).await.status, if name == "maker" { 200 } else { 404 }, "{name}");
+    }
+    let stranger = Browser::of(&server, "stranger").await;
+    let own = stranger.get("/developer/new").await.expect(200);
+    let csrf = super::browser::hidden(&own.text(), "csrf").unwrap();
+    for path in [address.clone(), format!("{address}/secret"), format!("{address}/members")] {
+        let fields = [&[("csrf", csrf.as_str()), tester, ("remove", "yes")], &APP[..]].concat();
+        assert_eq!(stranger.post(&path, &fields).await.status, 404, "{path}");
+    }
+    server.stop().await;
+}
+
+async fn what_is_wrong_stands_beside_its_field(server: &TestServer) {
+    let drawing = KeyServer::start("<svg xmlns='http://www.w3.org/2000/svg'/>".to_owned());
+    let allow = vec![drawing.origin.clone()];
+    let logo = format!("{}/logo.svg", drawing.origin);
+    person(server, "maker", Role::Person);
+    let server = closed(server, |settings| settings.outbound.allow = allow).await;
+    let maker = Browser::of(&server, "maker").await;
+    let form = maker.get("/developer/new").await.expect(200);
+
+    for (field, value, beside) in [
+        ("name", "", "name"),
+        ("redirect_uris", "http://app.example/done", "redirect_uris"),
+        ("redirect_uris", "", "redirect_uris"),
+        ("launch_uri", "javascript:alert(1)", "launch_uri"),
+        ("scope-2", "patient/Observation.sr", "scopes"),
+        ("scope-2", "system/*.rs", "scopes"),
+        ("scope-2", "patient/Observation.rs?subject.name=x", "scopes"),
+        ("logo_uri", &logo, "logo_uri"),
+        ("logo_uri", "https://127.0.0.1/logo.png", "logo_uri"),
+        ("policy_uri", "http://app.example/", "policy_uri"),
+        ("jwks", "{}", "jwks"),
+        ("jwks_uri", "http://app.example/keys", "jwks_uri"),
+    ] {
+        let others = APP.into_iter().filter(|(name, _)| *name != field);
+        let fields: Vec<(&str, &str)> = others.chain([(field, value)]).collect();
+        let page = maker.submit(&form, "/developer/new", &fields).await.expect(400);
+        assert!(page.text().contains(&format!("id=\"{beside}-problem\"")), "{field}={value}: {}", page.text());
+        assert!(page.text().contains(&format!("aria-describedby=\"{beside}-problem\"")), "{field}={value}");
+        assert!(field == "publisher" || page.text().contains("value=\"Curves Ltd\""), "what was typed is still there");
+    }
+    assert_eq!(change(&server, |tx| tx.clients()).len(), 0);
+    server.stop().await;
+    drawing.stop().await;
+}
+
+async fn the_operator_approves_and_vouches_until_it_is_another(server: &TestServer) {
+    person(server, "maker", Role::Person);
+    person(server, "chief", Role::Operator);
+    let server = closed(server, |_| {}).await;
+    let maker = Browser::of(&server, "maker").await;
+    let chief = Browser::of(&server, "chief").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let address = format!("/developer/apps/{}", client.id);
+    let now = || {
+        let id = client.id.clone();
+        let client = change(&server, move |tx| tx.client(&id)).unwrap();
+        (client.state(), client.is_verified())
+    };
+    assert_eq!(maker.get("/developer/review").await.status, 404);
+    let review = chief.get("/developer/review").await.expect(200);
+    let decide = async |decision: &str| {
+        let fields = [("client_id", client.id.as_str()), ("decision", decision)];
+        chief.submit(&review, "/developer/review", &fields).await.status
+    };
+
+    assert_eq!((decide("approve").await, decide("verify").await), (303, 303));
+    assert_eq!(now(), (ClientState::Approved, true));
+    assert_eq!((decide("approve").await, decide("shrug").await), (400, 400));
+    let keys_alone: Vec<(&str, &str)> = APP.into_iter().chain([("contacts", "help@app.example")]).collect();
+    maker.submit(&page, &address, &keys_alone).await.expect(200);
+    assert_eq!(now(), (ClientState::Approved, true), "nothing that people decide by has changed");
+    let renamed: Vec<(&str, &str)> =
+        APP.into_iter().map(|(name, value)| (name, if name == "name" { "Hospital" } else { value })).collect();
+    maker.submit(&page, &address, &renamed).await.expect(200);
+    assert_eq!(now(), (ClientState::Sandbox, false), "the operator is to look at it again");
+    assert_eq!((decide("suspend").await, now().0), (303, ClientState::Suspended));
+    server.stop().await;
+}
+
+async fn a_secret_is_changed_with_an_overlap(server: &TestServer) {
+    person(server, "maker", Role::Person);
+    let server = closed(server, |_| {}).await;
+    let maker = Browser::of(&server, "maker").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let first = between(&page.text(), "<code id=\"client-secret\">");
+
+    let page = maker.submit(&page, &format!("/developer/apps/{}/secret", client.id), &[]).await.expect(200);
+    let second = between(&page.text(), "<code id=\"client-secret\">");
+    assert_ne!(first, second);
+    let introspect = async |secret: &str| {
+        let basic =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:{secret}", client.id));
+        post_as(&server, "/auth/introspect", Some(&format!("Basic {basic}")), &[("token", "x")]).await
+    };
+    assert_eq!((introspect(&first).await.status, introspect(&second).await.status), (200, 200));
+    crate::support::database::execute(server.database(), "UPDATE client SET previous_until_us = 1");
+    refused(&introspect(&first).await, 401, "invalid_client");
+    assert_eq!(introspect(&second).await.status, 200);
+    server.stop().await;
+}
+
+async fn an_app_has_an_owner(server: &TestServer) {
+    person(server, "maker", Role::Person);
+    person(server, "heir", Role::Person);
+    let server = closed(server, |_| {}).await;
+    let maker = Browser::of(&server, "maker").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let address = format!("/developer/apps/{}/members", client.id);
+    let send = async |fields: &[(&str, &str)]| maker.submit(&page, &address, fields).await;
+    let (own, heir) = (("email", "maker@example.org"), ("email", "heir@example.org"));
+
+    for wrong in [
+        &[own, ("remove", "yes")][..],
+        &[own, ("part", "tester")],
+        &[("email", "nobody@example.org")],
+        &[("email", "x")],
+    ] {
+        let refused = send(wrong).await.expect(400);
+        assert!(refused.text().contains("id=\"email-problem\""), "{wrong:?}");
+    }
+    send(&[heir, ("part", "owner")]).await.expect(200);
+    assert_eq!(send(&[own, ("remove", "yes")]).await.status, 404, "it is the heir's alone by then");
+    Browser::of(&server, "heir").await.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    server.stop().await;
+}

@@ -1,0 +1,191 @@
+//! The device grant: RFC 8628.
+
+use awc::http::Method;
+use emberwell::config::RateSettings;
+use emberwell::store::{Client, ClientFacts, ClientKind};
+use serde_json::Value;
+
+use super::browser::{Browser, hidden};
+use super::{closed, custodian, send};
+use crate::auth::backend::{post, refused};
+use crate::support::database::execute;
+use crate::support::holders::change;
+use crate::support::{Answer, TestServer, on_both};
+
+on_both!(
+    a_device_is_let_in_by_the_code_that_it_shows,
+    a_device_that_is_not_let_in_gets_nothing,
+    a_code_is_over_in_time_and_after_five_tries,
+    only_what_is_registered_as_a_device_may_wait,
+    who_guesses_codes_is_slowed_down,
+);
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const SCOPES: &str = "launch/patient patient/Observation.c patient/Patient.r offline_access";
+
+fn scale(server: &TestServer) -> Client {
+    let facts = ClientFacts {
+        publisher: Some("Scales Ltd".to_owned()),
+        scopes: SCOPES.to_owned(),
+        is_device: true,
+        ..ClientFacts::of("scale", "Bathroom scale", ClientKind::Public)
+    };
+    change(server, move |tx| tx.add_client(&facts))
+}
+
+async fn begin(server: &TestServer) -> Value {
+    post(server, "/auth/device", &[("client_id", "scale"), ("scope", SCOPES)]).await.expect(200).json()
+}
+
+async fn poll(server: &TestServer, client: &str, code: &str) -> Answer {
+    post(server, "/auth/token", &[("grant_type", GRANT), ("client_id", client), ("device_code", code)]).await
+}
+
+/// As if the device had waited.
+fn waited(server: &TestServer) {
+    execute(server.database(), "UPDATE device_code SET polled_us = NULL");
+}
+
+/// The consent page for the code that a device shows.
+async fn asked(browser: &Browser<'_>, begun: &Value) -> Answer {
+    let page = browser.get("/device").await.expect(200);
+    browser.submit(&page, "/device", &[("user_code", begun["user_code"].as_str().unwrap())]).await.expect(200)
+}
+
+async fn a_device_is_let_in_by_the_code_that_it_shows(server: &TestServer) {
+    let (_, record) = custodian(server, "anna").await;
+    let server = closed(server, |_| {}).await;
+    scale(&server);
+    let begun = begin(&server).await;
+    let (code, shown) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
+    let letters = |part: &str| part.len() == 4 && part.bytes().all(|letter| b"BCDFGHJKLMNPQRSTVWXZ".contains(&letter));
+    assert!(shown.split_once('-').is_some_and(|(left, right)| letters(left) && letters(right)), "{shown}");
+    assert_eq!((&begun["expires_in"], &begun["interval"]), (&600.into(), &5.into()));
+    assert_eq!(begun["verification_uri"], format!("{}/device", server.url));
+    assert_eq!(begun["verification_uri_complete"], format!("{}/device?user_code={shown}", server.url));
+
+    refused(&poll(&server, "scale", code).await, 400, "authorization_pending");
+    refused(&poll(&server, "scale", code).await, 400, "slow_down");
+    let stranger = Browser::of_nobody(&server);
+    let sent = stranger.get(&format!("/device?user_code={shown}")).await.expect(303);
+    assert!(sent.header("Location").starts_with("/sign-in?next="), "{}", sent.header("Location"));
+    let browser = Browser::of(&server, "anna").await;
+    let page = browser.get(&format!("/device?user_code={shown}")).await.expect(200);
+    assert!(page.text().contains(&format!("value=\"{shown}\"")), "the code is filled in, and still to be sent");
+    let page = browser.submit(&page, "/device", &[("user_code", &shown.to_lowercase())]).await.expect(200);
+    for told in ["Bathroom scale", "Scales Ltd", shown] {
+        assert!(page.text().contains(told), "{told}");
+    }
+    let chosen = [
+        ("user_code", shown),
+        ("record", &hidden(&page.text(), "record").unwrap()),
+        ("scope", "patient/Observation.c"),
+        ("scope", "offline_access"),
+        ("decision", "allow"),
+    ];
+    let done = browser.submit(&page, "/device/consent", &chosen).await.expect(200);
+    assert!(done.text().contains("is let in"), "{}", done.text());
+
+    waited(&server);
+    let tokens = poll(&server, "scale", code).await.expect(200);
+    assert_eq!(tokens.header("Cache-Control"), "no-store");
+    let tokens = tokens.json();
+    assert_eq!(tokens["patient"], record);
+    assert!(!tokens["scope"].as_str().unwrap().contains("patient/Patient.r"), "it was not ticked: {tokens}");
+    assert!(tokens["refresh_token"].is_string());
+    let token = tokens["access_token"].as_str().unwrap();
+    let weight = crate::support::observation(&format!("Patient/{record}"), "70.5");
+    let written = server.request(Method::POST, &format!("{}/Observation", server.base));
+    written.header("Authorization", &format!("Bearer {token}")).json(&weight).send().await.expect(201);
+    let read = send(&server, Method::GET, &format!("/fhir/Patient/{record}"), Some(token), None).await;
+    assert_eq!(read.status, 403);
+    waited(&server);
+    refused(&poll(&server, "scale", code).await, 400, "invalid_grant");
+    server.stop().await;
+}
+
+async fn a_device_that_is_not_let_in_gets_nothing(server: &TestServer) {
+    custodian(server, "anna").await;
+    let server = closed(server, |_| {}).await;
+    scale(&server);
+    let begun = begin(&server).await;
+    let (code, shown) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
+    let browser = Browser::of(&server, "anna").await;
+    let page = asked(&browser, &begun).await;
+
+    let denied =
+        browser.submit(&page, "/device/consent", &[("user_code", shown), ("decision", "deny")]).await.expect(200);
+    assert!(denied.text().contains("was not let in"));
+    refused(&poll(&server, "scale", code).await, 400, "access_denied");
+    let late = [("user_code", shown), ("decision", "allow"), ("scope", "patient/Observation.c")];
+    browser.submit(&page, "/device/consent", &late).await.expect(400);
+    let forged = browser.post("/device/consent", &[("csrf", "x"), ("user_code", shown), ("decision", "allow")]).await;
+    assert_eq!(forged.status, 403);
+    server.stop().await;
+}
+
+async fn a_code_is_over_in_time_and_after_five_tries(server: &TestServer) {
+    custodian(server, "anna").await;
+    let server = closed(server, |_| {}).await;
+    scale(&server);
+    let begun = begin(&server).await;
+    let browser = Browser::of(&server, "anna").await;
+
+    for _ in 0..5 {
+        asked(&browser, &begun).await;
+    }
+    let page = browser.get("/device").await.expect(200);
+    let shown = begun["user_code"].as_str().unwrap();
+    let sixth = browser.submit(&page, "/device", &[("user_code", shown)]).await.expect(400);
+    assert!(sixth.text().contains("No device shows this code"));
+
+    let begun = begin(&server).await;
+    let before = emberwell::clock::now_us() - 1;
+    execute(server.database(), &format!("UPDATE device_code SET expires_us = {before}"));
+    refused(&poll(&server, "scale", begun["device_code"].as_str().unwrap()).await, 400, "expired_token");
+    let shown = begun["user_code"].as_str().unwrap();
+    browser.submit(&page, "/device", &[("user_code", shown)]).await.expect(400);
+    server.stop().await;
+}
+
+async fn only_what_is_registered_as_a_device_may_wait(server: &TestServer) {
+    let server = closed(server, |_| {}).await;
+    scale(&server);
+    let other = ClientFacts {
+        scopes: SCOPES.to_owned(),
+        redirect_uris: vec!["https://app.example/done".to_owned()],
+        ..ClientFacts::of("app", "App", ClientKind::Public)
+    };
+    change(&server, move |tx| tx.add_client(&other));
+    let begun = begin(&server).await;
+
+    let ask = |pairs: &'static [(&'static str, &'static str)]| post(&server, "/auth/device", pairs);
+    refused(&ask(&[("client_id", "app"), ("scope", SCOPES)]).await, 400, "unauthorized_client");
+    refused(&ask(&[("client_id", "none"), ("scope", SCOPES)]).await, 401, "invalid_client");
+    refused(&ask(&[("client_id", "scale"), ("scope", "patient/Condition.rs")]).await, 400, "invalid_scope");
+    refused(&ask(&[("client_id", "scale")]).await, 400, "invalid_request");
+    refused(&poll(&server, "app", begun["device_code"].as_str().unwrap()).await, 400, "invalid_grant");
+    refused(&poll(&server, "scale", "none").await, 400, "invalid_grant");
+    let document = send(&server, Method::GET, "/fhir/.well-known/smart-configuration", None, None).await.json();
+    assert_eq!(document["device_authorization_endpoint"], format!("{}/auth/device", server.url));
+    assert!(document["grant_types_supported"].as_array().unwrap().contains(&GRANT.into()));
+    server.stop().await;
+}
+
+async fn who_guesses_codes_is_slowed_down(server: &TestServer) {
+    custodian(server, "anna").await;
+    let server = closed(server, |settings| settings.rates = RateSettings { user_codes: 3, ..RateSettings::OFF }).await;
+    scale(&server);
+    let begun = begin(&server).await;
+    let browser = Browser::of(&server, "anna").await;
+    let page = browser.get("/device").await.expect(200);
+
+    asked(&browser, &begun).await;
+    for _ in 0..3 {
+        browser.submit(&page, "/device", &[("user_code", "BCDF-GHJK")]).await.expect(400);
+    }
+    let shown = begun["user_code"].as_str().unwrap();
+    let slowed = browser.submit(&page, "/device", &[("user_code", shown)]).await.expect(429);
+    assert!(!slowed.header("Retry-After").is_empty());
+    server.stop().await;
+}
