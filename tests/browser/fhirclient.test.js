@@ -15,7 +15,8 @@ describe("npm fhirclient in Chromium", () => {
 
     before(async () => {
         const settings = {};
-        [server, browser] = await Promise.all([demo(), launch()]);
+        server = await demo();
+        browser = await launch();
         vitals = await app("vitals", { "/fhir-client.js": "fhirclient/build/fhir-client.min.js" }, settings);
         const { client_id } = await server.client(
             "--name", "Vitals on a library", "--kind", "public", "--redirect-uri", `${vitals.origin}/index.html`,

@@ -11,7 +11,8 @@ describe("another page", () => {
     let server, browser, evil, pageOf;
 
     before(async () => {
-        [server, browser] = await Promise.all([demo(), launch()]);
+        server = await demo();
+        browser = await launch();
         const pages = new Map();
         const host = createServer((request, response) => {
             response.setHeader("Content-Type", "text/html");

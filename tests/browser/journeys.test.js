@@ -12,7 +12,8 @@ describe("a person's way", () => {
 
     before(async () => {
         // Passkeys are for names of hosts, and an address is none.
-        [server, browser] = await Promise.all([demo({ host: "localhost" }), launch()]);
+        server = await demo({ host: "localhost" });
+        browser = await launch();
     });
     after(async () => {
         await browser?.close();
@@ -186,7 +187,60 @@ describe("a person's way", () => {
         assert.deepEqual(wrong, []);
     });
 
-    for (const [path, name] of [["/account", "account-plain"], ["/developer", "developer"], ["/device", "device"], ["/", "front"]]) {
+    test("registers an app and tries it, while others can't before the operator approves", async () => {
+        const maker = await signedIn(JONAS);
+        await maker.page.goto(`${server.url}/developer`);
+        await inspect(maker.page, "developer");
+        await maker.page.getByRole("link", { name: "Register an app" }).click();
+        await maker.page.getByLabel("Name", { exact: true }).fill("Growth of Jonas");
+        await maker.page.getByLabel("Where people come back to it").fill("http://evil.example/done");
+        await maker.page.getByLabel("Scope 1", { exact: true }).fill("patient/Observation.rs");
+        await maker.page.getByLabel("Scope 1: why?").fill("to draw curves");
+        await maker.page.getByRole("button", { name: "Register" }).click();
+        await maker.page.getByText("Please look at the marked field").waitFor();
+        await inspect(maker.page, "developer-mistake");
+        assert.equal(await maker.page.getByLabel("Scope 1: why?").inputValue(), "to draw curves", "what was typed stays");
+        await maker.page.getByLabel("Where people come back to it").fill("http://127.0.0.1:9/done");
+        await maker.page.getByRole("button", { name: "Register" }).click();
+        const client = await maker.page.locator("#client-id").innerText();
+        await inspect(maker.page, "developer-app");
+
+        const asking = `${server.url}/auth/authorize?${new URLSearchParams({
+            response_type: "code", client_id: client, redirect_uri: "http://127.0.0.1:9/done", state: "s",
+            scope: "launch/patient patient/Observation.rs", aud: server.fhir,
+            code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method: "S256",
+        })}`;
+        await maker.page.goto(asking);
+        await maker.page.getByText("This app is being tried out.").waitFor();
+        await inspect(maker.page, "consent-sandbox");
+
+        const other = await signedIn(NADIA);
+        await other.page.goto(asking).catch(() => null);
+        assert.equal(await other.page.locator("button[name=decision]").count(), 0, other.page.url());
+
+        const operator = await signedIn("operator@clinic.example");
+        await operator.page.goto(`${server.url}/developer/review`);
+        await inspect(operator.page, "developer-review");
+        const card = operator.page.locator("section", { hasText: "Growth of Jonas" });
+        await card.getByRole("button", { name: "Approve" }).click();
+        await card.getByText("approved").waitFor();
+        await other.page.goto(asking);
+        await other.page.locator("button[name=decision]").first().waitFor();
+    });
+
+    test("finds the pages behind the account fit, too", async () => {
+        const { page, wrong } = await signedIn(JONAS);
+        await page.goto(`${server.url}/account`);
+        await page.getByRole("link", { name: "Change the password" }).click();
+        await inspect(page, "account-password");
+        await page.goto(`${server.url}/account`);
+        await page.getByRole("button", { name: "Set up an authenticator app" }).click();
+        await page.getByLabel(/code/i).first().waitFor();
+        await inspect(page, "account-authenticator");
+        assert.deepEqual(wrong, []);
+    });
+
+    for (const [path, name] of [["/account", "account-plain"], ["/developer/new", "developer-new"], ["/device", "device"], ["/", "front"]]) {
         test(`finds ${path} fit for a phone, a keyboard and a screen reader`, async () => {
             const { page, wrong } = await signedIn(JONAS);
             const answer = await page.goto(`${server.url}${path}`);

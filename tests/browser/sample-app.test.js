@@ -14,7 +14,8 @@ describe("the sample app", () => {
     let server, browser;
 
     before(async () => {
-        [server, browser] = await Promise.all([demo(), launch()]);
+        server = await demo();
+        browser = await launch();
     });
     after(async () => {
         await browser?.close();

@@ -9,6 +9,9 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
 const BINARY = process.env.EMBERWELL_BINARY;
+if (!BINARY) {
+    throw new Error("EMBERWELL_BINARY names no program: start these tests by tests/browser/run");
+}
 const run = promisify(execFile);
 
 /** The password that everybody of the demonstration has. */
