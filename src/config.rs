@@ -1,11 +1,13 @@
 //! Settings: one struct per concern, read once when the program starts.
 
 mod network;
+mod providers;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use network::{Network, NotANetwork};
+pub use providers::{NewAccounts, ProviderSecret, ProviderSettings, SignInSettings};
 
 /// How the FHIR interactions behave where the specification leaves a choice.
 #[derive(Clone, Debug)]
@@ -297,5 +299,6 @@ pub struct Settings {
     pub rates: RateSettings,
     pub network: NetworkSettings,
     pub outbound: OutboundSettings,
+    pub sign_in: SignInSettings,
     pub apps: AppSettings,
 }

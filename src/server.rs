@@ -118,7 +118,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let is_audited = settings.server.audit.unwrap_or(!is_open);
     let is_demo = settings.server.demo;
     let threads = blocking_threads(&settings.server.database);
-    let auth = AuthServer::new(&base_url, Arc::new(Outbound::new(&settings.outbound)?));
+    let auth = AuthServer::new(&base_url, Arc::new(Outbound::new(&settings.outbound)?), &settings.sign_in);
     let issuer = auth.endpoints.issuer.clone();
     let shared = settings.clone();
     let hosts = Hosts::new(&base_url, &settings.server.hosts, address);

@@ -32,6 +32,7 @@ pub mod sessions;
 pub mod sign_in;
 mod signing;
 mod token;
+pub mod upstream;
 mod words;
 
 use std::sync::Arc;
@@ -63,6 +64,8 @@ pub use signing::SigningKeys;
 pub use token::{IssuedToken, TOKEN_SECONDS, client_credentials};
 
 use crate::auth::sign_in::SignIns;
+use crate::auth::upstream::Upstream;
+use crate::config::SignInSettings;
 use crate::outbound::Outbound;
 
 /// What the endpoints share.
@@ -74,18 +77,22 @@ pub struct AuthServer {
     pub signing: SigningKeys,
     /// Asks other servers.
     pub outbound: Arc<Outbound>,
+    /// The providers by which people may sign in.
+    pub upstream: Upstream,
 }
 
 impl AuthServer {
     /// The authorization server of the FHIR server whose base clients see as `base_url`.
-    pub fn new(base_url: &str, outbound: Arc<Outbound>) -> AuthServer {
+    pub fn new(base_url: &str, outbound: Arc<Outbound>, sign_in: &SignInSettings) -> AuthServer {
+        let endpoints = Endpoints::of(base_url);
         AuthServer {
-            endpoints: Endpoints::of(base_url),
+            signing: SigningKeys::default(),
+            upstream: Upstream::new(sign_in, &endpoints.issuer, &outbound),
             keys: KeyCache::new(Arc::clone(&outbound)),
             origins: Origins::default(),
             sign_ins: SignIns::new(base_url),
-            signing: SigningKeys::default(),
             outbound,
+            endpoints,
         }
     }
 }

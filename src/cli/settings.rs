@@ -1,5 +1,7 @@
 //! Settings from flags, variables and `emberwell.toml`, in this order of weight.
 
+mod providers;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::Failure;
+use crate::cli::settings::providers::SignInSection;
 use crate::config::{
     AppSettings, BrandSettings, FhirSettings, LimitSettings, Network, NetworkSettings, NotANetwork, OutboundSettings,
     PlanSettings, RateSettings, RegistrationPolicy, ServerSettings, Settings,
@@ -98,6 +101,7 @@ struct File {
     rates: RateSection,
     network: NetworkSection,
     outbound: OutboundSection,
+    sign_in: SignInSection,
     brand: Option<BrandSection>,
 }
 
@@ -202,6 +206,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
         (None, Some(text)) => Some(text.parse().map_err(|error: NotAZone| Failure::Usage(error.to_string()))?),
         (None, None) => None,
     };
+    let outbound = OutboundSettings { allow: allowed_origins(args, file.outbound)? };
     let apps = AppSettings {
         registration: registration(args.registration.as_deref().or(file.registration.as_deref()))?,
         brand: file.brand.map(brand).transpose()?,
@@ -246,7 +251,8 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
         },
         rates: rates(args, &file.rates),
         network: network(file.network)?,
-        outbound: OutboundSettings { allow: allowed_origins(args, file.outbound)? },
+        sign_in: providers::sign_in(file.sign_in, &outbound, |name| std::env::var(name).ok())?,
+        outbound,
         apps,
     })
 }

@@ -2,7 +2,8 @@
 //!
 //! An address comes from whoever registered something, so that it must not lead to what only this machine or its network
 //! can reach. The host is looked up, and only addresses of the public internet are connected to; no redirect is followed, no
-//! proxy of the environment used, no credential sent. What lies elsewhere must be listed by its exact origin.
+//! proxy of the environment used, no credential sent but what whoever asks has for that very server. What lies elsewhere must
+//! be listed by its exact origin.
 
 mod addresses;
 
@@ -12,9 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::CACHE_CONTROL;
+use reqwest::header::{CACHE_CONTROL, HeaderMap};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Response, Url};
+use reqwest::{Client, ClientBuilder, Method, Response, Url};
 use thiserror::Error;
 
 use crate::config::OutboundSettings;
@@ -35,7 +36,15 @@ pub struct Outbound {
     origins: Vec<String>,
 }
 
-/// What another server answered.
+/// What another server answered to a request of one's own.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// What is at an address of another server.
 #[derive(Clone, Debug)]
 pub struct Fetched {
     pub body: Vec<u8>,
@@ -92,15 +101,42 @@ impl Outbound {
 
     /// The same, where more than `most_bytes` are of no use.
     pub async fn get_at_most(&self, address: &str, most_bytes: usize) -> Result<Fetched, OutboundError> {
+        let reply = self.sent(address, HeaderMap::new(), None, most_bytes).await?;
+        if reply.status != 200 {
+            return Err(OutboundError::Status(reply.status));
+        }
+        let max_age_s = reply.headers.get(CACHE_CONTROL).and_then(|value| max_age_s(value.to_str().ok()?));
+        Ok(Fetched { body: reply.body, max_age_s })
+    }
+
+    /// Asks what is at `address`, by a POST of `posted` if there is one, and takes any status for an answer.
+    ///
+    /// Give `headers` that tell a credential for the server at this address alone: a redirect is an answer as any other.
+    pub async fn ask(
+        &self,
+        address: &str,
+        headers: HeaderMap,
+        posted: Option<Vec<u8>>,
+    ) -> Result<Reply, OutboundError> {
+        self.sent(address, headers, posted, LARGEST_ANSWER).await
+    }
+
+    async fn sent(
+        &self,
+        address: &str,
+        headers: HeaderMap,
+        posted: Option<Vec<u8>>,
+        most_bytes: usize,
+    ) -> Result<Reply, OutboundError> {
         let url = Url::parse(address).map_err(|_| OutboundError::Address)?;
         let client = self.client_for(&url)?;
-        let response = client.get(url).send().await.map_err(|error| failure(&error))?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            return Err(OutboundError::Status(status));
-        }
-        let max_age_s = response.headers().get(CACHE_CONTROL).and_then(|value| max_age_s(value.to_str().ok()?));
-        Ok(Fetched { body: body(response, most_bytes).await?, max_age_s })
+        let request = match posted {
+            Some(body) => client.request(Method::POST, url).body(body),
+            None => client.request(Method::GET, url),
+        };
+        let response = request.headers(headers).send().await.map_err(|error| failure(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Reply { status, headers, body: body(response, most_bytes).await? })
     }
 
     fn client_for(&self, url: &Url) -> Result<&Client, OutboundError> {

@@ -31,7 +31,7 @@ pub use grants::{
 pub use logo::{LOGO_BYTES, logo};
 pub use naming::{Email, FhirUser, Name, NotUsable, Reason, RecordId};
 pub use password::{Password, hash_anew, verify_password};
-pub use people::{NewPerson, add_person, disable_person, give_password};
+pub use people::{NewPerson, add_person, disable_person, give_password, join};
 pub use registration::{ChangedRegistration, NewRegistration, Registration};
 pub use secret::{Secret, random_bytes};
 pub use uris::redirect_matches;

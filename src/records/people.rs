@@ -2,7 +2,7 @@
 
 use crate::access::Deed;
 use crate::records::custody::keeps_a_custodian;
-use crate::records::{Email, FhirUser, Name, RecordError, RecordId, told};
+use crate::records::{Email, FhirUser, Grantor, Name, RecordError, RecordId, told};
 use crate::store::{Account, GrantLevel, Happening, NewAccount, NewHappening, PasswordHash, Reader, Role, Tx};
 
 /// A person who is to have an account.
@@ -19,18 +19,30 @@ pub struct NewPerson {
 /// Makes an account, whose address must be free.
 pub fn add_person(tx: &mut Tx<'_>, new: &NewPerson) -> Result<Account, RecordError> {
     tx.lock_access()?;
+    let account = added(tx, new)?;
+    told::account(tx, Deed::AddAccount, account.id, Grantor::Operator)?;
+    Ok(account)
+}
+
+/// Makes an account of somebody whom an OpenID provider vouches for, and whose address must be free.
+pub fn join(tx: &mut Tx<'_>, new: &NewPerson) -> Result<Account, RecordError> {
+    tx.lock_access()?;
+    let account = added(tx, new)?;
+    told::account(tx, Deed::AddAccount, account.id, Grantor::Account(account.id))?;
+    Ok(account)
+}
+
+fn added(tx: &mut Tx<'_>, new: &NewPerson) -> Result<Account, RecordError> {
     if tx.account_by_email(new.email.as_str())?.is_some() {
         return Err(RecordError::EmailTaken(new.email.to_string()));
     }
-    let account = tx.add_account(&NewAccount {
+    Ok(tx.add_account(&NewAccount {
         email: new.email.as_str().to_owned(),
         name: new.name.as_str().to_owned(),
         role: new.role,
         password: new.password.clone(),
         fhir_user: new.fhir_user.as_ref().map(|user| user.as_str().to_owned()),
-    })?;
-    told::account(tx, Deed::AddAccount, account.id)?;
-    Ok(account)
+    })?)
 }
 
 /// Lets an account give no access from now on, with all its tokens. Refused while it is the last custodian of a record.
@@ -49,7 +61,7 @@ pub fn disable_person(tx: &mut Tx<'_>, email: &Email, now_us: i64) -> Result<Acc
         }
     }
     tx.disable_account(account.id)?;
-    told::account(tx, Deed::DisableAccount, account.id)?;
+    told::account(tx, Deed::DisableAccount, account.id, Grantor::Operator)?;
     Ok(account)
 }
 
@@ -69,7 +81,7 @@ pub fn give_password(
     for what in [Happening::PasswordSetByOperator].into_iter().chain(app) {
         tx.add_happening(&NewHappening { account: Some(account.id), what, detail: None, address: None, agent: None })?;
     }
-    told::account(tx, Deed::ChangeCredentials, account.id)?;
+    told::account(tx, Deed::ChangeCredentials, account.id, Grantor::Operator)?;
     Ok(account)
 }
 

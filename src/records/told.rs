@@ -30,9 +30,9 @@ fn tell_grant(tx: &mut Tx<'_>, act: &Act, deed: Deed, grant: &Grant) -> Result<(
     Ok(tell_deed(tx, act, deed, patient.as_ref(), entities)?)
 }
 
-/// Tells what an operator did with an account.
-pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64) -> Result<(), RecordError> {
-    let act = act(Grantor::Operator, "person");
+/// Tells what was done with an account.
+pub(super) fn account(tx: &mut Tx<'_>, deed: Deed, account: i64, by: Grantor) -> Result<(), RecordError> {
+    let act = act(by, "person");
     Ok(tell_deed(tx, &act, deed, None, vec![format!("{ACCOUNT_SYSTEM}|{account}")])?)
 }
 

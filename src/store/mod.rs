@@ -44,9 +44,9 @@ mod writer;
 
 pub use access::{
     AccessToken, Account, AuthorizationCode, Client, ClientFacts, ClientKind, ClientOrigin, ClientState, DeviceCode,
-    Grant, GrantLevel, Grantee, Happened, Happening, Labels, Launch, Logo, NewAccount, NewGrant, NewHappening,
-    NewPasskey, Part, PasswordHash, Role, SecretHash, Session, SigningKey, StoredAuthenticator, StoredPasskey,
-    TokenContext, TokenKind,
+    Grant, GrantLevel, Grantee, Happened, Happening, Identity, Labels, Launch, Logo, NewAccount, NewGrant,
+    NewHappening, NewIdentity, NewPasskey, Part, PasswordHash, Role, SecretHash, Session, SigningKey,
+    StoredAuthenticator, StoredPasskey, TokenContext, TokenKind,
 };
 pub use audit::{AuditBlock, AuditHead, AuditLink, AuditWalk, Ownership};
 pub use binary_creator::Creator;

@@ -10,12 +10,14 @@ mod authorize;
 mod developer;
 mod device;
 mod form;
+mod front;
 mod page;
 mod problem;
 mod routes;
 mod session;
 mod sign_in;
 mod style;
+pub mod upstream;
 
 pub use form::PageForm;
 pub use page::{Frame, Page};

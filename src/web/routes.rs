@@ -3,12 +3,13 @@
 use actix_web::web::ServiceConfig;
 
 use crate::http::at;
-use crate::web::{PageError, account, apps, authorize, developer, device, sign_in, style};
+use crate::web::{PageError, account, apps, authorize, developer, device, front, sign_in, style, upstream};
 
 /// Adds all pages; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
     use actix_web::http::Method;
     config
+        .service(at("/").get(front::page).done_as::<PageError>())
         .service(at("/auth/authorize").get(authorize::asked).on(Method::POST, authorize::posted).done_as::<PageError>())
         .service(at("/auth/consent").on(Method::POST, authorize::answered).done_as::<PageError>())
         .service(at("/apps").get(apps::page).on(Method::POST, apps::remove).done_as::<PageError>())
@@ -31,5 +32,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/style.css").get(style::style).done_as::<PageError>())
         .service(at("/sign-in").get(sign_in::page).on(Method::POST, sign_in::sign_in).done_as::<PageError>())
         .service(at("/sign-out").on(Method::POST, sign_in::sign_out).done_as::<PageError>())
+        .service(at("/auth/upstream/{name}/start").get(upstream::start).done_as::<PageError>())
+        .service(at("/auth/upstream/{name}/callback").on(Method::GET, upstream::callback).done_as::<PageError>())
+        .service(at("/auth/upstream/{name}/link").on(Method::POST, upstream::link).done_as::<PageError>())
+        .service(
+            at("/account/providers").get(upstream::linked).on(Method::POST, upstream::unlink).done_as::<PageError>(),
+        )
         .configure(account::configure);
 }

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::http::{App, HttpError, whence};
 use crate::web::account::{PasskeyForm, hashing, sentence};
 use crate::web::session::own_address;
+use crate::web::upstream::{Button, buttons};
 use crate::web::{Frame, Page, PageError, PageForm, Visitor};
 
 /// Where to go on.
@@ -28,6 +29,7 @@ struct SignIn<'a> {
     email: &'a str,
     passkey: Option<PasskeyForm>,
     problem: Option<&'a str>,
+    providers: Vec<Button>,
 }
 
 /// `GET /sign-in`
@@ -65,7 +67,8 @@ pub(super) async fn sign_in_page(
     problem: Option<&str>,
 ) -> Result<Page, PageError> {
     let passkey = PasskeyForm::of(app, visitor, "/sign-in/passkey").await?;
-    let template = SignIn { frame: visitor.frame(), next, email, passkey, problem };
+    let providers = buttons(app, visitor.root(), next);
+    let template = SignIn { frame: visitor.frame(), next, email, passkey, problem, providers };
     Ok(Page::new(visitor, &template)?.with_script())
 }
 

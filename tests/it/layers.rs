@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("operations", &["access", "clock", "fhir", "interactions", "search", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
     ("auth", &["access", "audit", "clock", "config", "fhir", "interactions", "outbound", "records", "search", "store"]),
-    ("bench", &["clock", "fhir", "store"]),
+    ("bench", &["clock", "fhir", "records", "store"]),
     (
         "http",
         &[

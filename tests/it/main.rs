@@ -19,4 +19,5 @@ mod records;
 mod search_oracle;
 mod sign_in;
 mod smart;
+mod upstream;
 mod us_core;

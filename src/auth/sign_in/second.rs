@@ -1,4 +1,4 @@
-//! The second factor: between a password that was right and a session.
+//! The second factor: between the first, such as a password that was right, and a session.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,22 +7,25 @@ use crate::clock;
 use crate::store::Store;
 
 const STEP: &str = "second factor";
-/// RFC 8176: a password and a one-time code.
-const BOTH: &str = "pwd otp mfa";
+/// RFC 8176: a one-time code, and with it more than one factor.
+const SECOND: &str = "otp mfa";
 
-/// Whose password was right.
+/// Who has shown the first factor.
 #[derive(Debug, Serialize, Deserialize)]
 struct Half {
     account: i64,
+    /// What that was, as RFC 8176 names it.
+    factors: String,
 }
 
 /// What the page for the code carries, in the hand of the visitor with the token `holder`.
 pub fn half(store: &Store, proven: &Proven, holder: &str) -> Result<String, SignInError> {
-    sealed::close(store.seal(), STEP, holder, &Half { account: proven.account.id }, clock::now_us())
+    let half = Half { account: proven.account.id, factors: proven.factors.clone() };
+    sealed::close(store.seal(), STEP, holder, &half, clock::now_us())
 }
 
 impl SignIns {
-    /// Who has shown both a password, as `half` tells, and a code of their app or a recovery code.
+    /// Who has shown both a first factor, as `half` tells, and a code of their app or a recovery code.
     pub fn by_code(
         &self,
         store: &Store,
@@ -35,7 +38,8 @@ impl SignIns {
         let account = store.read_one(|reader| reader.account(opened.content.account))?;
         let account = account.filter(|account| account.disabled_us.is_none()).ok_or(SignInError::Expired)?;
         self.code(store, &account, code, whence)?;
+        let factors = format!("{} {SECOND}", opened.content.factors);
         store.write(move |tx| opened.use_up(tx))?;
-        Ok(Proven { account, factors: BOTH.to_owned(), needs_code: false })
+        Ok(Proven { account, factors, needs_code: false })
     }
 }

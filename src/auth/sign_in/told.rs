@@ -61,6 +61,7 @@ pub fn changed(
         Happening::AuthenticatorOn | Happening::AuthenticatorOff => "authenticator",
         Happening::RecoveryCodesMade | Happening::RecoveryCodeUsed => "recovery-codes",
         Happening::SessionEnded | Happening::OthersEnded => "sessions",
+        Happening::ProviderLinked | Happening::ProviderUnlinked => "provider",
         Happening::PasswordChanged
         | Happening::PasswordSetByOperator
         | Happening::AccountMade

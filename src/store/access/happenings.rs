@@ -33,11 +33,13 @@ pub enum Happening {
     OthersEnded = 13,
     PasswordSetByOperator = 14,
     AccountMade = 15,
+    ProviderLinked = 16,
+    ProviderUnlinked = 17,
 }
 
 impl Happening {
     /// All there are.
-    const ALL: [Happening; 15] = [
+    const ALL: [Happening; 17] = [
         Happening::SignedIn,
         Happening::SignedInOnNewDevice,
         Happening::SignInRefused,
@@ -53,6 +55,8 @@ impl Happening {
         Happening::OthersEnded,
         Happening::PasswordSetByOperator,
         Happening::AccountMade,
+        Happening::ProviderLinked,
+        Happening::ProviderUnlinked,
     ];
 
     /// Whether it is an attempt that was refused.

@@ -14,6 +14,7 @@ use crate::http::{App, HttpError, whence};
 use crate::web::account::{PasskeyForm, hashing, sentence, work};
 use crate::web::session::own_address;
 use crate::web::sign_in::{Next, add_cookie, go_on};
+use crate::web::upstream::{Button, buttons_again};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor};
 
 const BY_PASSKEY: &str = "/sign-in/again/passkey";
@@ -26,6 +27,8 @@ struct Again<'a> {
     has_password: bool,
     next: &'a str,
     passkey: Option<PasskeyForm>,
+    /// Those that are linked.
+    providers: Vec<Button>,
     problem: Option<String>,
 }
 
@@ -111,6 +114,7 @@ async fn again_page(
         has_password: who.signed_in.account.password.is_some(),
         next,
         passkey: PasskeyForm::of(app, &who.visitor, BY_PASSKEY).await?,
+        providers: buttons_again(app, &who.signed_in, who.visitor.root(), next).await?,
         problem,
     };
     Ok(Page::new(&who.visitor, &page)?.with_script())

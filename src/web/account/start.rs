@@ -27,6 +27,7 @@ struct AccountPage {
     passkeys: Vec<PasskeyRow>,
     has_authenticator: bool,
     codes_left: i64,
+    has_providers: bool,
     sessions: Vec<SessionRow>,
     happened: Vec<Line>,
     refused: Vec<Line>,
@@ -83,6 +84,7 @@ pub async fn page(who: SignedInVisitor, app: Data<App>) -> Result<HttpResponse, 
         passkeys: kept.passkeys.into_iter().map(passkey_row).collect(),
         has_authenticator: kept.has_authenticator,
         codes_left: kept.codes_left,
+        has_providers: !app.auth.upstream.providers().is_empty(),
         sessions: sessions
             .map(|session| SessionRow {
                 id: URL_SAFE_NO_PAD.encode(session.hash.as_bytes()),

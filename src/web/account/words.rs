@@ -62,6 +62,8 @@ pub fn line(happened: &Happened) -> Line {
         Happening::OthersEnded => "All other sessions were ended".to_owned(),
         Happening::PasswordSetByOperator => "An operator of this server set another password".to_owned(),
         Happening::AccountMade => "The account was made".to_owned(),
+        Happening::ProviderLinked => format!("Sign-in by “{detail}” was linked"),
+        Happening::ProviderUnlinked => format!("Sign-in by “{detail}” was unlinked"),
     };
     let browser = happened.agent.as_deref().map(device::name);
     let from = browser.into_iter().chain(happened.address.clone()).collect::<Vec<_>>().join(", ");

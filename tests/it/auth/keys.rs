@@ -90,3 +90,8 @@ pub fn encoded(bytes: impl AsRef<[u8]>) -> String {
 pub fn jwks(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }
+
+/// As the scheme `Basic` writes it.
+pub fn encoded_padded(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(text)
+}

@@ -7,7 +7,7 @@ mod cors;
 mod discovery;
 mod introspection;
 pub mod key_server;
-mod keys;
+pub mod keys;
 mod keys_by_url;
 mod refused_assertions;
 mod revocation;

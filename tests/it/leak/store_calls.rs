@@ -133,6 +133,8 @@ const CALLS: &[(&str, Bound)] = &[
     // Whether there are any rules, and whom a role or a Person stands for.
     ("has_consent_rules", Bound::Nothing),
     ("referred_by", Bound::Only(&["auth/holder.rs"])),
+    ("identity", Bound::Nothing),
+    ("identities_of", Bound::Nothing),
     ("add_account", Bound::Nothing),
     ("disable_account", Bound::Nothing),
     ("clients_owned_by", Bound::Nothing),
@@ -160,6 +162,9 @@ const CALLS: &[(&str, Bound)] = &[
     ("end_grant", Bound::Nothing),
     ("lock_access", Bound::Nothing),
     ("bump", Bound::Nothing),
+    ("add_identity", Bound::Nothing),
+    ("use_identity", Bound::Nothing),
+    ("remove_identity", Bound::Nothing),
     ("add_token", Bound::Nothing),
     ("revoke_token", Bound::Nothing),
     ("revoke_family", Bound::Nothing),
