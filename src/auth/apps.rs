@@ -40,12 +40,15 @@ pub struct HeldAccess {
     pub is_forgotten: bool,
 }
 
+/// An app with the grants to it, and when it last got a token by each.
+type Granted = (Client, Vec<(Grant, Option<i64>)>);
+
 /// All that a person lets apps do at this moment, in the order in which it was first allowed.
 pub fn held_apps(desk: &Desk<'_>, signed_in: &SignedIn) -> Result<Vec<HeldApp>, AuthError> {
     let account = signed_in.account.id;
     let found = desk.engine.store.read(|reader| {
         let grants = reader.grants_to_apps(account)?;
-        let mut apps: Vec<(Client, Vec<(Grant, Option<i64>)>)> = Vec::new();
+        let mut apps: Vec<Granted> = Vec::new();
         for grant in grants.into_iter().filter(|grant| grant.is_in_force(desk.now_us)) {
             let Grantee::Client(id) = &grant.to else { continue };
             if !apps.iter().any(|(client, _)| client.id == *id) {
@@ -59,7 +62,7 @@ pub fn held_apps(desk: &Desk<'_>, signed_in: &SignedIn) -> Result<Vec<HeldApp>, 
         }
         Ok::<_, RecordError>(apps)
     })?;
-    let held = |(client, grants): (Client, Vec<(Grant, Option<i64>)>)| {
+    let held = |(client, grants): Granted| {
         let accesses = grants.iter().map(|(grant, used_us)| access(desk, signed_in, grant, *used_us));
         Ok(HeldApp { client, accesses: accesses.collect::<Result<_, AuthError>>()? })
     };
@@ -110,17 +113,18 @@ fn is_offered(reader: &mut Reader<'_>, client: &Client, account: i64) -> Result<
 /// Launches an app for somebody who is signed in, on a record that they let it see, or on none. Gives where the browser goes.
 pub fn launch(desk: &Desk<'_>, signed_in: &SignedIn, client: &str, record: Option<&str>) -> Result<String, AuthError> {
     let account = signed_in.account.id;
-    let (client, may_open, on_record) = desk.engine.store.read(|reader| {
-        let client = known_client(reader, client)?;
+    let unfit = |text: &str| AuthError::InvalidRequest(text.to_owned());
+    let found = desk.engine.store.read(|reader| {
+        let Some(client) = reader.client(client)? else { return Ok(None) };
         let grants = reader.grants_to_app(account, &client.id)?;
         let mut standing = grants.iter().filter(|grant| grant.is_in_force(desk.now_us));
         let has_access = standing.clone().next().is_some();
         let of_record = |grant: &Grant| grant.patient.as_ref().map(|patient| patient.as_str()) == record;
         let on_record = record.is_none() || standing.any(of_record);
         let may_open = may_use(reader, &client, account)? && (has_access || is_offered(reader, &client, account)?);
-        Ok::<_, RecordError>((client, may_open, on_record))
+        Ok::<_, RecordError>(Some((client, may_open, on_record)))
     })?;
-    let unfit = |text: &str| AuthError::InvalidRequest(text.to_owned());
+    let (client, may_open, on_record) = found.ok_or_else(|| unfit("this app can't be opened from here"))?;
     let address = client.launch_uri.as_deref().filter(|_| may_open);
     let address = address.ok_or_else(|| unfit("this app can't be opened from here"))?;
     if !on_record {

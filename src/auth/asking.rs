@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 6749 section 4.1.1; SMART App Launch 2.2 app-launch.html; OpenID Connect Core 1.0 section 3.1.2
 
+use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::access::{Caller, Context, Scope, ScopeSet, Word};
@@ -361,14 +362,25 @@ fn stale(request: &AuthorizeRequest) -> Back {
 /// A person's name as the record has it.
 fn name_of(patient: &Value) -> String {
     let name = &patient["name"][0];
-    if let Some(text) = name["text"].as_str() {
-        return text.to_owned();
-    }
     let given = name["given"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let parts: Vec<&str> = given.chain(name["family"].as_str()).collect();
-    match parts.is_empty() {
-        true => format!("Record {}", patient["id"].as_str().unwrap_or_default()),
-        false => parts.join(" "),
+    let said = match name["text"].as_str() {
+        Some(text) => text.to_owned(),
+        None if parts.is_empty() => format!("Record {}", patient["id"].as_str().unwrap_or_default()),
+        None => parts.join(" "),
+    };
+    // Two people of the same name are told apart by it.
+    match patient["birthDate"].as_str() {
+        Some(born) => format!("{said}, born {}", in_words(born)),
+        None => said,
+    }
+}
+
+/// A day as people write it; a date that is less precise as it is.
+fn in_words(date: &str) -> String {
+    match NaiveDate::parse_from_str(date, "%Y-%m-%d") {
+        Ok(day) => day.format("%-d %B %Y").to_string(),
+        Err(_) => date.to_owned(),
     }
 }
 
@@ -406,5 +418,27 @@ impl Work {
         let (code, kept) = new_code(&self.request, &self.signed_in, &grant, &self.allowed, &self.context, self.now_us)?;
         tx.add_authorization_code(&kept)?;
         Ok(Some(code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_is_told_by_name_and_birth() {
+        let table = [
+            (
+                json!({ "name": [{ "given": ["Mila"], "family": "Lind" }], "birthDate": "2016-06-30" }),
+                "Mila Lind, born 30 June 2016",
+            ),
+            (json!({ "name": [{ "text": "Mila L." }], "birthDate": "2016" }), "Mila L., born 2016"),
+            (json!({ "id": "a" }), "Record a"),
+        ];
+        for (patient, wanted) in table {
+            assert_eq!(name_of(&patient), wanted);
+        }
     }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::access::{ScopeSet, Word};
+use crate::auth::id_token::Identity;
 use crate::auth::issue::{Issued, TokenTerms, Tokens, family_tokens};
 use crate::auth::{AuthError, AuthServer, AuthorizeRequest, Form, LaunchContext, SignedIn};
 use crate::records::Secret;
@@ -115,8 +116,9 @@ pub(super) fn hand_out(
 ) -> Result<Issued, AuthError> {
     let scopes = ScopeSet::parse(&code.scopes);
     let issued = Issued::new(server, &scopes, &code.context, tokens, now_us)?;
-    let signed_in = (code.nonce.as_deref(), code.auth_time_us);
-    issued.identified(store, server, client, account, &scopes, signed_in, now_us)
+    let (nonce, auth_time_us) = (code.nonce.as_deref(), code.auth_time_us);
+    let identity = Identity { client, account, tells_user: false, nonce, auth_time_us };
+    issued.identified(store, server, &scopes, identity, now_us)
 }
 
 fn unknown() -> AuthError {

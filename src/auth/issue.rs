@@ -8,7 +8,7 @@ use crate::access::{ScopeSet, Word};
 use crate::auth::id_token::{Identity, id_token};
 use crate::auth::{AuthError, AuthServer, LaunchContext};
 use crate::records::Secret;
-use crate::store::{AccessToken, Account, Client, Grant, SecretHash, Store, StoreError, TokenKind, Tx};
+use crate::store::{AccessToken, Grant, SecretHash, Store, StoreError, TokenKind, Tx};
 
 /// How long an access token of an app lives.
 const ACCESS_US: i64 = 3_600 * 1_000_000;
@@ -130,21 +130,17 @@ impl Issued {
         Ok(Issued { access: tokens.access.hash(), answer })
     }
 
-    /// With an id_token, where the app may know who the person is.
+    /// With an id_token for whoever `identity` tells of, where `scopes` let the app know who the person is.
     pub(super) fn identified(
         mut self,
         store: &Store,
         server: &AuthServer,
-        client: &Client,
-        account: &Account,
         scopes: &ScopeSet,
-        signed_in: (Option<&str>, i64),
+        identity: Identity<'_>,
         now_us: i64,
     ) -> Result<Issued, AuthError> {
         if scopes.has(Word::OpenId) {
-            let (nonce, auth_time_us) = signed_in;
-            let tells_user = scopes.has(Word::FhirUser);
-            let identity = Identity { client, account, tells_user, nonce, auth_time_us };
+            let identity = Identity { tells_user: scopes.has(Word::FhirUser), ..identity };
             let token = id_token(store, &server.signing, &server.endpoints, &identity, now_us)?;
             self.answer.insert("id_token".to_owned(), token.into());
         }

@@ -223,13 +223,13 @@ mod tests {
             json!({ "identifier": { "value": "1" } }),
             json!({ "reference": "Patient/1", "role": "https://a.example/mother" }),
         ] {
-            assert!(check_fhir_context(&[right.clone()]).is_ok(), "{right}");
+            assert!(check_fhir_context(std::slice::from_ref(&right)).is_ok(), "{right}");
         }
         for role in ["", "reviewer", ":x"] {
             assert!(check_fhir_context(&[json!({ "reference": "Practitioner/1", "role": role })]).is_err(), "{role}");
         }
         for wrong in [json!({}), json!("ImagingStudy/1"), json!({ "reference": "Patient/1" }), json!({ "role": "x" })] {
-            assert!(check_fhir_context(&[wrong.clone()]).is_err(), "{wrong}");
+            assert!(check_fhir_context(std::slice::from_ref(&wrong)).is_err(), "{wrong}");
         }
     }
 }

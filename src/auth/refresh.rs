@@ -6,6 +6,7 @@
 //! Spec: RFC 6749 section 6, RFC 9700 section 4.14; SMART App Launch 2.2 app-launch.html#refresh-access-token
 
 use crate::access::ScopeSet;
+use crate::auth::id_token::Identity;
 use crate::auth::issue::{Issued, TokenTerms, Tokens, family_tokens, successors};
 use crate::auth::{AuthError, AuthServer, Form};
 use crate::store::{Account, Client, SecretHash, Store, TokenKind, Tx};
@@ -57,7 +58,8 @@ pub fn refresh(
     };
     let Exchanged { tokens, account, scopes, context, auth_time_us } = *issued;
     let issued = Issued::new(server, &scopes, &context, &tokens, now_us)?;
-    issued.identified(store, server, client, &account, &scopes, (None, auth_time_us), now_us)
+    let identity = Identity { client, account: &account, tells_user: false, nonce: None, auth_time_us };
+    issued.identified(store, server, &scopes, identity, now_us)
 }
 
 fn exchange(

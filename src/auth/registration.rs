@@ -318,7 +318,8 @@ mod tests {
 
     #[test]
     fn what_can_not_be_is_refused_by_its_name() {
-        let table: [(fn(&mut Value), &str); 11] = [
+        type Change = fn(&mut Value);
+        let table: [(Change, &str); 11] = [
             (|said| said["client_name"] = json!(""), "client_name"),
             (|said| said["client_name"] = json!(7), "client_name"),
             (|said| said["redirect_uris"] = json!("https://app.example/done"), "redirect_uris"),

@@ -11,6 +11,7 @@ mod client;
 mod constant;
 mod data;
 mod growth;
+mod launch;
 mod load;
 mod overload;
 mod report;
@@ -30,7 +31,9 @@ use child::Server;
 pub use constant::serve_constant;
 pub use load::Measured;
 use load::{Request, Until};
-pub use report::{Access, AccessLine, AccessSide, Growth, GrowthLine, Line, Overload, OverloadLine, Report, Stage};
+pub use report::{
+    Access, AccessLine, AccessSide, Growth, GrowthLine, Launches, Line, Overload, OverloadLine, Report, Stage,
+};
 
 /// Entries of each transaction that is imported.
 const ENTRIES: u64 = 100;
@@ -158,6 +161,11 @@ pub fn run_growth(plan: &Plan, sizes: &[u64], progress: impl Fn(&str)) -> Result
 /// Measures what access costs: the same requests about one record, of an open server and by a token.
 pub fn run_access(plan: &Plan, progress: impl Fn(&str)) -> Result<Access, BenchError> {
     in_folder(plan, |folder| access::measure(plan, folder, &progress))
+}
+
+/// Measures what it costs to let an app in, beside one password hash.
+pub fn run_launches(plan: &Plan, progress: impl Fn(&str)) -> Result<Launches, BenchError> {
+    in_folder(plan, |folder| launch::measure(plan, folder, &progress))
 }
 
 /// Measures what is still done, and how, when `crowd` connections ask for four times what the server can do.

@@ -194,6 +194,53 @@ impl fmt::Display for Access {
     }
 }
 
+/// What it costs the server to let an app in.
+#[derive(Clone, Debug)]
+pub struct Launches {
+    /// Which database.
+    pub database: &'static str,
+    /// How many were measured.
+    pub launches: u32,
+    /// Processor time of the server for one, from the authorization endpoint to the first data.
+    pub launch_us: f64,
+    /// How long one took, as the app sees it.
+    pub elapsed_ms: f64,
+    /// Processor time for the hash of one password.
+    pub hash_us: f64,
+}
+
+impl Launches {
+    /// A launch as a part of the hash of one password.
+    pub fn ratio(&self) -> f64 {
+        self.launch_us / self.hash_us
+    }
+
+    /// One JSON object.
+    pub fn json(&self) -> Value {
+        json!({
+            "database": self.database, "launches": self.launches, "launchCpuUs": rounded(self.launch_us),
+            "elapsedMs": rounded(self.elapsed_ms), "hashCpuUs": rounded(self.hash_us), "ratio": rounded(self.ratio()),
+        })
+    }
+}
+
+impl fmt::Display for Launches {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            formatter,
+            "| {} | launches | ms for the app | server CPU us | one password hash, CPU us | ratio |",
+            self.database
+        )?;
+        writeln!(formatter, "|---|--:|--:|--:|--:|--:|")?;
+        let Launches { launches, elapsed_ms, launch_us, hash_us, .. } = self;
+        writeln!(
+            formatter,
+            "| authorize to first data | {launches} | {elapsed_ms:.2} | {launch_us:.0} | {hash_us:.0} | {:.2} |",
+            self.ratio()
+        )
+    }
+}
+
 impl Overload {
     /// One JSON object.
     pub fn json(&self) -> Value {

@@ -29,6 +29,9 @@ pub(super) struct BenchArgs {
     /// Measure what access costs, the same requests without a token and with one, instead of the load
     #[arg(long, conflicts_with_all = ["work", "clients", "growth"])]
     access: bool,
+    /// Measure what it costs to let an app in, beside the hash of one password, instead of the load
+    #[arg(long, conflicts_with_all = ["work", "clients", "growth", "access", "overload"])]
+    launch: bool,
     /// Measure what is done when so many connections together ask for four times what the server can do, instead of the load;
     /// reads, searches and creates if no work is named
     #[arg(long, value_name = "CONNECTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "8000",
@@ -67,6 +70,9 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
         server::raise_open_files().map_err(Failure::failed)?;
         let overload = bench::run_overload(&plan, usize::from(crowd), progress).map_err(Failure::failed)?;
         (overload.json(), overload.to_string())
+    } else if args.launch {
+        let launches = bench::run_launches(&plan, progress).map_err(Failure::failed)?;
+        (launches.json(), launches.to_string())
     } else if args.access {
         let access = bench::run_access(&plan, progress).map_err(Failure::failed)?;
         (access.json(), access.to_string())

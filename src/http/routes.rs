@@ -78,8 +78,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/.well-known/oauth-authorization-server").get(auth::discovery::document).done())
         .service(at("/apps/{client_id}/logo").get(auth::logo::logo).done())
         .service(at("/health").get(status::health).done())
-        .service(at("/ready").get(status::ready).done())
-        .service(at("/").get(status::front_page).done());
+        .service(at("/ready").get(status::ready).done());
 }
 
 /// Answers what no route takes.

@@ -109,6 +109,11 @@ fn of_endpoint(endpoint: &str, request: &HttpRequest, status: StatusCode, error:
         "revoke" => Deed::Revoke,
         _ => return None,
     };
+    let code = error.and_then(|error| error.as_error::<OAuthError>()).map(OAuthError::code);
+    // A device asks every five seconds until somebody has let it in: only what becomes of it is told.
+    if matches!(code, Some("authorization_pending" | "slow_down")) {
+        return None;
+    }
     let is_refusal = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
     let is_told = is_refusal || status == StatusCode::OK && deed != Deed::Introspect;
     if !is_told {
@@ -121,7 +126,7 @@ fn of_endpoint(endpoint: &str, request: &HttpRequest, status: StatusCode, error:
         network: network(request),
         request: id(request),
         at_us: clock::now_us(),
-        error: error.and_then(|error| error.as_error::<OAuthError>()).map(OAuthError::code),
+        error: code,
         query: String::new(),
         given: if is_refusal { Vec::new() } else { vec![note()] },
         refused: if is_refusal { vec![(deed, status.as_u16(), None)] } else { Vec::new() },

@@ -110,7 +110,10 @@ async fn read(pairs: Vec<(String, String)>, app: &Data<App>) -> Result<Asked, Pa
             Err(AuthorizeRefused::Told(text)) => Err(text),
         })
     });
-    read.await?.map_err(|text| PageError::told(StatusCode::BAD_REQUEST, "This app can't be let in", text))
+    read.await?.map_err(|text| {
+        let text = format!("{text} Go back to the app, and tell its makers.");
+        PageError::told(StatusCode::BAD_REQUEST, "This app can’t be let in", text)
+    })
 }
 
 async fn ask(visitor: Visitor, pairs: Vec<(String, String)>, app: &Data<App>) -> Result<HttpResponse, PageError> {

@@ -10,6 +10,7 @@ mod authorize;
 mod developer;
 mod device;
 mod form;
+mod front;
 mod page;
 mod problem;
 mod routes;

@@ -71,7 +71,9 @@ impl Page {
             .insert_header((header::X_FRAME_OPTIONS, "DENY"))
             // Without a referrer a browser posts forms with the origin `null`, which would look like somebody else's.
             .insert_header((header::REFERRER_POLICY, "same-origin"))
-            .insert_header((header::CACHE_CONTROL, "no-store"));
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            // Packed together with what a request sent, the length would tell of what is secret in the page (BREACH).
+            .insert_header((header::CONTENT_ENCODING, "identity"));
         if let Some(cookie) = self.cookie {
             response.cookie(cookie);
         }

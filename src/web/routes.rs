@@ -3,12 +3,13 @@
 use actix_web::web::ServiceConfig;
 
 use crate::http::at;
-use crate::web::{PageError, account, apps, authorize, developer, device, sign_in, style, upstream};
+use crate::web::{PageError, account, apps, authorize, developer, device, front, sign_in, style, upstream};
 
 /// Adds all pages; `web::Data<App>` must be there, too.
 pub fn configure(config: &mut ServiceConfig) {
     use actix_web::http::Method;
     config
+        .service(at("/").get(front::page).done_as::<PageError>())
         .service(at("/auth/authorize").get(authorize::asked).on(Method::POST, authorize::posted).done_as::<PageError>())
         .service(at("/auth/consent").on(Method::POST, authorize::answered).done_as::<PageError>())
         .service(at("/apps").get(apps::page).on(Method::POST, apps::remove).done_as::<PageError>())

@@ -34,7 +34,20 @@ fn view(to: Grantee) -> NewGrant {
 fn app() -> ClientFacts {
     ClientFacts {
         redirect_uris: vec!["https://a.example/cb".to_owned(), "https://b.example/cb".to_owned()],
+        publisher: Some("Curves Ltd".to_owned()),
+        logo_uri: Some("https://a.example/logo".to_owned()),
+        policy_uri: Some("https://a.example/policy".to_owned()),
+        tos_uri: Some("https://a.example/tos".to_owned()),
+        contacts: vec!["help@a.example".to_owned()],
+        launch_uri: Some("https://a.example/launch".to_owned()),
+        jwks: Some("{\"keys\":[]}".to_owned()),
         jwks_uri: Some("https://a.example/jwks".to_owned()),
+        optional_scopes: "openid".to_owned(),
+        goes_without_aud: true,
+        is_device: true,
+        origin: ClientOrigin::Page,
+        created_by: Some(7),
+        registration_hash: Some(SecretHash::of(b"registration")),
         scopes: "patient/Observation.rs".to_owned(),
         reasons: BTreeMap::from([("patient/Observation.rs".to_owned(), "to draw curves".to_owned())]),
         secret_hash: Some(SecretHash::of(b"secret")),
@@ -88,8 +101,20 @@ fn what_is_written_is_read(home: &Home) {
     assert_eq!(read(&store, |reader| reader.account_by_email("bert@example.org")), None);
 
     let client = write(&store, |tx| tx.add_client(&app()));
-    assert_eq!(client.redirect_uris, app().redirect_uris);
-    assert_eq!((&client.reasons, client.secret_hash), (&app().reasons, app().secret_hash));
+    assert_eq!(client.facts, app());
+    assert_eq!((client.state(), client.is_verified()), (ClientState::Sandbox, false));
+    let changed = ClientFacts {
+        goes_without_aud: false,
+        launch_uri: None,
+        tos_uri: Some("https://b.example/tos".to_owned()),
+        registration_hash: None,
+        ..app()
+    };
+    let wanted = changed.clone();
+    assert!(write(&store, move |tx| tx.update_client(&changed)));
+    assert!(write(&store, |tx| tx.set_client_standing("c1", Some(5), Some(6), None)));
+    let client = read(&store, |reader| reader.client("c1")).unwrap();
+    assert_eq!((&client.facts, client.state(), client.verified_us), (&wanted, ClientState::Approved, Some(6)));
     assert_eq!(read(&store, |reader| reader.clients()), [client]);
 
     let id = account.id;

@@ -47,7 +47,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(at("/sign-in/again").get(again::page).on(Method::POST, again::by_password).done_as::<PageError>())
         .service(at("/sign-in/again/passkey").on(Method::POST, again::by_passkey).done_as::<PageError>())
         .service(at("/set-up").get(set_up::page).on(Method::POST, set_up::make).done_as::<PageError>())
-        .service(at(ACCOUNT).get(start::page).done_as::<PageError>())
+        .service(at("/account").get(start::page).done_as::<PageError>())
         .service(at("/account/password").get(password::page).on(Method::POST, password::change).done_as::<PageError>())
         .service(at("/.well-known/change-password").get(password::elsewhere).done_as::<PageError>())
         .service(at("/account/passkeys").get(passkeys::page).on(Method::POST, passkeys::add).done_as::<PageError>())

@@ -180,5 +180,12 @@ pub(super) fn problem(error: &RecordError) -> Option<Problem> {
         RecordError::NoAccount(_) | RecordError::AccountDisabled(_) | RecordError::LastOwner => "email",
         _ => return None,
     };
-    Some(Problem { field, text: error.to_string() })
+    let text = match error {
+        // How an operator makes one is nothing for this page.
+        RecordError::NoAccount(_) | RecordError::AccountDisabled(_) => {
+            "there is no account with this address that could be given a part".to_owned()
+        }
+        error => error.to_string(),
+    };
+    Some(Problem { field, text })
 }

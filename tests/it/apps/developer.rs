@@ -1,12 +1,13 @@
 //! `/developer`: registering apps on pages, and what the operator says of them.
 
-use emberwell::store::{Client, ClientState, Role, SecretHash};
+use emberwell::store::{Client, ClientFacts, ClientKind, ClientState, Part, Role, SecretHash};
 use url::form_urlencoded::Serializer;
 
-use super::browser::Browser;
+use super::browser::{csrf, post, signed_in, submit};
 use super::{closed, custodian, person};
 use crate::auth::backend::{post_as, refused};
 use crate::auth::key_server::KeyServer;
+use crate::support::browser::Browser;
 use crate::support::holders::change;
 use crate::support::{Answer, TestServer, on_both};
 
@@ -16,6 +17,7 @@ on_both!(
     the_operator_approves_and_vouches_until_it_is_another,
     a_secret_is_changed_with_an_overlap,
     an_app_has_an_owner,
+    one_account_makes_only_so_many_apps,
 );
 
 const APP: [(&str, &str); 8] = [
@@ -32,7 +34,7 @@ const APP: [(&str, &str); 8] = [
 /// Registers an app on the page, and gives the page that follows, and the client.
 async fn register(browser: &Browser<'_>, server: &TestServer, fields: &[(&str, &str)]) -> (Answer, Client) {
     let form = browser.get("/developer/new").await.expect(200);
-    let page = browser.submit(&form, "/developer/new", fields).await.expect(200);
+    let page = submit(browser, &form, "/developer/new", fields).await.expect(200);
     let id = between(&page.text(), "<code id=\"client-id\">");
     let client = change(server, move |tx| tx.client(&id)).unwrap();
     (page, client)
@@ -64,7 +66,7 @@ async fn a_new_app_is_for_those_who_make_and_try_it(server: &TestServer) {
         custodian(server, name).await;
     }
     let server = closed(server, |_| {}).await;
-    let maker = Browser::of(&server, "maker").await;
+    let maker = signed_in(&server, "maker").await;
     let (page, client) = register(&maker, &server, &APP).await;
     let address = format!("/developer/apps/{}", client.id);
     assert_eq!(client.state(), ClientState::Sandbox);
@@ -80,9 +82,9 @@ async fn a_new_app_is_for_those_who_make_and_try_it(server: &TestServer) {
     assert!(maker.get("/developer").await.expect(200).text().contains("Growth"));
 
     let tester = ("email", "tester@example.org");
-    maker.submit(&page, &format!("{address}/members"), &[tester, ("part", "tester")]).await.expect(200);
+    submit(&maker, &page, &format!("{address}/members"), &[tester, ("part", "tester")]).await.expect(200);
     for (name, is_let_in) in [("maker", true), ("tester", true), ("stranger", false)] {
-        let browser = Browser::of(&server, name).await;
+        let browser = signed_in(&server, name).await;
         let asked = browser.get(&asking(&server, &client.id)).await;
         assert_eq!(asked.status, if is_let_in { 200 } else { 303 }, "{name}");
         if !is_let_in {
@@ -90,12 +92,12 @@ async fn a_new_app_is_for_those_who_make_and_try_it(server: &TestServer) {
         }
         assert_eq!(browser.get(&address).await.status, if name == "maker" { 200 } else { 404 }, "{name}");
     }
-    let stranger = Browser::of(&server, "stranger").await;
+    let stranger = signed_in(&server, "stranger").await;
     let own = stranger.get("/developer/new").await.expect(200);
-    let csrf = super::browser::hidden(&own.text(), "csrf").unwrap();
+    let field = csrf(&own, "/developer/new");
     for path in [address.clone(), format!("{address}/secret"), format!("{address}/members")] {
-        let fields = [&[("csrf", csrf.as_str()), tester, ("remove", "yes")], &APP[..]].concat();
-        assert_eq!(stranger.post(&path, &fields).await.status, 404, "{path}");
+        let fields = [&[("csrf", field.as_str()), tester, ("remove", "yes")], &APP[..]].concat();
+        assert_eq!(post(&stranger, &path, &fields).await.status, 404, "{path}");
     }
     server.stop().await;
 }
@@ -106,7 +108,7 @@ async fn what_is_wrong_stands_beside_its_field(server: &TestServer) {
     let logo = format!("{}/logo.svg", drawing.origin);
     person(server, "maker", Role::Person);
     let server = closed(server, |settings| settings.outbound.allow = allow).await;
-    let maker = Browser::of(&server, "maker").await;
+    let maker = signed_in(&server, "maker").await;
     let form = maker.get("/developer/new").await.expect(200);
 
     for (field, value, beside) in [
@@ -125,7 +127,7 @@ async fn what_is_wrong_stands_beside_its_field(server: &TestServer) {
     ] {
         let others = APP.into_iter().filter(|(name, _)| *name != field);
         let fields: Vec<(&str, &str)> = others.chain([(field, value)]).collect();
-        let page = maker.submit(&form, "/developer/new", &fields).await.expect(400);
+        let page = submit(&maker, &form, "/developer/new", &fields).await.expect(400);
         assert!(page.text().contains(&format!("id=\"{beside}-problem\"")), "{field}={value}: {}", page.text());
         assert!(page.text().contains(&format!("aria-describedby=\"{beside}-problem\"")), "{field}={value}");
         assert!(field == "publisher" || page.text().contains("value=\"Curves Ltd\""), "what was typed is still there");
@@ -139,8 +141,8 @@ async fn the_operator_approves_and_vouches_until_it_is_another(server: &TestServ
     person(server, "maker", Role::Person);
     person(server, "chief", Role::Operator);
     let server = closed(server, |_| {}).await;
-    let maker = Browser::of(&server, "maker").await;
-    let chief = Browser::of(&server, "chief").await;
+    let maker = signed_in(&server, "maker").await;
+    let chief = signed_in(&server, "chief").await;
     let (page, client) = register(&maker, &server, &APP).await;
     let address = format!("/developer/apps/{}", client.id);
     let now = || {
@@ -152,18 +154,18 @@ async fn the_operator_approves_and_vouches_until_it_is_another(server: &TestServ
     let review = chief.get("/developer/review").await.expect(200);
     let decide = async |decision: &str| {
         let fields = [("client_id", client.id.as_str()), ("decision", decision)];
-        chief.submit(&review, "/developer/review", &fields).await.status
+        submit(&chief, &review, "/developer/review", &fields).await.status
     };
 
     assert_eq!((decide("approve").await, decide("verify").await), (303, 303));
     assert_eq!(now(), (ClientState::Approved, true));
     assert_eq!((decide("approve").await, decide("shrug").await), (400, 400));
     let keys_alone: Vec<(&str, &str)> = APP.into_iter().chain([("contacts", "help@app.example")]).collect();
-    maker.submit(&page, &address, &keys_alone).await.expect(200);
+    submit(&maker, &page, &address, &keys_alone).await.expect(200);
     assert_eq!(now(), (ClientState::Approved, true), "nothing that people decide by has changed");
     let renamed: Vec<(&str, &str)> =
         APP.into_iter().map(|(name, value)| (name, if name == "name" { "Hospital" } else { value })).collect();
-    maker.submit(&page, &address, &renamed).await.expect(200);
+    submit(&maker, &page, &address, &renamed).await.expect(200);
     assert_eq!(now(), (ClientState::Sandbox, false), "the operator is to look at it again");
     assert_eq!((decide("suspend").await, now().0), (303, ClientState::Suspended));
     server.stop().await;
@@ -172,11 +174,11 @@ async fn the_operator_approves_and_vouches_until_it_is_another(server: &TestServ
 async fn a_secret_is_changed_with_an_overlap(server: &TestServer) {
     person(server, "maker", Role::Person);
     let server = closed(server, |_| {}).await;
-    let maker = Browser::of(&server, "maker").await;
+    let maker = signed_in(&server, "maker").await;
     let (page, client) = register(&maker, &server, &APP).await;
     let first = between(&page.text(), "<code id=\"client-secret\">");
 
-    let page = maker.submit(&page, &format!("/developer/apps/{}/secret", client.id), &[]).await.expect(200);
+    let page = submit(&maker, &page, &format!("/developer/apps/{}/secret", client.id), &[]).await.expect(200);
     let second = between(&page.text(), "<code id=\"client-secret\">");
     assert_ne!(first, second);
     let introspect = async |secret: &str| {
@@ -195,10 +197,10 @@ async fn an_app_has_an_owner(server: &TestServer) {
     person(server, "maker", Role::Person);
     person(server, "heir", Role::Person);
     let server = closed(server, |_| {}).await;
-    let maker = Browser::of(&server, "maker").await;
+    let maker = signed_in(&server, "maker").await;
     let (page, client) = register(&maker, &server, &APP).await;
     let address = format!("/developer/apps/{}/members", client.id);
-    let send = async |fields: &[(&str, &str)]| maker.submit(&page, &address, fields).await;
+    let send = async |fields: &[(&str, &str)]| submit(&maker, &page, &address, fields).await;
     let (own, heir) = (("email", "maker@example.org"), ("email", "heir@example.org"));
 
     for wrong in [
@@ -210,8 +212,28 @@ async fn an_app_has_an_owner(server: &TestServer) {
         let refused = send(wrong).await.expect(400);
         assert!(refused.text().contains("id=\"email-problem\""), "{wrong:?}");
     }
+    assert!(!send(&[("email", "nobody@example.org")]).await.text().contains("person add"), "that is for operators");
     send(&[heir, ("part", "owner")]).await.expect(200);
     assert_eq!(send(&[own, ("remove", "yes")]).await.status, 404, "it is the heir's alone by then");
-    Browser::of(&server, "heir").await.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    signed_in(&server, "heir").await.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    server.stop().await;
+}
+
+async fn one_account_makes_only_so_many_apps(server: &TestServer) {
+    let account = person(server, "maker", Role::Person);
+    let server = closed(server, |_| {}).await;
+    let maker = signed_in(&server, "maker").await;
+    change(&server, move |tx| {
+        (1..20).try_for_each(|number| {
+            let id = format!("app-{number}");
+            tx.add_client(&ClientFacts::of(&id, "App", ClientKind::Public))?;
+            tx.set_client_member(&id, account, Part::Owner)
+        })
+    });
+
+    register(&maker, &server, &APP).await;
+    let form = maker.get("/developer/new").await.expect(200);
+    let refused = submit(&maker, &form, "/developer/new", &APP).await.expect(400);
+    assert!(refused.text().contains("at most 20 apps"), "{}", refused.text());
     server.stop().await;
 }

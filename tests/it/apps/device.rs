@@ -5,11 +5,13 @@ use emberwell::config::RateSettings;
 use emberwell::store::{Client, ClientFacts, ClientKind};
 use serde_json::Value;
 
-use super::browser::{Browser, hidden};
+use super::browser::{post as post_form, signed_in, submit};
 use super::{closed, custodian, send};
 use crate::auth::backend::{post, refused};
+use crate::support::browser::{Browser, form};
 use crate::support::database::execute;
 use crate::support::holders::change;
+use crate::support::raw::eventually;
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(
@@ -18,6 +20,7 @@ on_both!(
     a_code_is_over_in_time_and_after_five_tries,
     only_what_is_registered_as_a_device_may_wait,
     who_guesses_codes_is_slowed_down,
+    the_trail_tells_what_becomes_of_a_device,
 );
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -49,7 +52,7 @@ fn waited(server: &TestServer) {
 /// The consent page for the code that a device shows.
 async fn asked(browser: &Browser<'_>, begun: &Value) -> Answer {
     let page = browser.get("/device").await.expect(200);
-    browser.submit(&page, "/device", &[("user_code", begun["user_code"].as_str().unwrap())]).await.expect(200)
+    submit(browser, &page, "/device", &[("user_code", begun["user_code"].as_str().unwrap())]).await.expect(200)
 }
 
 async fn a_device_is_let_in_by_the_code_that_it_shows(server: &TestServer) {
@@ -66,24 +69,24 @@ async fn a_device_is_let_in_by_the_code_that_it_shows(server: &TestServer) {
 
     refused(&poll(&server, "scale", code).await, 400, "authorization_pending");
     refused(&poll(&server, "scale", code).await, 400, "slow_down");
-    let stranger = Browser::of_nobody(&server);
+    let stranger = Browser::new(&server);
     let sent = stranger.get(&format!("/device?user_code={shown}")).await.expect(303);
     assert!(sent.header("Location").starts_with("/sign-in?next="), "{}", sent.header("Location"));
-    let browser = Browser::of(&server, "anna").await;
+    let browser = signed_in(&server, "anna").await;
     let page = browser.get(&format!("/device?user_code={shown}")).await.expect(200);
     assert!(page.text().contains(&format!("value=\"{shown}\"")), "the code is filled in, and still to be sent");
-    let page = browser.submit(&page, "/device", &[("user_code", &shown.to_lowercase())]).await.expect(200);
+    let page = submit(&browser, &page, "/device", &[("user_code", &shown.to_lowercase())]).await.expect(200);
     for told in ["Bathroom scale", "Scales Ltd", shown] {
         assert!(page.text().contains(told), "{told}");
     }
     let chosen = [
         ("user_code", shown),
-        ("record", &hidden(&page.text(), "record").unwrap()),
+        ("record", &form(&page, "/device/consent").value("record")),
         ("scope", "patient/Observation.c"),
         ("scope", "offline_access"),
         ("decision", "allow"),
     ];
-    let done = browser.submit(&page, "/device/consent", &chosen).await.expect(200);
+    let done = submit(&browser, &page, "/device/consent", &chosen).await.expect(200);
     assert!(done.text().contains("is let in"), "{}", done.text());
 
     waited(&server);
@@ -110,16 +113,17 @@ async fn a_device_that_is_not_let_in_gets_nothing(server: &TestServer) {
     scale(&server);
     let begun = begin(&server).await;
     let (code, shown) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
-    let browser = Browser::of(&server, "anna").await;
+    let browser = signed_in(&server, "anna").await;
     let page = asked(&browser, &begun).await;
 
     let denied =
-        browser.submit(&page, "/device/consent", &[("user_code", shown), ("decision", "deny")]).await.expect(200);
+        submit(&browser, &page, "/device/consent", &[("user_code", shown), ("decision", "deny")]).await.expect(200);
     assert!(denied.text().contains("was not let in"));
     refused(&poll(&server, "scale", code).await, 400, "access_denied");
     let late = [("user_code", shown), ("decision", "allow"), ("scope", "patient/Observation.c")];
-    browser.submit(&page, "/device/consent", &late).await.expect(400);
-    let forged = browser.post("/device/consent", &[("csrf", "x"), ("user_code", shown), ("decision", "allow")]).await;
+    submit(&browser, &page, "/device/consent", &late).await.expect(400);
+    let forged =
+        post_form(&browser, "/device/consent", &[("csrf", "x"), ("user_code", shown), ("decision", "allow")]).await;
     assert_eq!(forged.status, 403);
     server.stop().await;
 }
@@ -129,14 +133,14 @@ async fn a_code_is_over_in_time_and_after_five_tries(server: &TestServer) {
     let server = closed(server, |_| {}).await;
     scale(&server);
     let begun = begin(&server).await;
-    let browser = Browser::of(&server, "anna").await;
+    let browser = signed_in(&server, "anna").await;
 
     for _ in 0..5 {
         asked(&browser, &begun).await;
     }
     let page = browser.get("/device").await.expect(200);
     let shown = begun["user_code"].as_str().unwrap();
-    let sixth = browser.submit(&page, "/device", &[("user_code", shown)]).await.expect(400);
+    let sixth = submit(&browser, &page, "/device", &[("user_code", shown)]).await.expect(400);
     assert!(sixth.text().contains("No device shows this code"));
 
     let begun = begin(&server).await;
@@ -144,7 +148,7 @@ async fn a_code_is_over_in_time_and_after_five_tries(server: &TestServer) {
     execute(server.database(), &format!("UPDATE device_code SET expires_us = {before}"));
     refused(&poll(&server, "scale", begun["device_code"].as_str().unwrap()).await, 400, "expired_token");
     let shown = begun["user_code"].as_str().unwrap();
-    browser.submit(&page, "/device", &[("user_code", shown)]).await.expect(400);
+    submit(&browser, &page, "/device", &[("user_code", shown)]).await.expect(400);
     server.stop().await;
 }
 
@@ -177,15 +181,40 @@ async fn who_guesses_codes_is_slowed_down(server: &TestServer) {
     let server = closed(server, |settings| settings.rates = RateSettings { user_codes: 3, ..RateSettings::OFF }).await;
     scale(&server);
     let begun = begin(&server).await;
-    let browser = Browser::of(&server, "anna").await;
+    let browser = signed_in(&server, "anna").await;
     let page = browser.get("/device").await.expect(200);
 
     asked(&browser, &begun).await;
     for _ in 0..3 {
-        browser.submit(&page, "/device", &[("user_code", "BCDF-GHJK")]).await.expect(400);
+        submit(&browser, &page, "/device", &[("user_code", "BCDF-GHJK")]).await.expect(400);
     }
     let shown = begun["user_code"].as_str().unwrap();
-    let slowed = browser.submit(&page, "/device", &[("user_code", shown)]).await.expect(429);
+    let slowed = submit(&browser, &page, "/device", &[("user_code", shown)]).await.expect(429);
     assert!(!slowed.header("Retry-After").is_empty());
+    server.stop().await;
+}
+
+async fn the_trail_tells_what_becomes_of_a_device(server: &TestServer) {
+    custodian(server, "anna").await;
+    let server = closed(server, |_| {}).await;
+    scale(&server);
+    let begun = begin(&server).await;
+    let (code, shown) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
+    let browser = signed_in(&server, "anna").await;
+    let page = asked(&browser, &begun).await;
+
+    refused(&poll(&server, "scale", code).await, 400, "authorization_pending");
+    refused(&poll(&server, "scale", code).await, 400, "slow_down");
+    let denial = [("user_code", shown), ("decision", "deny")];
+    submit(&browser, &page, "/device/consent", &denial).await.expect(200);
+    refused(&poll(&server, "scale", code).await, 400, "access_denied");
+
+    let errors = || {
+        let events = crate::audit::all(&server).into_iter().map(|(event, _)| event);
+        let of_scale = events.filter(|event| &*event.deed == "login" && event.agent.client.as_deref() == Some("scale"));
+        of_scale.map(|event| event.error.unwrap_or_default().to_string()).collect::<Vec<_>>()
+    };
+    eventually("that it is told", async || !errors().is_empty()).await;
+    assert_eq!(errors(), ["access_denied"]);
     server.stop().await;
 }

@@ -6,8 +6,9 @@ use emberwell::store::{
 };
 use url::Url;
 
-use super::browser::Browser;
+use super::browser::{post, signed_in, submit};
 use super::{closed, custodian};
+use crate::support::browser::Browser;
 use crate::support::database::execute;
 use crate::support::holders::{change, is_live};
 use crate::support::{TestServer, on_both};
@@ -70,7 +71,7 @@ async fn people_see_what_apps_may_do(server: &TestServer) {
     allowed(server, "one", account, &record, "patient/Observation.rs offline_access");
     allowed(server, "two", other, &others, "patient/Condition.rs");
     let server = closed(server, |_| {}).await;
-    let browser = Browser::of(&server, "anna").await;
+    let browser = signed_in(&server, "anna").await;
 
     let page = browser.get("/apps").await.expect(200);
     let today: String = emberwell::records::instant(emberwell::clock::now_us()).chars().take(10).collect();
@@ -88,7 +89,7 @@ async fn people_see_what_apps_may_do(server: &TestServer) {
     let long_ago = emberwell::clock::now_us() - 91 * DAY_US;
     execute(server.database(), &format!("UPDATE grant_use SET used_us = {long_ago}"));
     assert!(browser.get("/apps").await.text().contains("Not used for 90 days"));
-    let stranger = Browser::of_nobody(&server).get("/apps").await.expect(303);
+    let stranger = Browser::new(&server).get("/apps").await.expect(303);
     assert_eq!(stranger.header("Location"), "/sign-in?next=%2Fapps");
     server.stop().await;
 }
@@ -101,7 +102,7 @@ async fn what_is_taken_back_is_over_at_once(server: &TestServer) {
     let three = allowed(server, "three", account, &record, "patient/Observation.rs");
     let berts = allowed(server, "four", other, &others, "patient/Observation.rs");
     let server = closed(server, |_| {}).await;
-    let browser = Browser::of(&server, "anna").await;
+    let browser = signed_in(&server, "anna").await;
     let page = browser.get("/apps").await.expect(200);
     let ask = async |token: &str| {
         let request = server.request(awc::http::Method::GET, &format!("{}/Observation?_count=1", server.base));
@@ -109,15 +110,15 @@ async fn what_is_taken_back_is_over_at_once(server: &TestServer) {
     };
     assert_eq!((ask(&one).await, ask(&two).await), (200, 200));
 
-    browser.submit(&page, "/apps", &[("client_id", "one")]).await.expect(303);
+    submit(&browser, &page, "/apps", &[("client_id", "one")]).await.expect(303);
     assert_eq!((ask(&one).await, ask(&two).await), (401, 200));
     assert!(!browser.get("/apps").await.text().contains("App one</h2>"));
-    browser.submit(&page, "/apps", &[("client_id", "four")]).await.expect(303);
+    submit(&browser, &page, "/apps", &[("client_id", "four")]).await.expect(303);
     assert!(is_live(&server, &berts), "that is Bert's");
-    browser.post("/apps", &[("csrf", "x"), ("client_id", "two")]).await.expect(403);
-    browser.submit(&page, "/apps", &[]).await.expect(400);
+    post(&browser, "/apps", &[("csrf", "x"), ("client_id", "two")]).await.expect(403);
+    submit(&browser, &page, "/apps", &[]).await.expect(400);
     assert_eq!(ask(&two).await, 200);
-    browser.submit(&page, "/apps", &[("all", "yes")]).await.expect(303);
+    submit(&browser, &page, "/apps", &[("all", "yes")]).await.expect(303);
     assert_eq!((ask(&two).await, ask(&three).await, ask(&berts).await), (401, 401, 200));
     assert!(browser.get("/apps").await.text().contains("You have not let any app in"));
     server.stop().await;
@@ -127,10 +128,10 @@ async fn an_app_is_opened_on_a_record(server: &TestServer) {
     let (account, record) = custodian(server, "anna").await;
     allowed(server, "one", account, &record, "launch patient/Observation.rs");
     let server = closed(server, |_| {}).await;
-    let browser = Browser::of(&server, "anna").await;
+    let browser = signed_in(&server, "anna").await;
     let page = browser.get("/apps").await.expect(200);
 
-    let gone = browser.submit(&page, "/apps/open", &[("client_id", "one"), ("record", &record)]).await.expect(303);
+    let gone = submit(&browser, &page, "/apps/open", &[("client_id", "one"), ("record", &record)]).await.expect(303);
     let address = Url::parse(&gone.header("Location")).unwrap();
     let pairs: Vec<(String, String)> = address.query_pairs().into_owned().collect();
     assert!(address.as_str().starts_with("https://app.example/launch?x=1&"), "{address}");
@@ -140,7 +141,7 @@ async fn an_app_is_opened_on_a_record(server: &TestServer) {
     assert_eq!((launch.account, launch.context), (account, format!("{{\"patient\":\"{record}\"}}")));
 
     for wrong in [[("client_id", "one"), ("record", "other")], [("client_id", "none"), ("record", &record)]] {
-        browser.submit(&page, "/apps/open", &wrong).await.expect(400);
+        submit(&browser, &page, "/apps/open", &wrong).await.expect(400);
     }
     server.stop().await;
 }

@@ -58,7 +58,6 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/metadata"),
     ("GET", "/health"),
     ("GET", "/ready"),
-    ("GET", "/"),
     // Discovery, and where tokens are had with other proofs.
     ("GET", "/.well-known/smart-configuration"),
     ("GET", "/.well-known/oauth-authorization-server"),
@@ -68,20 +67,6 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/auth/smart-style-1.json"),
     // By the token of a person, whose rights it is held against (tests/it/smart/launches.rs).
     ("POST", "/auth/launch"),
-    // Pages, by the session of a person or of nobody, which show what that person may see (tests/it/smart).
-    ("GET", "/auth/authorize"),
-    ("POST", "/auth/authorize"),
-    ("POST", "/auth/consent"),
-    ("GET", "/style.css"),
-    ("GET", "/sign-in"),
-    ("POST", "/sign-in"),
-    ("POST", "/sign-out"),
-    // The way to another provider and back, and what is linked (tests/it/upstream).
-    ("GET", "/auth/upstream/{name}/start"),
-    ("GET", "/auth/upstream/{name}/callback"),
-    ("POST", "/auth/upstream/{name}/link"),
-    ("GET", "/account/providers"),
-    ("POST", "/account/providers"),
     ("POST", "/auth/introspect"),
     ("POST", "/auth/revoke"),
     ("GET", "/brands"),
@@ -95,8 +80,75 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/apps/{client_id}/logo"),
 ];
 
+/// Who is shown a page, or may send a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// Whoever is signed in, who is shown what they may see (tests/it/smart, apps, sign_in, upstream).
+    ToWhomItIsAbout,
+    /// It is about nobody, or asks who it is.
+    ToAnybody,
+    /// A form, which must come from a page that was shown to whoever sends it.
+    ByItsOwnPage,
+}
+
+/// Pages for people: no token opens them.
+const PAGES: &[(&str, &str, Shown)] = &[
+    ("GET", "/apps", Shown::ToWhomItIsAbout),
+    ("GET", "/developer", Shown::ToWhomItIsAbout),
+    ("GET", "/developer/new", Shown::ToWhomItIsAbout),
+    ("GET", "/developer/review", Shown::ToWhomItIsAbout),
+    ("GET", "/developer/apps/{client_id}", Shown::ToWhomItIsAbout),
+    ("GET", "/device", Shown::ToWhomItIsAbout),
+    ("GET", "/sign-in/again", Shown::ToWhomItIsAbout),
+    ("GET", "/account", Shown::ToWhomItIsAbout),
+    ("GET", "/account/password", Shown::ToWhomItIsAbout),
+    ("GET", "/account/passkeys", Shown::ToWhomItIsAbout),
+    ("GET", "/account/authenticator", Shown::ToWhomItIsAbout),
+    ("GET", "/", Shown::ToAnybody),
+    ("GET", "/auth/authorize", Shown::ToAnybody),
+    ("POST", "/auth/authorize", Shown::ToAnybody),
+    ("GET", "/style.css", Shown::ToAnybody),
+    ("GET", "/passkey.js", Shown::ToAnybody),
+    ("GET", "/sign-in", Shown::ToAnybody),
+    ("GET", "/sign-in/second", Shown::ToAnybody),
+    ("GET", "/set-up", Shown::ToAnybody),
+    ("GET", "/.well-known/change-password", Shown::ToAnybody),
+    ("POST", "/auth/consent", Shown::ByItsOwnPage),
+    ("POST", "/sign-in", Shown::ByItsOwnPage),
+    ("POST", "/sign-out", Shown::ByItsOwnPage),
+    ("POST", "/apps", Shown::ByItsOwnPage),
+    ("POST", "/apps/open", Shown::ByItsOwnPage),
+    ("POST", "/developer/new", Shown::ByItsOwnPage),
+    ("POST", "/developer/review", Shown::ByItsOwnPage),
+    ("POST", "/developer/apps/{client_id}", Shown::ByItsOwnPage),
+    ("POST", "/developer/apps/{client_id}/secret", Shown::ByItsOwnPage),
+    ("POST", "/developer/apps/{client_id}/members", Shown::ByItsOwnPage),
+    ("POST", "/device", Shown::ByItsOwnPage),
+    ("POST", "/device/consent", Shown::ByItsOwnPage),
+    ("POST", "/sign-in/passkey", Shown::ByItsOwnPage),
+    ("POST", "/sign-in/second", Shown::ByItsOwnPage),
+    ("POST", "/sign-in/again", Shown::ByItsOwnPage),
+    ("POST", "/sign-in/again/passkey", Shown::ByItsOwnPage),
+    ("POST", "/set-up", Shown::ByItsOwnPage),
+    ("POST", "/account/password", Shown::ByItsOwnPage),
+    ("POST", "/account/passkeys", Shown::ByItsOwnPage),
+    ("POST", "/account/passkeys/remove", Shown::ByItsOwnPage),
+    ("POST", "/account/authenticator", Shown::ByItsOwnPage),
+    ("POST", "/account/authenticator/confirm", Shown::ByItsOwnPage),
+    ("POST", "/account/authenticator/remove", Shown::ByItsOwnPage),
+    ("POST", "/account/recovery-codes", Shown::ByItsOwnPage),
+    ("POST", "/account/sessions/end", Shown::ByItsOwnPage),
+    ("POST", "/account/sessions/end-others", Shown::ByItsOwnPage),
+    ("GET", "/account/providers", Shown::ToWhomItIsAbout),
+    ("GET", "/auth/upstream/{name}/start", Shown::ToAnybody),
+    ("GET", "/auth/upstream/{name}/callback", Shown::ToAnybody),
+    ("POST", "/auth/upstream/{name}/link", Shown::ByItsOwnPage),
+    ("POST", "/account/providers", Shown::ByItsOwnPage),
+];
+
 on_both!(closed:
     every_address_needs_a_token_that_is_for_it,
+    every_page_needs_a_person_and_every_form_its_page,
 );
 
 /// All sources in a folder and those within it.
@@ -116,7 +168,8 @@ fn routes() -> Vec<(String, String)> {
     for file in rust_files(&sources.join("web")) {
         body.push_str(&std::fs::read_to_string(file).unwrap());
     }
-    for part in body.split("at(\"").skip(1) {
+    body.retain(|letter| !letter.is_whitespace());
+    for part in body.split(".service(at(\"").skip(1) {
         let (address, rest) = part.split_once('"').unwrap();
         let rest = &rest[..rest.find(".done").expect("an address ends with its methods")];
         if rest.contains(".get(") {
@@ -139,7 +192,8 @@ fn every_address_has_its_row() {
         .filter(|(method, address)| {
             let is_closed = CLOSED.iter().any(|row| row.0 == method && row.1 == address);
             let is_open = OPEN.iter().any(|row| row.0 == method && row.1 == address);
-            is_closed == is_open
+            let is_page = PAGES.iter().any(|row| row.0 == method && row.1 == address);
+            [is_closed, is_open, is_page].iter().filter(|is_there| **is_there).count() != 1
         })
         .collect();
     assert!(without.is_empty(), "say in tests/it/leak/routes.rs who may reach these: {without:?}");
@@ -159,6 +213,28 @@ fn what_is_no_address_looks_at_nothing() {
     let known =
         ["unknown_operation", "unfit_id", "unknown_address"].map(|name| source.matches(&format!("to({name})")).count());
     assert_eq!(others, known.iter().sum::<usize>(), "{known:?}");
+}
+
+async fn every_page_needs_a_person_and_every_form_its_page(server: &TestServer) {
+    let operator = holders::operator(server).token;
+    for (method, address, shown) in PAGES {
+        let url = format!("{}{}", server.url, address.replace("{client_id}", "x").replace("{name}", "x"));
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        // A token is no session.
+        let request = server.request(method, &url).header("Authorization", &format!("Bearer {operator}"));
+        let answer = match shown {
+            Shown::ByItsOwnPage => request.body("application/x-www-form-urlencoded", "x=1").send().await,
+            Shown::ToWhomItIsAbout | Shown::ToAnybody => request.send().await,
+        };
+        match shown {
+            Shown::ToWhomItIsAbout => {
+                assert_eq!(answer.status, 303, "{address}: {}", answer.text());
+                assert!(answer.header("Location").starts_with("/sign-in?next="), "{address}");
+            }
+            Shown::ByItsOwnPage => assert_eq!(answer.status, 403, "{address}: {}", answer.text()),
+            Shown::ToAnybody => assert!(answer.status < 500, "{address}: {}", answer.text()),
+        }
+    }
 }
 
 async fn ask(server: &TestServer, token: Option<&str>, row: &Row) -> Answer {

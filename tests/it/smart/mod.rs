@@ -42,17 +42,16 @@ pub const SCOPES: &str = "launch launch/patient openid fhirUser offline_access o
                           patient/Condition.rs user/*.rs";
 
 /// A family in the database, with a person who keeps some of its records.
-pub struct Home<'s> {
-    pub server: &'s TestServer,
+pub struct Home {
     pub operator: String,
     pub account: Account,
 }
 
 /// Fills the server. The person keeps the records of these patients.
-pub async fn home<'s>(server: &'s TestServer, records: &[&'static str]) -> Home<'s> {
+pub async fn home(server: &TestServer, records: &[&'static str]) -> Home {
     let operator = fill(server).await.token;
     let account = person(server, EMAIL, records, GrantLevel::Custodian);
-    Home { server, operator, account }
+    Home { operator, account }
 }
 
 /// A person who signs in by [`PASSWORD`], and is known as the practitioner `doc`.
