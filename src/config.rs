@@ -120,7 +120,7 @@ pub struct ServerSettings {
     pub base_url: Option<String>,
     /// No sign-in is needed at `/fhir`; for trying things out on loopback.
     pub open: bool,
-    /// An empty database is filled with a made-up family.
+    /// An empty database is filled with a made-up family, accounts whose passwords are known, and a sample app.
     pub demo: bool,
     /// Searches with `_explain=true` tell how they were done.
     pub explain: bool,

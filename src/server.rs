@@ -2,6 +2,7 @@
 
 mod files;
 mod listening;
+mod sample_app;
 
 use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::audit::Journal;
 use crate::auth::AuthServer;
 use crate::auth::sign_in::{SignInError, offer_set_up};
 use crate::config::{FhirSettings, Settings};
-use crate::demo::{self, DemoError};
+use crate::demo::{self, DemoError, Demonstrator};
 use crate::http::{App, Hosts, Lines};
 use crate::interactions::Engine;
 use crate::interactions::zone::{self, ZoneError};
@@ -34,6 +35,15 @@ const POSTGRES_THREADS: usize = 16;
 pub enum StartError {
     #[error("--open needs an address on loopback, such as 127.0.0.1:8080: without a sign-in nobody else may reach it")]
     OpenBeyondLoopback,
+    #[error(
+        "--demo needs an address on loopback, such as 127.0.0.1:8080: the passwords of its people are known to everybody"
+    )]
+    DemoBeyondLoopback,
+    #[error(
+        "the database is one of --demo, and {0} can still sign in with the password that everybody knows: disable the account \
+         ('emberwell person disable'), or stay on loopback"
+    )]
+    KnownPassword(&'static str),
     #[error("'{0}' is no address to listen on: use HOST:PORT")]
     Address(String),
     #[error("the server can't listen on {address}: {reason}")]
@@ -59,11 +69,20 @@ pub enum StartError {
 pub struct Running {
     /// `http://HOST:PORT`
     pub url: String,
+    /// Who can sign in with the password of the demonstration.
+    pub demonstrators: Vec<&'static Demonstrator>,
     /// By whom it is opened first, the first account is made; `None` where there are accounts, or none are needed.
     pub set_up: Option<String>,
     handle: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
     journal: Option<Arc<Journal>>,
+}
+
+/// What was found in the database when it was opened.
+struct Opened {
+    engine: Engine,
+    demonstrators: Vec<&'static Demonstrator>,
+    set_up: Option<Secret>,
 }
 
 impl Running {
@@ -103,20 +122,27 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let issuer = auth.endpoints.issuer.clone();
     let shared = settings.clone();
     let hosts = Hosts::new(&base_url, &settings.server.hosts, address);
+    let root = issuer.clone();
     // The database may be slow to open, and the runtime is not ours alone.
-    let opened = web::block(move || -> Result<(Engine, Option<Secret>), StartError> {
+    let opened = web::block(move || -> Result<Opened, StartError> {
         let engine = open_engine(&settings, &base_url, workers)?;
         zone::settle(&engine)?;
         if engine.store.read_one(|reader| reader.index_rules())?.is_stale {
             return Err(StartError::Stale);
         }
         if is_demo {
-            demo::fill(&engine)?;
+            demo::fill(&engine, &root)?;
         }
+        let demonstrators =
+            if is_demo || !address.ip().is_loopback() { demo::present(&engine.store)? } else { Vec::new() };
         let set_up = if is_demo || is_open { None } else { offer_set_up(&engine.store)? };
-        Ok((engine, set_up))
+        Ok(Opened { engine, demonstrators, set_up })
     });
-    let (engine, set_up) = opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
+    let Opened { engine, demonstrators, set_up } =
+        opened.await.unwrap_or(Err(StartError::Store(StoreError::Panicked)))?;
+    if let Some(known) = demonstrators.first().filter(|_| !address.ip().is_loopback()) {
+        return Err(StartError::KnownPassword(known.email));
+    }
     let engine = Arc::new(engine);
     let journal = match is_audited {
         true => Some(Arc::new(Journal::start(Arc::clone(&engine.store), Arc::clone(&engine.bases))?)),
@@ -125,18 +151,22 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let app = web::Data::new(App::new(engine, auth, journal.clone(), &shared, hosts)?);
     let lines = Arc::new(Lines::new(&shared.network, &shared.server.proxies));
     let room = files::room_for(shared.network.connections, database_connections(&shared.server.database, workers));
-    let server = listening::server(listener, app, lines, room, workers, threads)
+    let server = listening::server(listener, app, lines, room, workers, threads, is_demo)
         .map_err(|error| cannot_listen(&address.to_string(), &error))?;
     let handle = server.handle();
     let set_up = set_up.map(|link| format!("{issuer}/set-up?token={}", link.as_str()));
-    Ok(Running { url, set_up, handle, served: actix_web::rt::spawn(server), journal })
+    Ok(Running { url, demonstrators, set_up, handle, served: actix_web::rt::spawn(server), journal })
 }
 
 fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
     let text = &settings.server.listen;
     let addresses: Vec<_> = text.to_socket_addrs().map_err(|_| StartError::Address(text.clone()))?.collect();
-    if settings.server.open && !addresses.iter().all(|address| address.ip().is_loopback()) {
+    let is_loopback = addresses.iter().all(|address| address.ip().is_loopback());
+    if settings.server.open && !is_loopback {
         return Err(StartError::OpenBeyondLoopback);
+    }
+    if settings.server.demo && !is_loopback {
+        return Err(StartError::DemoBeyondLoopback);
     }
     TcpListener::bind(&addresses[..]).map_err(|error| cannot_listen(text, &error))
 }
@@ -190,5 +220,18 @@ mod tests {
         assert!(listening("127.0.0.1:0").is_ok());
         assert!(matches!(listening("0.0.0.0:0"), Err(StartError::OpenBeyondLoopback)));
         assert!(matches!(listening("nowhere"), Err(StartError::Address(_))));
+    }
+
+    #[test]
+    fn a_demo_stays_on_loopback() {
+        let listening = |address: &str| {
+            let mut settings = Settings::default();
+            settings.server.listen = address.to_owned();
+            settings.server.demo = true;
+            listen(&settings)
+        };
+
+        assert!(listening("127.0.0.1:0").is_ok());
+        assert!(matches!(listening("0.0.0.0:0"), Err(StartError::DemoBeyondLoopback)));
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct SettingArgs {
     /// FHIR base that clients see, when it is not where the server listens
     #[arg(long, global = true, env = "EMBERWELL_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
-    /// Fill an empty database with a made-up family
+    /// Fill an empty database with a made-up family, accounts whose passwords are known, and a sample app; only on loopback
     #[arg(long, global = true, env = "EMBERWELL_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     demo: Option<bool>,
     /// Need no sign-in at /fhir; only on loopback
@@ -219,8 +219,7 @@ fn settled(args: &SettingArgs, file: File) -> Result<Settings, Failure> {
             database: database.unwrap_or_else(|| format!("sqlite:{}/emberwell.db", data.display())),
             data,
             base_url,
-            // There is nothing to sign in to yet, so that a closed demo could show nothing.
-            open: args.open.or(file.open).unwrap_or(demo),
+            open: args.open.or(file.open).unwrap_or(defaults.open),
             demo,
             explain: args.explain.or(file.explain).unwrap_or(demo),
             audit: args.audit.or(file.audit),
@@ -392,9 +391,9 @@ mod tests {
     }
 
     #[test]
-    fn a_demo_is_open_unless_it_is_closed_on_purpose() {
-        assert!(settled(&SettingArgs::default(), parsed("demo = true")).unwrap().server.open);
-        assert!(!settled(&SettingArgs::default(), parsed("demo = true\nopen = false")).unwrap().server.open);
+    fn a_demo_is_closed_unless_it_is_opened_on_purpose() {
+        assert!(!settled(&SettingArgs::default(), parsed("demo = true")).unwrap().server.open);
+        assert!(settled(&SettingArgs::default(), parsed("demo = true\nopen = true")).unwrap().server.open);
     }
 
     #[test]

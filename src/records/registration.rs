@@ -216,6 +216,12 @@ impl Registration {
 }
 
 impl NewRegistration {
+    /// The same, with an id that is known beforehand: for a client that the program brings itself.
+    pub fn with_id(mut self, id: &str) -> NewRegistration {
+        self.facts.id = id.to_owned();
+        self
+    }
+
     /// Lets whoever holds the token of this hash read and change what is registered (RFC 7592).
     pub fn let_change_by(&mut self, token: SecretHash) {
         self.facts.registration_hash = Some(token);

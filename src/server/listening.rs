@@ -17,6 +17,7 @@ use actix_web::{App as WebApp, Error, web as actix};
 
 use crate::config::NetworkSettings;
 use crate::http::{self, App, Lines, Wire};
+use crate::server::sample_app;
 use crate::web;
 
 /// Requests that are under way when the server stops get so long to end.
@@ -32,6 +33,7 @@ pub fn server(
     connections_at_once: usize,
     workers: usize,
     threads: usize,
+    is_demo: bool,
 ) -> io::Result<Server> {
     let builder = Server::build()
         .workers(workers)
@@ -48,7 +50,7 @@ pub fn server(
             async move { stopping.notified().await }
         };
         let (app, lines) = (app.clone(), Arc::clone(&lines));
-        connections(Arc::clone(&app), lines).and_then(requests(app, stops))
+        connections(Arc::clone(&app), lines).and_then(requests(app, is_demo, stops))
     });
     Ok(listening?.run())
 }
@@ -79,6 +81,7 @@ fn taken(stream: TcpStream, app: &App, lines: &Arc<Lines>) -> io::Result<Connect
 /// Answers the requests of a connection.
 fn requests<S: Future<Output = ()> + 'static>(
     app: actix::Data<App>,
+    is_demo: bool,
     stops: impl Fn() -> S + 'static,
 ) -> impl ServiceFactory<Connection, Config = (), Response = (), Error = DispatchError, InitError = ()> {
     let network: Arc<NetworkSettings> = app.network();
@@ -86,6 +89,11 @@ fn requests<S: Future<Output = ()> + 'static>(
         .app_data(app)
         .configure(http::configure)
         .configure(web::configure)
+        .configure(|config| {
+            if is_demo {
+                sample_app::configure(config);
+            }
+        })
         .default_service(actix::to(http::unknown_address))
         .wrap(Compress::default())
         .wrap(from_fn(http::challenged))

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["access", "audit", "clock", "config", "fhir", "fhirpath", "search", "store", "terminology", "validation"],
     ),
     ("records", &["access", "audit", "clock", "config", "fhir", "interactions", "outbound", "store", "validation"]),
-    ("demo", &["access", "fhir", "interactions", "store", "validation"]),
+    ("demo", &["access", "clock", "config", "fhir", "interactions", "records", "store", "validation"]),
     ("operations", &["access", "clock", "fhir", "interactions", "search", "store", "validation"]),
     ("load", &["access", "clock", "fhir", "interactions", "store"]),
     ("auth", &["access", "audit", "clock", "config", "fhir", "interactions", "outbound", "records", "search", "store"]),

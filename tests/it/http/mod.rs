@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod capabilities;
+mod demo;
 mod explain;
 mod headers;
 mod packing;

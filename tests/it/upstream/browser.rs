@@ -41,13 +41,14 @@ impl Browser {
 
     async fn send(&self, method: Method, url: &str, body: Option<String>) -> Answer {
         let (origin, path) = (origin(url), url::Url::parse(url).unwrap().path().to_owned());
-        let cookies = self.cookies.borrow();
-        let goes = |of: &str, below: &str| {
-            of == origin && (path == below || path.starts_with(&format!("{}/", below.trim_end_matches('/'))))
+        let held: Vec<String> = {
+            let cookies = self.cookies.borrow();
+            let goes = |of: &str, below: &str| {
+                of == origin && (path == below || path.starts_with(&format!("{}/", below.trim_end_matches('/'))))
+            };
+            let held = cookies.iter().filter(|((of, _, below), _)| goes(of, below));
+            held.map(|((_, name, _), value)| format!("{name}={value}")).collect()
         };
-        let held = cookies.iter().filter(|((of, _, below), _)| goes(of, below));
-        let held: Vec<String> = held.map(|((_, name, _), value)| format!("{name}={value}")).collect();
-        drop(cookies);
         let mut request = Request::new(self.client.request(method, url));
         if !held.is_empty() {
             request = request.header("Cookie", &held.join("; "));
