@@ -23,7 +23,7 @@ pub enum SignInError {
     PasskeyNotAccepted,
     #[error("this device is known already: it has one of your passkeys")]
     PasskeyThere,
-    #[error("this passkey is your only way to sign in: choose a password or add another passkey first")]
+    #[error("this passkey is your only way to sign in: choose a password, or add another passkey, first")]
     LastWay,
     #[error("passkeys need a server with a name: they don't work at a bare address")]
     NoPasskeys,

@@ -180,7 +180,7 @@ impl SignIns {
     }
 }
 
-/// Forgets a passkey of the owner of `account`; false when there is none. The last one of somebody without a password stays.
+/// Forgets a passkey of the owner of `account`; false when there is none. The last one of somebody who has no other way to sign in stays.
 pub fn remove_passkey(
     store: &Store,
     account: &Account,
@@ -191,7 +191,8 @@ pub fn remove_passkey(
     store.write(move |tx| {
         let Some(name) = tx.remove_passkey(account.id, &credential)? else { return Ok(false) };
         let has_password = tx.account(account.id)?.is_some_and(|account| account.password.is_some());
-        if !has_password && tx.passkeys_of(account.id)?.is_empty() {
+        let has_other = has_password || !tx.identities_of(account.id)?.is_empty();
+        if !has_other && tx.passkeys_of(account.id)?.is_empty() {
             return Err(SignInError::LastWay);
         }
         told::changed(tx, &account, Happening::PasskeyRemoved, Some(&name), &whence)?;
