@@ -83,6 +83,7 @@ pub(super) fn given(form: &PageForm) -> (Answer, Option<String>) {
     let answer = Answer {
         ticked: form.all("scope").map(str::to_owned).collect(),
         record: form.get("record").map(str::to_owned),
+        visit: form.all("encounter").next().map(str::to_owned),
         // What can't be read as a day is told like one in the past.
         until_us: until_us.unwrap_or(Some(0)),
     };
@@ -212,7 +213,9 @@ struct Consent<'c> {
     ticked: Vec<Ticked<'c>>,
     record: Option<&'c str>,
     until: &'c str,
+    visit: Option<&'c str>,
     record_problem: bool,
+    visit_problem: bool,
     until_problem: bool,
     has_problem: bool,
 }
@@ -270,7 +273,9 @@ impl Shown<'_> {
             ticked: ticked.collect(),
             record: answer.and_then(|answer| answer.record.as_deref()),
             until: answered.and_then(|(_, _, until)| until).unwrap_or_default(),
+            visit: answer.and_then(|answer| answer.visit.as_deref()),
             record_problem: unanswered == Some(&Unanswered::Record),
+            visit_problem: unanswered == Some(&Unanswered::Visit),
             until_problem: unanswered == Some(&Unanswered::Until),
             has_problem: unanswered.is_some(),
         };
