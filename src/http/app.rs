@@ -152,7 +152,7 @@ impl App {
         {
             return Ok(bytes.clone());
         }
-        let endpoints = (!self.is_open).then_some(&self.auth.endpoints);
+        let endpoints = (!self.is_open).then_some((&self.auth.endpoints, &self.apps));
         let bytes: Bytes =
             capabilities::statement(&self.engine, self.explains, self.journal.is_some(), endpoints).into();
         *kept = Some((generation, bytes.clone()));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::auth::Endpoints;
 use crate::clock;
+use crate::config::{AppSettings, RegistrationPolicy};
 use crate::fhir::{self, ResourceType, format_instant};
 use crate::interactions::{Engine, TRAIL_PARAMETERS};
 use crate::search::{CENTERS, Handling, Parameter, ParseContext, Registry, parse};
@@ -25,7 +26,12 @@ const EXPLAINING: &str =
 
 /// The statement of a server that runs `engine`, and explains its searches if `explains`, as compact JSON. AuditEvents are those of
 /// the audit trail if `keeps_trail`. Tokens come from `endpoints`; `None` when no token is needed.
-pub fn statement(engine: &Engine, explains: bool, keeps_trail: bool, endpoints: Option<&Endpoints>) -> Vec<u8> {
+pub fn statement(
+    engine: &Engine,
+    explains: bool,
+    keeps_trail: bool,
+    endpoints: Option<(&Endpoints, &AppSettings)>,
+) -> Vec<u8> {
     let mut now = Vec::new();
     format_instant(clock::now_us(), &mut now);
     let registry = engine.registry();
@@ -68,8 +74,8 @@ pub fn statement(engine: &Engine, explains: bool, keeps_trail: bool, endpoints: 
             "operation": [reindex()],
         }],
     });
-    if let Some(endpoints) = endpoints {
-        statement["rest"][0]["security"] = security(endpoints);
+    if let Some((endpoints, apps)) = endpoints {
+        statement["rest"][0]["security"] = security(endpoints, apps);
     }
     let mut text = Vec::with_capacity(512 * 1024);
     fhir::json::write(&statement, &mut text);
@@ -79,18 +85,22 @@ pub fn statement(engine: &Engine, explains: bool, keeps_trail: bool, endpoints: 
 /// How to get a token. Older clients look for the addresses here and nowhere else.
 ///
 /// Spec: SMART App Launch 2.2 conformance.html#declaring-support-for-oauth2-endpoints
-fn security(endpoints: &Endpoints) -> Value {
+fn security(endpoints: &Endpoints, apps: &AppSettings) -> Value {
     let address = |name: &str, address: String| json!({ "url": name, "valueUri": address });
+    let mut addresses = vec![
+        address("authorize", endpoints.authorization()),
+        address("token", endpoints.token()),
+        address("introspect", endpoints.introspection()),
+        address("revoke", endpoints.revocation()),
+        address("manage", endpoints.management()),
+    ];
+    if apps.registration != RegistrationPolicy::Off {
+        addresses.push(address("register", endpoints.registration()));
+    }
     json!({
         "extension": [{
             "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
-            "extension": [
-                address("authorize", endpoints.authorization()),
-                address("token", endpoints.token()),
-                address("introspect", endpoints.introspection()),
-                address("revoke", endpoints.revocation()),
-                address("manage", endpoints.management()),
-            ],
+            "extension": addresses,
         }],
         "cors": true,
         "service": [{

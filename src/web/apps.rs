@@ -12,8 +12,9 @@ use url::Url;
 use crate::auth::apps::{HeldApp, held_apps, launch, other_apps};
 use crate::clock;
 use crate::http::{App, HttpError};
-use crate::records::{instant, take_back};
+use crate::records::take_back;
 use crate::store::{Client, Grantee};
+use crate::web::account::Moment;
 use crate::web::authorize::at_desk;
 use crate::web::session::SignedInVisitor;
 use crate::web::sign_in::go_on;
@@ -41,9 +42,9 @@ struct ShownAccess {
     record: Option<String>,
     record_name: String,
     scopes: Vec<String>,
-    since: String,
-    used: Option<String>,
-    until: Option<String>,
+    since: Moment,
+    used: Option<Moment>,
+    until: Option<Moment>,
     is_offline: bool,
     is_forgotten: bool,
 }
@@ -87,19 +88,14 @@ fn shown(app: HeldApp) -> Shown {
             (None, None) => "Every record that you may see".to_owned(),
         },
         scopes: access.scopes.clone(),
-        since: day(access.since_us),
-        used: access.used_us.map(day),
-        // The last day, not the first moment behind it.
-        until: access.until_us.map(|until_us| day(until_us - 1)),
+        since: Moment::of(access.since_us),
+        used: access.used_us.map(Moment::of),
+        // The last moment, not the first one behind it.
+        until: access.until_us.map(|until_us| Moment::of(until_us - 1)),
         is_offline: access.is_offline,
         is_forgotten: access.is_forgotten,
     });
     Shown { accesses: accesses.collect(), app }
-}
-
-/// The day of a moment.
-fn day(us: i64) -> String {
-    instant(us).chars().take("2026-01-01".len()).collect()
 }
 
 /// `POST /apps`: takes back what `client_id` may do, or with `all` what all apps may.

@@ -56,14 +56,14 @@ pub(super) struct Attempts {
 
 /// A try that was counted.
 #[must_use]
-pub(super) struct Counted<'a> {
+pub struct Counted<'a> {
     attempts: &'a Attempts,
     taken: Vec<(Kind, u64)>,
 }
 
 impl Counted<'_> {
     /// It was right, and counts no more.
-    pub(super) fn give_back(self) {
+    pub fn give_back(self) {
         for (kind, key) in self.taken {
             self.attempts.buckets.give_back(key, kind.measure());
         }
@@ -87,6 +87,11 @@ impl Attempts {
 
     /// Counts a try by a passkey.
     pub(super) fn passkey(&self, from: Option<IpAddr>) -> Result<Counted<'_>, u64> {
+        self.take(vec![self.key(Kind::Address, from)])
+    }
+
+    /// Counts an answer of a provider: nobody guesses one, but each lets this server ask.
+    pub(super) fn answer(&self, from: Option<IpAddr>) -> Result<Counted<'_>, u64> {
         self.take(vec![self.key(Kind::Address, from)])
     }
 

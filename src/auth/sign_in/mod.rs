@@ -15,6 +15,7 @@ mod set_up;
 mod told;
 mod whence;
 
+pub use attempts::Counted;
 pub use authenticator::{AppSecret, offer_authenticator, offered_authenticator, remove_authenticator};
 pub use error::SignInError;
 pub use passkey::{Challenge, remove_passkey};
@@ -49,5 +50,10 @@ impl SignIns {
     /// For pages below the FHIR base `base_url`.
     pub fn new(base_url: &str) -> SignIns {
         SignIns { attempts: Attempts::new(), passkeys: Passkeys::of(base_url) }
+    }
+
+    /// Counts an answer of a provider that comes from the network of `whence`. What succeeds is to be given back.
+    pub fn answer(&self, whence: &Whence) -> Result<Counted<'_>, SignInError> {
+        self.attempts.answer(whence.household).map_err(|wait_s| SignInError::TooMany { wait_s })
     }
 }

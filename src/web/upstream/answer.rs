@@ -41,9 +41,15 @@ pub async fn callback(
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
     let provider = app.auth.upstream.named(&name).ok_or(HttpError::UnknownAddress)?;
+    let counted = app.auth.sign_ins.answer(&whence(&app, &request))?;
     let mut response = match answered(&request, &visitor, provider, &app).await? {
-        Ok(Ended::Response(response)) => response,
-        Ok(Ended::Page(page)) => page.answer(),
+        Ok(ended) => {
+            counted.give_back();
+            match ended {
+                Ended::Response(response) => response,
+                Ended::Page(page) => page.answer(),
+            }
+        }
         // Whoever answers to something that another browser began is not to end what this one has begun.
         Err(error @ UpstreamError::OtherState) => return problem::page(&visitor, provider, error),
         Err(error) => problem::page(&visitor, provider, error)?,

@@ -80,7 +80,7 @@ async fn people_see_what_apps_may_do(server: &TestServer) {
         "By Curves Ltd; nobody has checked",
         "anna",
         "it goes on",
-        &format!("<dt>Last used</dt><dd>{today}"),
+        &format!("<dt>Last used</dt><dd><time datetime=\"{today}"),
     ] {
         assert!(page.text().contains(told), "{told}: {}", page.text());
     }

@@ -52,6 +52,13 @@ async fn nobody_registers_unless_the_operator_lets_them(server: &TestServer) {
     assert_eq!(register(&shut, &app()).await.status, 404);
     assert_eq!(document(&shut).await.get("registration_endpoint"), None);
     assert_eq!(document(&open).await["registration_endpoint"], format!("{}/auth/register", open.url));
+    let named = async |server: &TestServer| {
+        let statement = server.get("metadata").await.expect(200).json();
+        let uris = statement["rest"][0]["security"]["extension"][0]["extension"].as_array().unwrap().clone();
+        uris.into_iter().find(|uri| uri["url"] == "register").map(|uri| uri["valueUri"].clone())
+    };
+    assert_eq!(named(&shut).await, None);
+    assert_eq!(named(&open).await, Some(json!(format!("{}/auth/register", open.url))), "older clients look there");
     shut.stop().await;
     open.stop().await;
 }

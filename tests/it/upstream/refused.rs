@@ -24,6 +24,7 @@ on_both!(by crate::upstream::run:
     another_issuer_in_the_answer_is_noticed,
     who_is_disabled_is_not_signed_in,
     what_is_no_provider_has_no_page,
+    answers_are_taken_only_so_often_from_one_address,
 );
 
 on_both!(by crate::upstream::refused::run_broken:
@@ -220,6 +221,24 @@ async fn what_is_no_provider_has_no_page(world: &World) {
     assert_eq!(bare(world, "/auth/upstream/clinic/link").await.status, 405);
     let head = world.server.request(awc::http::Method::HEAD, &world.url("/auth/upstream/clinic/callback?code=c"));
     assert_eq!(head.send().await.status, 405, "what only looks uses nothing up");
+}
+
+async fn answers_are_taken_only_so_often_from_one_address(world: &World) {
+    let ana = world.account("ana@example.org", Role::Person);
+    world.linked(&ana, "4711");
+    // What succeeds does not count.
+    for _ in 0..3 {
+        world.come(&Browser::new(), START, "4711").await.expect(303);
+    }
+
+    let mut statuses = Vec::new();
+    for _ in 0..101 {
+        statuses.push(bare(world, "/auth/upstream/clinic/callback?code=c&state=s").await);
+    }
+
+    assert!(statuses[..100].iter().all(|answer| answer.status == 400));
+    assert_eq!(statuses[100].status, 429);
+    assert!(statuses[100].header("Retry-After").parse::<u32>().is_ok_and(|seconds| (1..=60).contains(&seconds)));
 }
 
 /// Providers that are broken, each in its own way, and a server that would take them all.
