@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::access::{Caller, Context, Scope, ScopeSet, Word};
-use crate::auth::consent::{self, Offer};
+use crate::auth::consent::{self, Held, Offer};
 use crate::auth::launch::LaunchContext;
 use crate::auth::{AuthError, AuthServer, AuthorizeRequest, Back, SignedIn, Tokens, new_code};
 use crate::fhir::{Id, ResourceType, whole};
@@ -87,7 +87,7 @@ impl Desk<'_> {
         let Some(stand) = self.stand(request, signed_in)? else { return Ok(Step::Back(stale(request))) };
         let settled = stand.settled();
         let held = self.held(request, signed_in, settled.map(|record| record.id.as_str()))?;
-        let is_held = request.scopes.is_within(&held_with_unasked(&held));
+        let is_held = request.scopes.is_within(&held_with_unasked(&held.scopes()));
         let needs_record = consent::needs_patient(&request.scopes) && settled.is_none();
         if is_held && !needs_record && !request.prompt.consent && request.is_certain() {
             let answer = Answer { record: settled.map(|record| record.id.clone()), ..Answer::default() };
@@ -130,7 +130,7 @@ impl Desk<'_> {
         if answer.until_us.is_some_and(|until_us| until_us <= self.now_us) {
             return again(Unanswered::Until);
         }
-        let allowed = consent::allowed(&request.scopes, answer.ticked.iter().map(String::as_str), &shown);
+        let allowed = consent::allowed(&request.scopes, answer.ticked.iter().map(String::as_str), &shown.scopes());
         let offer = consent::offer(&request.client, &request.scopes, &shown);
         let lacking: Vec<String> = consent::lacking(&offer, &allowed).into_iter().map(str::to_owned).collect();
         if !lacking.is_empty() {
@@ -157,11 +157,15 @@ impl Desk<'_> {
         signed_in: &SignedIn,
         stand: &Stand,
         answer: &Answer,
-        shown: &ScopeSet,
+        shown: &Held,
     ) -> Result<Step, AuthError> {
         let patient =
             answer.record.as_ref().filter(|_| consent::needs_patient(&request.scopes) || stand.launch.is_some());
-        let allowed = consent::allowed(&request.scopes, answer.ticked.iter().map(String::as_str), shown);
+        let ticked = || answer.ticked.iter().map(String::as_str);
+        let allowed = consent::allowed(&request.scopes, ticked(), &shown.scopes());
+        // What stands from before goes on as long as it did, and no longer.
+        let taken_over = consent::untouched(&allowed, ticked());
+        let until_us = [answer.until_us, shown.ends_us(&taken_over)].into_iter().flatten().min();
         let allowed = self.within_holdings(&allowed, signed_in, patient.map(String::as_str))?;
         if allowed.scopes().is_empty() && !request.scopes.scopes().is_empty() {
             return Ok(Step::Back(request.back("access_denied", "nothing was allowed that this person may give")));
@@ -172,10 +176,7 @@ impl Desk<'_> {
         let context = LaunchContext { patient: patient.cloned(), ..stand.context.clone() };
         let of_record = patient.filter(|_| consent::is_for_one_record(&request.scopes));
         let serving = self.serving(request, signed_in, of_record.map(String::as_str))?;
-        // What this app may do by then: what it was allowed before, and this.
-        let before: Vec<&str> = serving.iter().map(|grant| grant.scopes.as_str()).collect();
-        let whole = ScopeSet::parse(&format!("{} {allowed}", before.join(" ")));
-        let fits = |grant: &&Grant| allowed.is_within(&ScopeSet::parse(&grant.scopes)) && answer.until_us.is_none();
+        let fits = |grant: &&Grant| allowed.is_within(&ScopeSet::parse(&grant.scopes)) && grant.until_us == until_us;
         let kept = serving.iter().find(fits).cloned();
         let of_record = of_record.map(|id| Id::parse(id)).transpose();
         let of_record = of_record.map_err(|_| StoreError::Damaged("the id of a record".to_owned()))?;
@@ -183,9 +184,8 @@ impl Desk<'_> {
             request: request.clone(),
             signed_in: signed_in.clone(),
             launch: stand.launch.as_ref().map(|launch| launch.hash),
-            until_us: answer.until_us,
+            until_us,
             allowed,
-            whole,
             context,
             kept,
             of_record,
@@ -283,19 +283,12 @@ impl Desk<'_> {
     }
 
     /// What this person has allowed the app before, and is still in force.
-    fn held(
-        &self,
-        request: &AuthorizeRequest,
-        signed_in: &SignedIn,
-        patient: Option<&str>,
-    ) -> Result<ScopeSet, AuthError> {
+    fn held(&self, request: &AuthorizeRequest, signed_in: &SignedIn, patient: Option<&str>) -> Result<Held, AuthError> {
         let is_for_one = consent::is_for_one_record(&request.scopes);
         if is_for_one && consent::needs_patient(&request.scopes) && patient.is_none() {
-            return Ok(ScopeSet::default());
+            return Ok(Held::default());
         }
-        let serving = self.serving(request, signed_in, patient.filter(|_| is_for_one))?;
-        let texts: Vec<&str> = serving.iter().map(|grant| grant.scopes.as_str()).collect();
-        Ok(ScopeSet::parse(&texts.join(" ")))
+        Ok(Held::new(self.serving(request, signed_in, patient.filter(|_| is_for_one))?))
     }
 
     /// `scopes` as far as the person holds what they let be done. Nobody gives more than they hold.
@@ -338,7 +331,7 @@ impl Stand {
     }
 }
 
-fn question(request: &AuthorizeRequest, stand: &Stand, held: &ScopeSet) -> Question {
+fn question(request: &AuthorizeRequest, stand: &Stand, held: &Held) -> Question {
     Question {
         offer: consent::offer(&request.client, &request.scopes, held),
         records: stand.records.clone(),
@@ -391,7 +384,6 @@ struct Work {
     launch: Option<SecretHash>,
     until_us: Option<i64>,
     allowed: ScopeSet,
-    whole: ScopeSet,
     context: LaunchContext,
     /// A grant that says all of it already.
     kept: Option<Grant>,
@@ -411,7 +403,7 @@ impl Work {
         let grant = match &self.kept {
             Some(grant) => grant.clone(),
             None => {
-                let granted = let_app_act(tx, client, account, self.of_record.clone(), &self.whole, self.until_us);
+                let granted = let_app_act(tx, client, account, self.of_record.clone(), &self.allowed, self.until_us);
                 granted?
             }
         };

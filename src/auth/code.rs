@@ -10,7 +10,7 @@ use crate::access::{ScopeSet, Word};
 use crate::auth::id_token::Identity;
 use crate::auth::issue::{Issued, TokenTerms, Tokens, family_tokens};
 use crate::auth::{AuthError, AuthServer, AuthorizeRequest, Form, LaunchContext, SignedIn};
-use crate::records::Secret;
+use crate::records::{Secret, may_use};
 use crate::store::{Account, AuthorizationCode, Client, Grant, SecretHash, Store, StoreError, Tx};
 
 /// A code counts so long.
@@ -154,6 +154,10 @@ struct Live {
 fn standing(tx: &mut Tx<'_>, code: &AuthorizationCode, now_us: i64) -> Result<Live, AuthError> {
     let over = || AuthError::InvalidGrant("what the code was given for was taken back");
     let account = tx.account(code.account)?.filter(|account| account.disabled_us.is_none()).ok_or_else(over)?;
+    let client = tx.client(&code.client)?.ok_or_else(over)?;
+    if !may_use(tx, &client, account.id)? {
+        return Err(over());
+    }
     let grant = tx.grant(code.grant)?.filter(|grant| grant.is_in_force(now_us)).ok_or_else(over)?;
     let scopes = ScopeSet::parse(&code.scopes);
     let session_expires_us = match scopes.has(Word::OfflineAccess) {

@@ -40,22 +40,73 @@ pub struct Offer {
     pub held: Vec<String>,
 }
 
+/// What a person has allowed an app before, and is still in force.
+#[derive(Clone, Debug, Default)]
+pub struct Held(Vec<Grant>);
+
+impl Held {
+    pub fn new(grants: Vec<Grant>) -> Held {
+        Held(grants)
+    }
+
+    /// The scopes. What was allowed for the record of a launch is allowed for no other: where a grant names none, it counts for what is
+    /// about all records alone.
+    pub fn scopes(&self) -> ScopeSet {
+        self.of(|_| true)
+    }
+
+    fn of(&self, counts: impl Fn(&Grant) -> bool) -> ScopeSet {
+        let scopes = self.0.iter().filter(|grant| counts(grant)).map(|grant| {
+            let scopes = ScopeSet::parse(&grant.scopes);
+            match grant.patient {
+                Some(_) => scopes,
+                None => scopes.without(Context::Patient),
+            }
+        });
+        let texts: Vec<String> = scopes.map(|scopes| scopes.to_string()).collect();
+        ScopeSet::parse(&texts.join(" "))
+    }
+
+    /// First moment when not all of `scopes` is allowed any more; `None` when that has no end.
+    pub fn ends_us(&self, scopes: &ScopeSet) -> Option<i64> {
+        if scopes.is_within(&self.of(|grant| grant.until_us.is_none())) {
+            return None;
+        }
+        self.0.iter().filter_map(|grant| grant.until_us).min()
+    }
+}
+
+/// What of `allowed` was not ticked now, but stands from before.
+pub fn untouched<'t>(allowed: &ScopeSet, ticked: impl Iterator<Item = &'t str>) -> ScopeSet {
+    let ticked = ScopeSet::parse(&ticked.collect::<Vec<_>>().join(" "));
+    let is_unasked = |text: &&str| UNASKED.map(Word::name).contains(text);
+    let texts = allowed.to_string();
+    let rest = texts.split(' ').filter(|text| !is_unasked(text) && !ScopeSet::parse(text).is_within(&ticked));
+    ScopeSet::parse(&rest.collect::<Vec<_>>().join(" "))
+}
+
 /// What is asked of a person: `scopes`, of which `held` were allowed before.
-pub fn offer(client: &Client, scopes: &ScopeSet, held: &ScopeSet) -> Offer {
+pub fn offer(client: &Client, scopes: &ScopeSet, before: &Held) -> Offer {
+    let held = before.scopes();
+    let with_end = |words: String, scopes: &ScopeSet| match before.ends_us(scopes) {
+        Some(until_us) => format!("{words}, until {}", words::last_day(until_us)),
+        None => words,
+    };
     let mut offer = Offer::default();
     for word in Word::ALL.into_iter().filter(|word| scopes.has(*word)) {
         // Which record is asked by itself.
         let Some(text) = words::of_word(word) else { continue };
         match held.has(word) {
-            true => offer.held.push(text.to_owned()),
+            true => offer.held.push(with_end(text.to_owned(), &ScopeSet::parse(word.name()))),
             false => offer.lines.push(line(client, word.name(), text.to_owned(), Vec::new())),
         }
     }
     for scope in scopes.scopes() {
         let value = scope.to_string();
         let text = words::of_scope(scope);
-        match ScopeSet::parse(&value).is_within(held) {
-            true => offer.held.push(text),
+        let alone = ScopeSet::parse(&value);
+        match alone.is_within(&held) {
+            true => offer.held.push(with_end(text, &alone)),
             false => offer.lines.push(line(client, &value, text, parts(scope))),
         }
     }
@@ -107,9 +158,12 @@ pub fn in_words(scopes: &ScopeSet) -> Vec<String> {
     words.chain(scopes.scopes().iter().map(words::of_scope)).collect()
 }
 
+/// What needs no box: which record it is about is asked by itself.
+const UNASKED: [Word; 3] = [Word::Launch, Word::LaunchPatient, Word::LaunchEncounter];
+
 /// What was allowed: what was ticked, as far as it was offered, with what needs no box.
 pub fn allowed<'t>(scopes: &ScopeSet, ticked: impl Iterator<Item = &'t str>, held: &ScopeSet) -> ScopeSet {
-    let unasked = [Word::Launch, Word::LaunchPatient, Word::LaunchEncounter].map(Word::name);
+    let unasked = UNASKED.map(Word::name);
     // A box has what was offered, or less.
     let is_offered = |text: &&str| ScopeSet::parse(text).is_within(scopes);
     let texts: Vec<&str> = ticked.filter(is_offered).chain(unasked).collect();

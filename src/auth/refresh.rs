@@ -9,6 +9,7 @@ use crate::access::ScopeSet;
 use crate::auth::id_token::Identity;
 use crate::auth::issue::{Issued, TokenTerms, Tokens, family_tokens, successors};
 use crate::auth::{AuthError, AuthServer, Form};
+use crate::records::may_use;
 use crate::store::{Account, Client, SecretHash, Store, TokenKind, Tx};
 
 /// So long the same answer is given again.
@@ -82,6 +83,10 @@ fn exchange(
     }
     let account = token.account.map(|id| tx.account(id)).transpose()?.flatten();
     let account = account.filter(|account| account.disabled_us.is_none()).ok_or_else(over)?;
+    let app = tx.client(client)?.ok_or_else(unknown)?;
+    if !may_use(tx, &app, account.id)? {
+        return Err(over());
+    }
     let grant = token.grant.map(|id| tx.grant(id)).transpose()?.flatten();
     let grant = grant.filter(|grant| grant.is_in_force(now_us)).ok_or_else(over)?;
     let session = match token.session {

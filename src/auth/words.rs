@@ -1,5 +1,7 @@
 //! Scopes in plain words.
 
+use chrono::DateTime;
+
 use crate::access::{Context, Right, Rights, Scope, Types, Word};
 
 /// Kinds of data that people may choose one by one where an app asks for all.
@@ -70,6 +72,12 @@ impl Category {
     pub fn query(&self) -> String {
         format!("category={}|{}", self.system, self.code)
     }
+}
+
+/// The last day before a moment, as people write it.
+pub fn last_day(until_us: i64) -> String {
+    let moment = DateTime::from_timestamp_micros(until_us.saturating_sub(1));
+    moment.map(|moment| moment.format("%-d %B %Y").to_string()).unwrap_or_default()
 }
 
 /// What a scope that is not about resources means; `None` for what is asked in another way.

@@ -325,6 +325,12 @@ impl ScopeSet {
         ScopeSet { words: self.words.clone(), scopes: each_once(scopes), dropped: Vec::new() }
     }
 
+    /// All but the scopes of one context.
+    pub fn without(&self, context: Context) -> ScopeSet {
+        let scopes = self.scopes.iter().filter(|scope| scope.context != context).cloned().collect();
+        ScopeSet { words: self.words.clone(), scopes, dropped: Vec::new() }
+    }
+
     /// The scopes of one context, without words.
     pub fn in_context(&self, context: Context) -> ScopeSet {
         let scopes = self.scopes.iter().filter(|scope| scope.context == context).cloned().collect();

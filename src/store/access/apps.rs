@@ -94,10 +94,11 @@ impl Tx<'_> {
 
     /// Takes its part in a client from an account; false when it has none.
     pub fn remove_client_member(&mut self, client: &str, account: i64) -> Result<bool, StoreError> {
-        self.has_written = true;
         let values = [Value::Text(client), Value::Integer(account)];
         let delete = fixed!((), "DELETE FROM client_member WHERE client = ? AND account = ?", &values);
-        Ok(on!(self.reader.link, connection => delete.execute(*connection))? > 0)
+        let removed = on!(self.reader.link, connection => delete.execute(*connection))?;
+        // In the sandbox it takes the use of the client along.
+        self.bump_if(removed)
     }
 
     /// Notes a token by which a client may register itself once, until `expires_us`. Takes the occasion to forget those that

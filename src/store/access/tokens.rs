@@ -162,6 +162,13 @@ impl Reader<'_> {
         if client.is_none() != token.client.is_none() || account.is_none() != token.account.is_none() {
             return Ok(None);
         }
+        if let (Some(client), Some(account)) = (&client, &account)
+            && client.approved_us.is_none()
+            && !self.client_members(&client.id)?.iter().any(|(member, _)| *member == account.id)
+        {
+            // An app in the sandbox is for those who make it, and those whom they name.
+            return Ok(None);
+        }
         let own = token.grant.map(|id| self.grant(id)).transpose()?.flatten();
         let own = own.filter(|grant| grant.is_in_force(now_us));
         if own.is_none() != token.grant.is_none() {

@@ -22,6 +22,8 @@ on_both!(closed:
     what_was_allowed_before_is_not_asked_again,
     when_the_needs_grow_only_the_new_is_asked_and_the_old_goes_on,
     an_end_is_kept_to,
+    what_has_an_end_keeps_it_when_more_is_asked,
+    what_was_allowed_for_one_record_is_asked_for_another,
     nobody_gives_more_than_they_hold,
     the_page_says_who_asks_and_why,
     a_form_from_elsewhere_decides_nothing,
@@ -170,6 +172,51 @@ async fn an_end_is_kept_to(server: &TestServer) {
     assert_eq!(grants.len(), 1);
     // The first moment of the day behind.
     assert_eq!(grants[0].until_us, Some(3_789_590_400_000_000));
+}
+
+async fn what_has_an_end_keeps_it_when_more_is_asked(server: &TestServer) {
+    let home = home(server, &["a"]).await;
+    let client = register(server, public());
+    let browser = signed_in(server).await;
+    let first = "launch/patient patient/Condition.rs";
+    let page = browser.get(&address(server, &client, first, &[])).await.expect(200);
+    let form = ticking(consent(&page), &["patient/Condition.rs"]).with("decision", "allow").with("until", "2090-01-31");
+    returned(&browser.send_form(&form).await);
+
+    let page = browser.get(&address(server, &client, SCOPES, &[])).await.expect(200);
+    let form = ticking(consent(&page), &["patient/Observation.cruds"]).with("decision", "allow");
+    returned(&browser.send_form(&form).await);
+
+    assert!(page.text().contains("in this record, until 31 January 2090"), "{}", page.text());
+    let (account, id) = (home.account.id, client.id.clone());
+    let grants = change(server, move |tx| tx.grants_to_app(account, &id));
+    assert_eq!(grants.len(), 2);
+    assert!(grants.iter().all(|grant| grant.until_us == Some(3_789_590_400_000_000)), "{grants:?}");
+    // Ticked anew, and without an end, it has none.
+    let page = browser.get(&address(server, &client, "launch/patient openid", &[])).await.expect(200);
+    let form = ticking(consent(&page), &["openid"]).with("decision", "allow");
+    returned(&browser.send_form(&form).await);
+    let (account, id) = (home.account.id, client.id.clone());
+    assert_eq!(change(server, move |tx| tx.grants_to_app(account, &id))[2].until_us, None);
+}
+
+async fn what_was_allowed_for_one_record_is_asked_for_another(server: &TestServer) {
+    home(server, &["a", "m"]).await;
+    let client = register(server, public());
+    let browser = signed_in(server).await;
+    let mixed = "launch/patient patient/*.rs user/*.rs";
+    let code = code(&browser, server, &client, mixed, Some("a")).await;
+    let answer = exchange(server, &client, &code, &[]).await.expect(200).json();
+    let launch = server.request(awc::http::Method::POST, &format!("{}/auth/launch", server.url));
+    let launch = launch.header("Authorization", &format!("Bearer {}", text(&answer, "access_token")));
+    let body = serde_json::json!({ "client_id": client.id, "patient": "m" }).to_string();
+    let handle = launch.body("application/json", body).send().await.expect(200).json();
+
+    let with = [("launch", text(&handle, "launch"))];
+    let page = browser.get(&address(server, &client, "launch patient/*.rs user/*.rs", &with)).await;
+
+    assert_eq!(page.status, 200, "{}", page.header("Location"));
+    assert!(page.text().contains("name=\"scope\" value=\"patient/*.rs\""), "{}", page.text());
 }
 
 async fn nobody_gives_more_than_they_hold(server: &TestServer) {

@@ -2,7 +2,7 @@
 
 use emberwell::access::Word;
 use emberwell::clock::now_us;
-use emberwell::store::{AccessToken, ClientFacts, SecretHash};
+use emberwell::store::{AccessToken, ClientFacts, Part, SecretHash};
 use serde_json::Value;
 
 use super::{SECRET, code, confidential, exchange, home, invalid_grant, let_in, public, register, signed_in, text};
@@ -23,6 +23,7 @@ on_both!(closed:
     access_while_signed_in_ends_with_the_session,
     access_without_either_has_no_refresh_token,
     what_was_taken_back_is_refreshed_no_more,
+    an_app_that_is_back_in_the_sandbox_is_for_those_who_try_it_out,
 );
 
 async fn refresh(server: &TestServer, token: &str, more: &[(&str, &str)]) -> Answer {
@@ -181,4 +182,20 @@ async fn what_was_taken_back_is_refreshed_no_more(server: &TestServer) {
 
     assert_eq!(reads(server, &first).await, 401);
     invalid_grant(&refresh(server, text(&first, "refresh_token"), &[]).await);
+}
+
+async fn an_app_that_is_back_in_the_sandbox_is_for_those_who_try_it_out(server: &TestServer) {
+    let home = home(server, &["a"]).await;
+    let client = register(server, public());
+    let first = let_in(server, &client, SCOPES, Some("a")).await;
+    assert_eq!(reads(server, &first).await, 200);
+
+    let id = client.id.clone();
+    change(server, move |tx| tx.set_client_standing(&id, None, None, None));
+    assert_eq!(reads(server, &first).await, 401);
+    invalid_grant(&refresh(server, text(&first, "refresh_token"), &[]).await);
+
+    let (id, account) = (client.id.clone(), home.account.id);
+    change(server, move |tx| tx.set_client_member(&id, account, Part::Tester));
+    assert_eq!(reads(server, &first).await, 200);
 }
