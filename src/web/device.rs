@@ -76,7 +76,7 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
     let Some(waiting) = waiting(&app, user_code, false).await? else {
         return Err(told("its code is too old, or it was decided before: begin anew on the device"));
     };
-    let (answer, until) = given(&form);
+    let (answer, until) = given(&form, app.engine.fhir.zone_minutes);
     let is_let_in = match form.get("decision") {
         Some("allow") => {
             let (request, who, chosen) = (waiting.request.clone(), signed_in.clone(), answer.clone());
