@@ -3,6 +3,7 @@
 use crate::access::Deed;
 use crate::records::custody::must_be_here;
 use crate::records::grants::COMMAND;
+use crate::records::looks;
 use crate::records::people::{able_account, known_account};
 use crate::records::{
     ChangedRegistration, Email, Grantor, NewRegistration, RecordError, RecordId, Secret, end_grant, told,
@@ -109,31 +110,24 @@ fn backend_grant(client: &Client, record: Option<&RecordId>) -> NewGrant {
 
 /// Changes what is registered of a client.
 ///
-/// Who vouched for it, or approved it, did so by what people decide by: where its names, its addresses or its scopes change
+/// Who vouched for it, or approved it, did so by what people decide by: where its names, its logo, its addresses or its scopes change
 /// otherwise than by an operator, the operator is to look at it again. A client that was let in by itself stays in.
 pub fn change(tx: &mut Tx<'_>, changed: &ChangedRegistration, by: Registrar) -> Result<Registered, RecordError> {
     tx.lock_access()?;
     let before = known_client(tx, &changed.facts.id)?;
+    let logo = tx.client_logo(&before.id)?;
+    let looked = looks::to_people(&before.facts, logo.as_ref());
     tx.update_client(&changed.facts)?;
     if changed.logo.is_some() || changed.facts.logo_uri.is_none() && before.facts.logo_uri.is_some() {
         tx.set_client_logo(&before.id, changed.logo.as_ref())?;
     }
-    if by != Registrar::Operator && is_another_to_people(&before.facts, &changed.facts) {
+    let logo = tx.client_logo(&before.id)?;
+    if by != Registrar::Operator && looks::to_people(&changed.facts, logo.as_ref()) != looked {
         let approved_us = before.approved_us.filter(|_| before.origin == ClientOrigin::Registration);
         tx.set_client_standing(&before.id, approved_us, None, before.suspended_us)?;
     }
     told::client(tx, Deed::ChangeClient, &before.id, by)?;
     Ok(Registered { client: known_client(tx, &before.id)?, secret: changed.secret.clone(), grant: None })
-}
-
-fn is_another_to_people(before: &ClientFacts, after: &ClientFacts) -> bool {
-    let shown = |facts: &ClientFacts| (facts.name.clone(), facts.publisher.clone(), facts.logo_uri.clone());
-    let reached = |facts: &ClientFacts| (facts.redirect_uris.clone(), facts.launch_uri.clone());
-    let asked = |facts: &ClientFacts| (facts.scopes.clone(), facts.optional_scopes.clone(), facts.reasons.clone());
-    shown(before) != shown(after)
-        || reached(before) != reached(after)
-        || asked(before) != asked(after)
-        || before.kind != after.kind
 }
 
 /// The client with this id.

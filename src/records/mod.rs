@@ -10,6 +10,7 @@ mod error;
 mod grants;
 mod jwks;
 mod logo;
+mod looks;
 mod naming;
 mod password;
 mod people;
