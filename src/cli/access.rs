@@ -43,6 +43,7 @@ impl Flags {
             | E::BeyondGrantor(_)
             | E::NoClient(_)
             | E::StandsSo(..)
+            | E::ChangedMeanwhile
             | E::NotInvited
             | E::LastOwner
             | E::TooManyApps(_)

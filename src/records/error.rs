@@ -57,6 +57,8 @@ pub enum RecordError {
     NoClient(String),
     #[error("the client {0} is {1} already")]
     StandsSo(String, &'static str),
+    #[error("the app was changed since it was looked at: look at it again")]
+    ChangedMeanwhile,
     /// `member` is named as RFC 7591 does.
     #[error("{problem}")]
     UnfitClient { member: &'static str, problem: &'static str },

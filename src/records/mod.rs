@@ -30,6 +30,7 @@ pub use grants::{
     Grantor, Share, Terms, end_grant, grants_on_record, grants_to_client, grants_to_person, let_app_act, share,
 };
 pub use logo::{LOGO_BYTES, logo};
+pub use looks::{looks, must_look_so};
 pub use naming::{Email, FhirUser, Name, NotUsable, Reason, RecordId};
 pub use password::{Password, hash_anew, verify_password};
 pub use people::{NewPerson, add_person, disable_person, give_password, join};

@@ -7,7 +7,7 @@ use super::browser::{csrf, post, signed_in, submit};
 use super::{closed, custodian, person};
 use crate::auth::backend::{post_as, refused};
 use crate::auth::key_server::KeyServer;
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, form};
 use crate::support::holders::change;
 use crate::support::{Answer, TestServer, on_both};
 
@@ -15,6 +15,7 @@ on_both!(
     a_new_app_is_for_those_who_make_and_try_it,
     what_is_wrong_stands_beside_its_field,
     the_operator_approves_and_vouches_until_it_is_another,
+    the_operator_decides_about_what_they_have_seen,
     a_secret_is_changed_with_an_overlap,
     an_app_has_an_owner,
     one_account_makes_only_so_many_apps,
@@ -152,8 +153,9 @@ async fn the_operator_approves_and_vouches_until_it_is_another(server: &TestServ
     };
     assert_eq!(maker.get("/developer/review").await.status, 404);
     let review = chief.get("/developer/review").await.expect(200);
+    let seen = form(&review, "/developer/review").value("seen");
     let decide = async |decision: &str| {
-        let fields = [("client_id", client.id.as_str()), ("decision", decision)];
+        let fields = [("client_id", client.id.as_str()), ("seen", seen.as_str()), ("decision", decision)];
         submit(&chief, &review, "/developer/review", &fields).await.status
     };
 
@@ -168,6 +170,49 @@ async fn the_operator_approves_and_vouches_until_it_is_another(server: &TestServ
     submit(&maker, &page, &address, &renamed).await.expect(200);
     assert_eq!(now(), (ClientState::Sandbox, false), "the operator is to look at it again");
     assert_eq!((decide("suspend").await, now().0), (303, ClientState::Suspended));
+    server.stop().await;
+}
+
+async fn the_operator_decides_about_what_they_have_seen(server: &TestServer) {
+    person(server, "maker", Role::Person);
+    person(server, "chief", Role::Operator);
+    let server = closed(server, |_| {}).await;
+    let maker = signed_in(&server, "maker").await;
+    let chief = signed_in(&server, "chief").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let other = |field: &'static str, value: &'static str| -> Vec<(&'static str, &'static str)> {
+        APP.into_iter().filter(|(name, _)| *name != field).chain([(field, value)]).collect()
+    };
+    let review = async || form(&chief.get("/developer/review").await.expect(200), "/developer/review");
+    let now = || {
+        let id = client.id.clone();
+        let client = change(&server, move |tx| tx.client(&id)).unwrap();
+        (client.state(), client.is_verified())
+    };
+
+    for changed in [
+        other("name", "Totally other app"),
+        other("redirect_uris", "https://evil.example/cb"),
+        other("scope-2", "user/*.cruds"),
+        other("policy_uri", "https://evil.example/policy"),
+        other("contacts", "mallory@evil.example"),
+    ] {
+        let seen = review().await;
+        submit(&maker, &page, &format!("/developer/apps/{}", client.id), &changed).await.expect(200);
+        for decision in ["approve", "verify"] {
+            let refused = chief.send_form(&seen.clone().with("decision", decision)).await.expect(409);
+            assert!(refused.text().contains("was changed since"), "{}", refused.text());
+        }
+        assert_eq!(now(), (ClientState::Sandbox, false), "{changed:?}");
+    }
+    let seen = review().await;
+    for decision in ["approve", "verify"] {
+        chief.send_form(&seen.clone().with("decision", decision)).await.expect(303);
+    }
+    assert_eq!(now(), (ClientState::Approved, true));
+    let unseen = seen.with("seen", "x").with("decision", "suspend");
+    chief.send_form(&unseen).await.expect(303);
+    assert_eq!(now().0, ClientState::Suspended, "to stop it needs no look");
     server.stop().await;
 }
 
