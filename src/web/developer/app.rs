@@ -79,9 +79,9 @@ pub async fn page(visitor: SignedInVisitor, id: Path<String>, app: Data<App>) ->
     shown(&visitor.visitor, Some(&client), &Said::of(&client), &members, &Told::default())
 }
 
-/// `POST /developer/apps/{client_id}`
+/// `POST /developer/apps/{client_id}`: keys and addresses, too.
 pub async fn change(form: PageForm, id: Path<String>, app: Data<App>) -> Result<Page, PageError> {
-    let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), &address(&id))?;
+    let SignedInVisitor { visitor, signed_in } = fresh(&form, &id)?;
     let (client, members) = owned(&app, &id, signed_in.account.id).await?;
     let said = Said::sent(&form);
     let by = Registrar::Account(signed_in.account.id);
@@ -104,17 +104,12 @@ pub async fn change(form: PageForm, id: Path<String>, app: Data<App>) -> Result<
 
 /// `POST /developer/apps/{client_id}/secret`: another secret, beside which the one before stays good for a week.
 pub async fn rotate(form: PageForm, id: Path<String>, app: Data<App>) -> Result<Page, PageError> {
-    let next = address(&id);
-    let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), &next)?;
+    let SignedInVisitor { visitor, signed_in } = fresh(&form, &id)?;
     let (client, members) = owned(&app, &id, signed_in.account.id).await?;
-    let now_us = clock::now_us();
-    if !signed_in.is_fresh(now_us) {
-        return Err(PageError::ShowAgain { root: visitor.root().to_owned(), next });
-    }
+    let until_us = clock::now_us() + OVERLAP_US;
     let (name, by) = (client.id.clone(), Registrar::Account(signed_in.account.id));
-    let made = app.block(move |engine| {
-        Ok::<_, HttpError>(engine.store.write(move |tx| rotate_secret(tx, &name, now_us + OVERLAP_US, by)))
-    });
+    let made = app
+        .block(move |engine| Ok::<_, HttpError>(engine.store.write(move |tx| rotate_secret(tx, &name, until_us, by))));
     let told =
         Told { secret: Some(made.await??), notice: Some("The secret before stays good for a week."), problem: None };
     shown(&visitor, Some(&client), &Said::of(&client), &members, &told)
@@ -122,7 +117,7 @@ pub async fn rotate(form: PageForm, id: Path<String>, app: Data<App>) -> Result<
 
 /// `POST /developer/apps/{client_id}/members`: who makes the app, and who may try it.
 pub async fn members(form: PageForm, id: Path<String>, app: Data<App>) -> Result<Page, PageError> {
-    let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), &address(&id))?;
+    let SignedInVisitor { visitor, signed_in } = fresh(&form, &id)?;
     let account = signed_in.account.id;
     let (client, before) = owned(&app, &id, account).await?;
     let part = if form.get("part") == Some("owner") { Part::Owner } else { Part::Tester };
@@ -154,8 +149,15 @@ pub async fn members(form: PageForm, id: Path<String>, app: Data<App>) -> Result
     }
 }
 
-fn address(id: &str) -> String {
-    format!("/developer/apps/{id}")
+/// Who is signed in, if they have shown lately that it is they: whoever changes an app can take it over.
+fn fresh(form: &PageForm, id: &str) -> Result<SignedInVisitor, PageError> {
+    let next = format!("/developer/apps/{id}");
+    let visitor = SignedInVisitor::of(form.visitor.clone(), &next)?;
+    if visitor.signed_in.is_fresh(clock::now_us()) {
+        Ok(visitor)
+    } else {
+        Err(PageError::ShowAgain { root: visitor.visitor.root().to_owned(), next })
+    }
 }
 
 fn unfit(page: Page) -> Result<Page, PageError> {

@@ -17,6 +17,7 @@ on_both!(
     the_operator_approves_and_vouches_until_it_is_another,
     the_operator_decides_about_what_they_have_seen,
     a_secret_is_changed_with_an_overlap,
+    who_changes_an_app_has_shown_lately_who_they_are,
     an_app_has_an_owner,
     one_account_makes_only_so_many_apps,
 );
@@ -235,6 +236,31 @@ async fn a_secret_is_changed_with_an_overlap(server: &TestServer) {
     crate::support::database::execute(server.database(), "UPDATE client SET previous_until_us = 1");
     refused(&introspect(&first).await, 401, "invalid_client");
     assert_eq!(introspect(&second).await.status, 200);
+    server.stop().await;
+}
+
+async fn who_changes_an_app_has_shown_lately_who_they_are(server: &TestServer) {
+    person(server, "maker", Role::Person);
+    person(server, "heir", Role::Person);
+    let server = closed(server, |_| {}).await;
+    let maker = signed_in(&server, "maker").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let address = format!("/developer/apps/{}", client.id);
+    let longer_ago = emberwell::clock::now_us() - 11 * 60 * 1_000_000;
+    crate::support::database::execute(server.database(), &format!("UPDATE session SET verified_us = {longer_ago}"));
+
+    let public: Vec<(&str, &str)> =
+        APP.into_iter().map(|(name, value)| (name, if name == "kind" { "public" } else { value })).collect();
+    let heir = [("email", "heir@example.org"), ("part", "owner")];
+    for (path, fields) in [("", &public[..]), ("/secret", &[]), ("/members", &heir)] {
+        let sent = submit(&maker, &page, &format!("{address}{path}"), fields).await.expect(303);
+        assert!(sent.header("Location").starts_with("/sign-in/again?next="), "{path}: {}", sent.header("Location"));
+    }
+    let (id, hash) = (client.id.clone(), client.secret_hash);
+    let (kept, members) = change(&server, move |tx| Ok((tx.client(&id)?, tx.client_members(&id)?)));
+    let kept = kept.unwrap();
+    assert_eq!((kept.kind, kept.secret_hash, members.len()), (ClientKind::Confidential, hash, 1));
+    maker.get(&address).await.expect(200);
     server.stop().await;
 }
 
