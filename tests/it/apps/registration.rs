@@ -223,6 +223,12 @@ async fn what_would_lead_people_astray_is_refused(server: &TestServer) {
         said[member] = json!(uri);
         refused(&register(&server, &said).await, 400, "invalid_client_metadata");
     }
+    for name in ["\u{202e}evil", "e\u{200b}vil", "a\u{2028}b", "\u{2066}Growth\u{2069}"] {
+        let mut said = app();
+        said["client_name"] = json!(name);
+        let told = refused(&register(&server, &said).await, 400, "invalid_client_metadata");
+        assert!(told.contains("client_name"), "{told}");
+    }
     assert_eq!(change(&server, |tx| tx.clients()).len(), 0);
     server.stop().await;
 }
