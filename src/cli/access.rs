@@ -46,6 +46,7 @@ impl Flags {
             | E::ChangedMeanwhile
             | E::NotInvited
             | E::LastOwner
+            | E::NotAsked
             | E::TooManyApps(_)
             | E::NotAPatient(_)
             | E::NoRandomness(_)

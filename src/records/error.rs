@@ -68,6 +68,8 @@ pub enum RecordError {
     UnfitLogo(&'static str),
     #[error("this is the last owner of the app: name another owner first")]
     LastOwner,
+    #[error("you are not asked to take a part in this app any more")]
+    NotAsked,
     #[error("one account has at most {0} apps: remove one first, or let somebody else register it")]
     TooManyApps(usize),
     #[error("the invitation is over, was used, or is none: ask the operator for one")]

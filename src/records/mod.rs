@@ -20,8 +20,8 @@ mod told;
 mod uris;
 
 pub use clients::{
-    Registered, Registrar, accept_invite, approve, change, invite, known_client, let_member, may_use, register, remove,
-    remove_member, rotate_secret, suspend, take_back, verify,
+    Registered, Registrar, accept_invite, answer_asked, approve, ask_member, change, invite, known_client, may_use,
+    register, remove, remove_member, rotate_secret, suspend, take_back, verify,
 };
 pub use consent::{Actor, consent, instant};
 pub use custody::{RecordMade, adopt_record, make_record};

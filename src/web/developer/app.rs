@@ -7,8 +7,8 @@ use askama::Template;
 use crate::clock;
 use crate::http::{App, HttpError};
 use crate::records::{
-    Email, LOGO_BYTES, RecordError, Registered, Registrar, Registration, Secret, change as change_client, known_client,
-    let_member, logo, register as register_client, remove_member, rotate_secret,
+    Email, LOGO_BYTES, RecordError, Registered, Registrar, Registration, Secret, ask_member, change as change_client,
+    known_client, logo, register as register_client, remove_member, rotate_secret,
 };
 use crate::store::{Client, Part};
 use crate::web::developer::said::{Problem, Said, problem};
@@ -17,6 +17,10 @@ use crate::web::{Frame, Page, PageError, PageForm, Visitor};
 
 /// The secret before stays good for so long.
 const OVERLAP_US: i64 = 7 * 24 * 3_600 * 1_000_000;
+
+/// What is told whether there is an account with the address or not: that is not for everybody to ask.
+const ASKED: &str = "If there is an account with this address, it is asked on its page “For makers of apps”, and stands below once it says yes.";
+const REMOVED: &str = "Saved. Whoever has this address has no part in the app.";
 
 #[derive(Template)]
 #[template(path = "developer_app.html")]
@@ -130,7 +134,7 @@ pub async fn members(form: PageForm, id: Path<String>, app: Data<App>) -> Result
             let done = app.block(move |engine| {
                 Ok::<_, HttpError>(engine.store.write(move |tx| match is_removal {
                     true => remove_member(tx, &name, &email, by),
-                    false => let_member(tx, &name, &email, part, by),
+                    false => ask_member(tx, &name, &email, part, by),
                 }))
             });
             sorted(done.await?)?
@@ -139,7 +143,8 @@ pub async fn members(form: PageForm, id: Path<String>, app: Data<App>) -> Result
     match done {
         Ok(()) => {
             let (client, members) = owned(&app, &id, account).await?;
-            let told = Told { notice: Some("Saved."), ..Told::default() };
+            let notice = Some(if is_removal { REMOVED } else { ASKED });
+            let told = Told { notice, ..Told::default() };
             shown(&visitor, Some(&client), &Said::of(&client), &members, &told)
         }
         Err(problem) => {

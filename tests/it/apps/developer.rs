@@ -19,6 +19,7 @@ on_both!(
     a_secret_is_changed_with_an_overlap,
     who_changes_an_app_has_shown_lately_who_they_are,
     an_app_has_an_owner,
+    nobody_learns_from_an_app_who_has_an_account,
     one_account_makes_only_so_many_apps,
 );
 
@@ -40,6 +41,12 @@ async fn register(browser: &Browser<'_>, server: &TestServer, fields: &[(&str, &
     let id = between(&page.text(), "<code id=\"client-id\">");
     let client = change(server, move |tx| tx.client(&id)).unwrap();
     (page, client)
+}
+
+/// Answers the one question that somebody has, whether they take a part in an app.
+async fn say(browser: &Browser<'_>, answer: &str) {
+    let question = form(&browser.get("/developer").await.expect(200), "/developer");
+    browser.send_form(&question.with("answer", answer)).await.expect(303);
 }
 
 /// What stands between `mark` and the next tag.
@@ -85,6 +92,9 @@ async fn a_new_app_is_for_those_who_make_and_try_it(server: &TestServer) {
 
     let tester = ("email", "tester@example.org");
     submit(&maker, &page, &format!("{address}/members"), &[tester, ("part", "tester")]).await.expect(200);
+    let named = signed_in(&server, "tester").await;
+    assert_eq!(named.get(&asking(&server, &client.id)).await.status, 303, "who was named is asked first");
+    say(&named, "yes").await;
     for (name, is_let_in) in [("maker", true), ("tester", true), ("stranger", false)] {
         let browser = signed_in(&server, name).await;
         let asked = browser.get(&asking(&server, &client.id)).await;
@@ -274,19 +284,50 @@ async fn an_app_has_an_owner(server: &TestServer) {
     let send = async |fields: &[(&str, &str)]| submit(&maker, &page, &address, fields).await;
     let (own, heir) = (("email", "maker@example.org"), ("email", "heir@example.org"));
 
-    for wrong in [
-        &[own, ("remove", "yes")][..],
-        &[own, ("part", "tester")],
-        &[("email", "nobody@example.org")],
-        &[("email", "x")],
-    ] {
+    for wrong in [&[own, ("remove", "yes")][..], &[own, ("part", "tester")], &[("email", "x")]] {
         let refused = send(wrong).await.expect(400);
         assert!(refused.text().contains("id=\"email-problem\""), "{wrong:?}");
     }
-    assert!(!send(&[("email", "nobody@example.org")]).await.text().contains("person add"), "that is for operators");
     send(&[heir, ("part", "owner")]).await.expect(200);
+    say(&signed_in(&server, "heir").await, "yes").await;
     assert_eq!(send(&[own, ("remove", "yes")]).await.status, 404, "it is the heir's alone by then");
     signed_in(&server, "heir").await.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    server.stop().await;
+}
+
+async fn nobody_learns_from_an_app_who_has_an_account(server: &TestServer) {
+    for name in ["maker", "known", "gone"] {
+        person(server, name, Role::Person);
+    }
+    crate::support::database::execute(server.database(), "UPDATE account SET disabled_us = 1 WHERE email LIKE 'gone%'");
+    let server = closed(server, |_| {}).await;
+    let maker = signed_in(&server, "maker").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let address = format!("/developer/apps/{}/members", client.id);
+    let send = async |name: &str, more: (&str, &str)| {
+        let email = format!("{name}@example.org");
+        submit(&maker, &page, &address, &[("email", email.as_str()), more]).await.expect(200).text()
+    };
+
+    for more in [("part", "tester"), ("part", "owner"), ("remove", "yes"), ("part", "owner")] {
+        let told = send("known", more).await;
+        assert_eq!(send("nobody", more).await, told, "{more:?}");
+        assert_eq!(send("gone", more).await, told, "{more:?}");
+        assert!(!told.contains("known@example.org"), "{told}");
+    }
+    let known = signed_in(&server, "known").await;
+    say(&known, "no").await;
+    assert_eq!(known.get(&format!("/developer/apps/{}", client.id)).await.status, 404);
+    let listed = known.get("/developer").await.expect(200);
+    assert!(!listed.text().contains("Growth"), "who said no is asked no more");
+    send("known", ("part", "owner")).await;
+    say(&known, "yes").await;
+    known.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    let members = maker.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    assert!(members.text().contains("known@example.org"));
+    let late = [("client_id", client.id.as_str()), ("answer", "yes")];
+    let late = [&[("csrf", csrf(&members, &address).as_str())], &late[..]].concat();
+    post(&maker, "/developer", &late).await.expect(400);
     server.stop().await;
 }
 
