@@ -197,8 +197,16 @@ pub(super) struct Shown<'s> {
     pub signed_in: &'s SignedIn,
     pub request: &'s AuthorizeRequest,
     pub question: &'s Question,
-    /// The code that a device shows, where it is one that is to be let in.
-    pub device: Option<&'s str>,
+    /// Where it is a device that is to be let in.
+    pub device: Option<Showing<'s>>,
+}
+
+/// A device that shows a code.
+#[derive(Clone, Copy)]
+pub(super) struct Showing<'s> {
+    pub code: &'s str,
+    /// Says that the code was typed in this session.
+    pub ticket: &'s str,
 }
 
 #[derive(Template)]
@@ -207,7 +215,7 @@ struct Consent<'c> {
     frame: Frame,
     request: &'c AuthorizeRequest,
     question: &'c Question,
-    device: Option<&'c str>,
+    device: Option<Showing<'c>>,
     email: &'c str,
     /// Where the app lives, as people would say it.
     home: String,
