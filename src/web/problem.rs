@@ -136,6 +136,9 @@ impl ResponseError for PageError {
         let problem = Problem { frame: visitor.frame(), title, text };
         let page = Page::new(&visitor, &problem).map(|page| page.status(status).answer());
         let mut response = page.unwrap_or_else(|_| HttpResponse::new(status));
+        if let PageError::SignIn(SignInError::TooMany { wait_s }) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(*wait_s));
+        }
         if let PageError::Http(error) = self {
             let told = error.error_response();
             for name in [header::RETRY_AFTER, header::ALLOW] {
