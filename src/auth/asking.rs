@@ -13,10 +13,12 @@ use crate::fhir::{Id, ResourceType, whole};
 use crate::interactions::{Engine, InteractionError, search};
 use crate::records::{let_app_act, may_use};
 use crate::search::{Handling, ParseContext, parse};
-use crate::store::{Grant, Launch, SecretHash, StoreError};
+use crate::store::{Grant, Launch, ResourceRow, SecretHash, StoreError};
 
 /// So many records are shown to choose from.
 const MOST_RECORDS: &str = "50";
+/// And so many visits.
+const MOST_VISITS: &str = "20";
 
 /// A record that may be chosen.
 #[derive(Clone, Debug)]
@@ -24,6 +26,14 @@ pub struct RecordChoice {
     /// The id of the Patient.
     pub id: String,
     pub name: String,
+}
+
+/// A visit that may be chosen.
+#[derive(Clone, Debug)]
+pub struct VisitChoice {
+    /// The id of the Encounter.
+    pub id: String,
+    pub words: String,
 }
 
 /// What a person is asked.
@@ -34,6 +44,8 @@ pub struct Question {
     pub records: Vec<RecordChoice>,
     /// Whether a record is chosen here.
     pub picks: bool,
+    /// The visits that may be chosen from, where one is asked for.
+    pub visits: Vec<VisitChoice>,
     /// Whether anything is to be written.
     pub changes: bool,
 }
@@ -55,6 +67,8 @@ pub struct Answer {
     pub ticked: Vec<String>,
     /// The id of the Patient that was chosen.
     pub record: Option<String>,
+    /// The id of the Encounter that was chosen; empty for none in particular.
+    pub visit: Option<String>,
     /// First moment when it is over.
     pub until_us: Option<i64>,
 }
@@ -72,6 +86,8 @@ pub struct Desk<'d> {
 pub enum Unanswered {
     /// No record was chosen, or one that is not among those that may be.
     Record,
+    /// No visit was chosen, or one that is not among those that may be.
+    Visit,
     /// What the app needs was not ticked.
     Needed(Vec<String>),
     /// The end lies in the past.
@@ -89,13 +105,14 @@ impl Desk<'_> {
         let held = self.held(request, signed_in, settled.map(|record| record.id.as_str()))?;
         let is_held = request.scopes.is_within(&held_with_unasked(&held.scopes()));
         let needs_record = consent::needs_patient(&request.scopes) && settled.is_none();
+        let needs_record = needs_record || !stand.visits.is_empty();
         if is_held && !needs_record && !request.prompt.consent && request.is_certain() {
             let answer = Answer { record: settled.map(|record| record.id.clone()), ..Answer::default() };
             return self.allow(request, signed_in, &stand, &answer, &held);
         }
         if request.prompt.none {
             let (error, text) = match needs_record {
-                true => ("interaction_required", "a record must be chosen"),
+                true => ("interaction_required", "a record or a visit must be chosen"),
                 false => ("consent_required", "the person must be asked"),
             };
             return Ok(Step::Back(request.back(error, text)));
@@ -116,16 +133,23 @@ impl Desk<'_> {
         if let Some(back) = self.barred(request, signed_in)? {
             return Ok(Ok(Step::Back(back)));
         }
-        let Some(stand) = self.stand(request, signed_in)? else { return Ok(Ok(Step::Back(stale(request)))) };
+        let Some(mut stand) = self.stand(request, signed_in)? else { return Ok(Ok(Step::Back(stale(request)))) };
         let settled = stand.settled().map(|record| record.id.clone());
         let asked_of = settled.as_deref();
         let chosen = settled.clone().or_else(|| answer.record.clone());
         let is_choice = |id: &String| stand.records.iter().any(|record| record.id == *id);
         let chosen = chosen.filter(is_choice);
         let shown = self.held(request, signed_in, asked_of)?;
+        if let Some(chosen) = chosen.as_ref().filter(|_| settled.is_none()) {
+            stand.visits = self.visits(request, signed_in, chosen)?;
+        }
+        let is_visit = |id: &str| id.is_empty() || stand.visits.iter().any(|visit| visit.id == id);
         let again = |what| Ok(Err((Box::new(question(request, &stand, &shown)), what)));
         if consent::needs_patient(&request.scopes) && chosen.is_none() {
             return again(Unanswered::Record);
+        }
+        if !stand.visits.is_empty() && !answer.visit.as_deref().is_some_and(is_visit) {
+            return again(Unanswered::Visit);
         }
         if answer.until_us.is_some_and(|until_us| until_us <= self.now_us) {
             return again(Unanswered::Until);
@@ -173,7 +197,9 @@ impl Desk<'_> {
         if allowed.scopes().is_empty() && !allowed.has(Word::OpenId) {
             return Ok(Step::Back(request.back("access_denied", "nothing was allowed")));
         }
-        let context = LaunchContext { patient: patient.cloned(), ..stand.context.clone() };
+        let visit = answer.visit.clone().filter(|visit| stand.visits.iter().any(|known| known.id == *visit));
+        let encounter = stand.context.encounter.clone().or(visit);
+        let context = LaunchContext { patient: patient.cloned(), encounter, ..stand.context.clone() };
         let of_record = patient.filter(|_| consent::is_for_one_record(&request.scopes));
         let serving = self.serving(request, signed_in, of_record.map(String::as_str))?;
         let fits = |grant: &&Grant| allowed.is_within(&ScopeSet::parse(&grant.scopes)) && grant.until_us == until_us;
@@ -229,7 +255,31 @@ impl Desk<'_> {
         if context.patient.is_some() && records.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Stand { launch, context, records }))
+        let mut stand = Stand { launch, context, records, visits: Vec::new() };
+        if let Some(record) = stand.settled().filter(|_| stand.launch.is_none()) {
+            stand.visits = self.visits(request, signed_in, &record.id)?;
+        }
+        Ok(Some(stand))
+    }
+
+    /// The latest visits of a record, where the app wants one.
+    fn visits(
+        &self,
+        request: &AuthorizeRequest,
+        signed_in: &SignedIn,
+        record: &str,
+    ) -> Result<Vec<VisitChoice>, AuthError> {
+        if !request.scopes.has(Word::LaunchEncounter) {
+            return Ok(Vec::new());
+        }
+        let Ok(encounter) = ResourceType::parse("Encounter") else { return Ok(Vec::new()) };
+        let query = [("patient", record), ("_sort", "-date"), ("_count", MOST_VISITS)];
+        let found = self.found(&self.caller(signed_in)?, encounter, &query)?;
+        let choice = |visit: &Value| {
+            let id = visit["id"].as_str()?.to_owned();
+            Some(VisitChoice { id, words: visit_in_words(visit) })
+        };
+        Ok(found.iter().filter_map(choice).collect())
     }
 
     fn caller(&self, signed_in: &SignedIn) -> Result<Caller, AuthError> {
@@ -239,12 +289,22 @@ impl Desk<'_> {
 
     /// The records that the person may see, of those that are searched for.
     fn records(&self, caller: &Caller, query: &[(&str, &str)]) -> Result<Vec<RecordChoice>, AuthError> {
+        let found = self.found(caller, ResourceType::PATIENT, query)?;
+        let choice = |patient: &Value| {
+            let id = patient["id"].as_str()?.to_owned();
+            Some(RecordChoice { id, name: name_of(patient) })
+        };
+        Ok(found.iter().filter_map(choice).collect())
+    }
+
+    /// What the person may see of what is searched for, as JSON.
+    fn found(&self, caller: &Caller, of: ResourceType, query: &[(&str, &str)]) -> Result<Vec<Value>, AuthError> {
         let registry = self.engine.registry();
         let context = ParseContext { handling: Handling::Strict, bases: &self.engine.bases, registry: &registry };
         let pairs: Vec<(String, String)> =
             query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let unfit = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("the search for records: {error}"));
-        let request = parse(Some(ResourceType::PATIENT), &pairs, &context).map_err(|error| unfit(&error))?;
+        let unfit = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("the search for {of}: {error}"));
+        let request = parse(Some(of), &pairs, &context).map_err(|error| unfit(&error))?;
         let settings = self.engine.search_settings();
         let page = self.engine.store.read(|reader| search(reader, caller, &request, &settings));
         let page = match page {
@@ -254,13 +314,11 @@ impl Desk<'_> {
             Err(InteractionError::Store(error)) => return Err(error.into()),
             Err(error) => return Err(unfit(&error).into()),
         };
-        let choice = |row: crate::store::ResourceRow| {
-            let tail = row.tail.unwrap_or_default();
-            let patient = whole(&row.key, row.version, row.updated_us, &tail);
-            let patient = patient.map_err(|error| StoreError::Damaged(format!("the body of {}: {error}", row.key)))?;
-            Ok(RecordChoice { id: row.key.id.to_string(), name: name_of(&patient) })
+        let body = |row: ResourceRow| {
+            let damaged = |error| StoreError::Damaged(format!("the body of {}: {error}", row.key));
+            whole(&row.key, row.version, row.updated_us, &row.tail.unwrap_or_default()).map_err(damaged)
         };
-        page.rows.into_iter().map(choice).collect::<Result<_, StoreError>>().map_err(AuthError::from)
+        page.rows.into_iter().map(body).collect::<Result<_, StoreError>>().map_err(AuthError::from)
     }
 
     /// The name of a record, as far as the person may see it.
@@ -319,6 +377,7 @@ struct Stand {
     launch: Option<Launch>,
     context: LaunchContext,
     records: Vec<RecordChoice>,
+    visits: Vec<VisitChoice>,
 }
 
 impl Stand {
@@ -336,6 +395,7 @@ fn question(request: &AuthorizeRequest, stand: &Stand, held: &Held) -> Question 
         offer: consent::offer(&request.client, &request.scopes, held),
         records: stand.records.clone(),
         picks: stand.records.len() > 1,
+        visits: stand.visits.clone(),
         changes: consent::changes_anything(&request.scopes),
     }
 }
@@ -366,6 +426,21 @@ fn name_of(patient: &Value) -> String {
     match patient["birthDate"].as_str() {
         Some(born) => format!("{said}, born {}", in_words(born)),
         None => said,
+    }
+}
+
+/// A visit as the person may know it: when it was, and what for or where.
+fn visit_in_words(visit: &Value) -> String {
+    let start = visit["period"]["start"].as_str().map(|start| in_words(start.get(..10).unwrap_or(start)));
+    let coded = |concept: &Value| {
+        let text = concept["text"].as_str().or(concept["coding"][0]["display"].as_str());
+        text.map(str::to_owned)
+    };
+    let what = coded(&visit["type"][0]).or(visit["class"]["display"].as_str().map(str::to_owned));
+    let parts: Vec<String> = [start, what].into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => format!("Visit {}", visit["id"].as_str().unwrap_or_default()),
+        false => parts.join(", "),
     }
 }
 

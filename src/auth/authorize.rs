@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 use crate::access::{Context, ScopeSet, Word};
 use crate::auth::AuthError;
 use crate::records::redirect_matches;
-use crate::store::{Client, ClientKind, Store, StoreError};
+use crate::store::{Client, ClientKind, ClientOrigin, Store, StoreError};
 
 /// What an app asks for.
 #[derive(Clone, Debug)]
@@ -195,6 +195,10 @@ impl AuthorizeRequest {
 
     /// Whether the app is told apart from one that only says it is this one: it has an address of its own, or shows who it is.
     pub fn is_certain(&self) -> bool {
+        // One that registered itself may have become another since.
+        if self.client.origin == ClientOrigin::Registration {
+            return false;
+        }
         self.client.kind == ClientKind::Confidential || self.redirect_uri.starts_with("https:")
     }
 }

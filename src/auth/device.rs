@@ -5,6 +5,8 @@
 //!
 //! Spec: RFC 8628
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -14,7 +16,7 @@ use crate::auth::code::{first_tokens, hand_out};
 use crate::auth::issue::Tokens;
 use crate::auth::{AuthError, AuthServer, AuthorizeRequest, Form, Issued};
 use crate::records::{RecordError, Secret};
-use crate::store::{Account, AuthorizationCode, Client, DeviceCode, SecretHash, Store, StoreError};
+use crate::store::{Account, AuthorizationCode, Client, DeviceCode, Seal, SecretHash, Store, StoreError};
 
 /// The grant by which a device gets its tokens.
 pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -114,15 +116,45 @@ pub struct Waiting {
     pub request: AuthorizeRequest,
 }
 
-/// The device that shows `user_code`, if it still waits. With `is_typed` this counts as one of the times that the code may be
-/// typed.
-pub fn waiting(
+impl Waiting {
+    /// Says that `session` has typed the code, for the form in which somebody then decides. Who can't make it can't decide about a
+    /// device by guessing its code.
+    pub fn sealed(&self, seal: Seal, session: &SecretHash) -> String {
+        URL_SAFE_NO_PAD.encode(seal.close(&purpose(session), self.user_code.as_bytes()))
+    }
+}
+
+fn purpose(session: &SecretHash) -> Vec<u8> {
+    [b"device typed\n".as_slice(), session.as_bytes()].concat()
+}
+
+/// The device that shows `user_code`, if it still waits. This counts as one of the times that the code may be typed.
+pub fn typed_now(
     store: &Store,
     server: &AuthServer,
     user_code: &str,
-    is_typed: bool,
     now_us: i64,
 ) -> Result<Option<Waiting>, AuthError> {
+    let Some(waiting) = waiting(store, server, user_code, now_us)? else { return Ok(None) };
+    let hash = waiting.hash;
+    let may_try = store.write(move |tx| tx.try_device_code(&hash, MOST_TRIES).map_err(AuthError::from))?;
+    Ok(may_try.then_some(waiting))
+}
+
+/// The device whose code `session` has typed before, by what [`Waiting::sealed`] made of that, if it still waits.
+pub fn typed_before(
+    store: &Store,
+    server: &AuthServer,
+    sealed: &str,
+    session: &SecretHash,
+    now_us: i64,
+) -> Result<Option<Waiting>, AuthError> {
+    let bytes = URL_SAFE_NO_PAD.decode(sealed).ok().and_then(|bytes| store.seal().open(&purpose(session), &bytes));
+    let Some(user_code) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return Ok(None) };
+    waiting(store, server, &user_code, now_us)
+}
+
+fn waiting(store: &Store, server: &AuthServer, user_code: &str, now_us: i64) -> Result<Option<Waiting>, AuthError> {
     let Some(user_code) = typed(user_code) else { return Ok(None) };
     let found = store.read(|reader| {
         let device = reader.device_code_shown(&user_code)?;
@@ -133,10 +165,6 @@ pub fn waiting(
         |device: &DeviceCode| now_us < device.expires_us && device.code.is_none() && device.denied_us.is_none();
     let found = found.filter(|(device, client)| is_open(device) && client.suspended_us.is_none());
     let Some((device, client)) = found else { return Ok(None) };
-    let hash = device.hash;
-    if is_typed && !store.write(move |tx| tx.try_device_code(&hash, MOST_TRIES).map_err(AuthError::from))? {
-        return Ok(None);
-    }
     let request = AuthorizeRequest {
         scopes: ScopeSet::parse(&device.scopes).intersection(&ScopeSet::parse(&client.scopes)),
         client,
@@ -151,7 +179,7 @@ pub fn waiting(
         max_age_s: None,
         query: String::new(),
     };
-    Ok(Some(Waiting { hash, user_code: written(&device.user_code), request }))
+    Ok(Some(Waiting { hash: device.hash, user_code: written(&device.user_code), request }))
 }
 
 /// Lets a device in by what came of the consent: the address that an app would be sent to. False when that was decided

@@ -13,11 +13,12 @@ const TOKEN: [&str; 4] = ["private_key_jwt", "client_secret_basic", "client_secr
 /// Who may ask what a token is worth: a client that shows who it is, or, as RFC 8414 has it, a type of token.
 const INTROSPECTION: [&str; 4] = ["private_key_jwt", "client_secret_basic", "client_secret_post", "Bearer"];
 /// Examples of what may be asked for; any type can stand in the place of `*`.
-const SCOPES: [&str; 17] = [
+const SCOPES: [&str; 18] = [
     "openid",
     "fhirUser",
     "launch",
     "launch/patient",
+    "launch/encounter",
     "offline_access",
     "online_access",
     "patient/*.cruds",
@@ -32,7 +33,7 @@ const SCOPES: [&str; 17] = [
     "system/*.rs",
     "system/*.read",
 ];
-const CAPABILITIES: [&str; 18] = [
+const CAPABILITIES: [&str; 19] = [
     "launch-ehr",
     "launch-standalone",
     "authorize-post",
@@ -45,6 +46,7 @@ const CAPABILITIES: [&str; 18] = [
     "context-ehr-patient",
     "context-ehr-encounter",
     "context-standalone-patient",
+    "context-standalone-encounter",
     "permission-offline",
     "permission-online",
     "permission-patient",

@@ -130,8 +130,9 @@ fn check_fhir_context(contexts: &[Value]) -> Result<(), AuthError> {
         // Roles that the specification does not define are absolute addresses.
         let has_role = context.get("role").is_none() || text("role").is_some_and(is_role);
         let is_plain = text("role").is_none_or(|role| role == "launch");
-        let leads = text("reference").unwrap_or_default();
-        says && has_role && !(is_plain && (leads.starts_with("Patient/") || leads.starts_with("Encounter/")))
+        // Relative or absolute.
+        let of = text("reference").and_then(|reference| reference.rsplit('/').nth(1)).unwrap_or_default();
+        says && has_role && !(is_plain && matches!(of, "Patient" | "Encounter"))
     };
     if contexts.len() <= MOST_CONTEXTS && contexts.iter().all(is_fit) {
         return Ok(());

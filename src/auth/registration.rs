@@ -34,7 +34,9 @@ impl Metadata {
             return Err(unfit("response_types", "this server knows code only"));
         }
         let name = said.text("client_name")?.ok_or_else(|| unfit("client_name", "people must know it by a name"))?;
-        let name: Name = name.parse().map_err(|_| unfit("client_name", "it has 1 to 200 characters on a line"))?;
+        let name: Name = name
+            .parse()
+            .map_err(|_| unfit("client_name", "it has 1 to 200 characters on a line, all of which can be seen"))?;
         // Substituting what is not known is RFC 7591's own way; what was registered is in the answer.
         let scopes = ScopeSet::parse(said.text("scope")?.unwrap_or_default()).to_string();
         let (jwks, jwks_uri) = (said.object("jwks")?, said.owned("jwks_uri")?);

@@ -43,8 +43,10 @@ impl Flags {
             | E::BeyondGrantor(_)
             | E::NoClient(_)
             | E::StandsSo(..)
+            | E::ChangedMeanwhile
             | E::NotInvited
             | E::LastOwner
+            | E::NotAsked
             | E::TooManyApps(_)
             | E::NotAPatient(_)
             | E::NoRandomness(_)

@@ -3,7 +3,8 @@
 use crate::access::Deed;
 use crate::records::custody::must_be_here;
 use crate::records::grants::COMMAND;
-use crate::records::people::{able_account, known_account};
+use crate::records::looks;
+use crate::records::people::able_account;
 use crate::records::{
     ChangedRegistration, Email, Grantor, NewRegistration, RecordError, RecordId, Secret, end_grant, told,
 };
@@ -109,31 +110,24 @@ fn backend_grant(client: &Client, record: Option<&RecordId>) -> NewGrant {
 
 /// Changes what is registered of a client.
 ///
-/// Who vouched for it, or approved it, did so by what people decide by: where its names, its addresses or its scopes change
+/// Who vouched for it, or approved it, did so by what people decide by: where its names, its logo, its addresses or its scopes change
 /// otherwise than by an operator, the operator is to look at it again. A client that was let in by itself stays in.
 pub fn change(tx: &mut Tx<'_>, changed: &ChangedRegistration, by: Registrar) -> Result<Registered, RecordError> {
     tx.lock_access()?;
     let before = known_client(tx, &changed.facts.id)?;
+    let logo = tx.client_logo(&before.id)?;
+    let looked = looks::to_people(&before.facts, logo.as_ref());
     tx.update_client(&changed.facts)?;
     if changed.logo.is_some() || changed.facts.logo_uri.is_none() && before.facts.logo_uri.is_some() {
         tx.set_client_logo(&before.id, changed.logo.as_ref())?;
     }
-    if by != Registrar::Operator && is_another_to_people(&before.facts, &changed.facts) {
+    let logo = tx.client_logo(&before.id)?;
+    if by != Registrar::Operator && looks::to_people(&changed.facts, logo.as_ref()) != looked {
         let approved_us = before.approved_us.filter(|_| before.origin == ClientOrigin::Registration);
         tx.set_client_standing(&before.id, approved_us, None, before.suspended_us)?;
     }
     told::client(tx, Deed::ChangeClient, &before.id, by)?;
     Ok(Registered { client: known_client(tx, &before.id)?, secret: changed.secret.clone(), grant: None })
-}
-
-fn is_another_to_people(before: &ClientFacts, after: &ClientFacts) -> bool {
-    let shown = |facts: &ClientFacts| (facts.name.clone(), facts.publisher.clone(), facts.logo_uri.clone());
-    let reached = |facts: &ClientFacts| (facts.redirect_uris.clone(), facts.launch_uri.clone());
-    let asked = |facts: &ClientFacts| (facts.scopes.clone(), facts.optional_scopes.clone(), facts.reasons.clone());
-    shown(before) != shown(after)
-        || reached(before) != reached(after)
-        || asked(before) != asked(after)
-        || before.kind != after.kind
 }
 
 /// The client with this id.
@@ -242,27 +236,46 @@ pub fn take_back(tx: &mut Tx<'_>, client: &str, account: i64, now_us: i64) -> Re
     Ok(standing.len())
 }
 
-/// Gives somebody a part in an app. Its last owner stays one.
-pub fn let_member(tx: &mut Tx<'_>, id: &str, email: &Email, part: Part, by: Registrar) -> Result<(), RecordError> {
+/// Asks somebody to take a part in an app, which they have once they say yes; who has one already gets this one at once. Whether there is
+/// such an account, whoever makes an app does not learn by that. Its last owner stays one.
+pub fn ask_member(tx: &mut Tx<'_>, id: &str, email: &Email, part: Part, by: Registrar) -> Result<(), RecordError> {
     tx.lock_access()?;
     let client = known_client(tx, id)?;
-    let account = able_account(tx, email)?.id;
-    if part != Part::Owner && is_last_owner(tx, id, account)? {
-        return Err(RecordError::LastOwner);
+    let account = tx.account_by_email(email.as_str())?.filter(|account| account.disabled_us.is_none());
+    if let Some(account) = account {
+        let has_part = tx.client_members(id)?.iter().any(|(member, _)| *member == account.id);
+        match has_part {
+            true if part != Part::Owner && is_last_owner(tx, id, account.id)? => return Err(RecordError::LastOwner),
+            true => tx.set_client_member(id, account.id, part)?,
+            false => tx.ask_client_member(id, account.id, part)?,
+        }
     }
-    tx.set_client_member(id, account, part)?;
     told::client(tx, Deed::ChangeClient, &client.id, by)
 }
 
-/// Takes the part in an app from somebody. Its last owner stays one.
+/// Lets an account take the part in an app that it was asked to, or not.
+pub fn answer_asked(tx: &mut Tx<'_>, id: &str, account: i64, is_yes: bool) -> Result<(), RecordError> {
+    tx.lock_access()?;
+    let asked = tx.asked_parts(account)?.into_iter().find(|(client, _)| client == id);
+    let (client, part) = asked.ok_or(RecordError::NotAsked)?;
+    if is_yes {
+        tx.set_client_member(&client, account, part)?;
+    } else {
+        tx.remove_client_member(&client, account)?;
+    }
+    told::client(tx, Deed::ChangeClient, &client, Registrar::Account(account))
+}
+
+/// Takes the part in an app from somebody, or the question whether they want one. Its last owner stays one.
 pub fn remove_member(tx: &mut Tx<'_>, id: &str, email: &Email, by: Registrar) -> Result<(), RecordError> {
     tx.lock_access()?;
     let client = known_client(tx, id)?;
-    let account = known_account(tx, email)?.id;
-    if is_last_owner(tx, id, account)? {
-        return Err(RecordError::LastOwner);
+    if let Some(account) = tx.account_by_email(email.as_str())? {
+        if is_last_owner(tx, id, account.id)? {
+            return Err(RecordError::LastOwner);
+        }
+        tx.remove_client_member(id, account.id)?;
     }
-    tx.remove_client_member(id, account)?;
     told::client(tx, Deed::ChangeClient, &client.id, by)
 }
 

@@ -57,6 +57,8 @@ pub enum RecordError {
     NoClient(String),
     #[error("the client {0} is {1} already")]
     StandsSo(String, &'static str),
+    #[error("the app was changed since it was looked at: look at it again")]
+    ChangedMeanwhile,
     /// `member` is named as RFC 7591 does.
     #[error("{problem}")]
     UnfitClient { member: &'static str, problem: &'static str },
@@ -66,6 +68,8 @@ pub enum RecordError {
     UnfitLogo(&'static str),
     #[error("this is the last owner of the app: name another owner first")]
     LastOwner,
+    #[error("you are not asked to take a part in this app any more")]
+    NotAsked,
     #[error("one account has at most {0} apps: remove one first, or let somebody else register it")]
     TooManyApps(usize),
     #[error("the invitation is over, was used, or is none: ask the operator for one")]

@@ -10,6 +10,7 @@ mod error;
 mod grants;
 mod jwks;
 mod logo;
+mod looks;
 mod naming;
 mod password;
 mod people;
@@ -19,8 +20,8 @@ mod told;
 mod uris;
 
 pub use clients::{
-    Registered, Registrar, accept_invite, approve, change, invite, known_client, let_member, may_use, register, remove,
-    remove_member, rotate_secret, suspend, take_back, verify,
+    Registered, Registrar, accept_invite, answer_asked, approve, ask_member, change, invite, known_client, may_use,
+    register, remove, remove_member, rotate_secret, suspend, take_back, verify,
 };
 pub use consent::{Actor, consent, instant};
 pub use custody::{RecordMade, adopt_record, make_record};
@@ -29,6 +30,7 @@ pub use grants::{
     Grantor, Share, Terms, end_grant, grants_on_record, grants_to_client, grants_to_person, let_app_act, share,
 };
 pub use logo::{LOGO_BYTES, logo};
+pub use looks::{looks, must_look_so};
 pub use naming::{Email, FhirUser, Name, NotUsable, Reason, RecordId};
 pub use password::{Password, hash_anew, verify_password};
 pub use people::{NewPerson, add_person, disable_person, give_password, join};

@@ -27,7 +27,8 @@ impl FromStr for Email {
     fn from_str(text: &str) -> Result<Email, NotUsable> {
         let text = text.trim().to_lowercase();
         let is_part = |part: &str| {
-            let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || letter == '@';
+            let is_odd =
+                |letter: char| letter.is_whitespace() || letter.is_control() || is_unseen(letter) || letter == '@';
             !part.is_empty() && !part.contains(is_odd)
         };
         // What lies behind the @ is for the mail system to judge.
@@ -60,7 +61,9 @@ impl FromStr for Name {
     type Err = NotUsable;
 
     fn from_str(text: &str) -> Result<Name, NotUsable> {
-        let wrong = NotUsable("a name has 1 to 200 characters, none of them a line break or another control character");
+        let wrong = NotUsable(
+            "a name has 1 to 200 characters, none of them a line break, a control character or one that can't be seen",
+        );
         shown(text, NAME_CHARACTERS).map(Name).ok_or(wrong)
     }
 }
@@ -79,8 +82,9 @@ impl FromStr for Reason {
     type Err = NotUsable;
 
     fn from_str(text: &str) -> Result<Reason, NotUsable> {
-        let wrong =
-            NotUsable("a reason has 1 to 500 characters, none of them a line break or another control character");
+        let wrong = NotUsable(
+            "a reason has 1 to 500 characters, none of them a line break, a control character or one that can't be seen",
+        );
         shown(text, REASON_CHARACTERS).map(Reason).ok_or(wrong)
     }
 }
@@ -91,11 +95,32 @@ impl Reason {
     }
 }
 
-/// `text` without space around it, if it can be shown on a line.
+/// `text` without space around it, if it can be shown on a line, as it is written.
 fn shown(text: &str, most: usize) -> Option<String> {
     let text = text.trim();
-    let fits = !text.is_empty() && text.chars().count() <= most;
-    (fits && !text.contains(char::is_control)).then(|| text.to_owned())
+    let fits = !text.chars().all(is_joiner) && text.chars().count() <= most;
+    let is_odd = |letter: char| letter.is_control() || is_unseen(letter);
+    (fits && !text.contains(is_odd)).then(|| text.to_owned())
+}
+
+/// Whether a character shows nothing, begins another line, or turns what stands behind it: by these a text looks like what it is not.
+///
+/// Spec: UAX #9 section 2; Unicode default ignorable code points
+fn is_unseen(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Persian and the scripts of India write with these between letters, so that they stay; alone they show nothing.
+fn is_joiner(letter: char) -> bool {
+    matches!(letter, '\u{200c}' | '\u{200d}')
 }
 
 /// A record, written as the Patient that it is: `Patient/ID`.
@@ -164,7 +189,20 @@ mod tests {
     fn a_name_and_a_reason_fit_on_a_line() {
         assert_eq!(" Anna ".parse::<Name>().unwrap().as_str(), "Anna");
         assert!("é".repeat(200).parse::<Name>().is_ok());
-        for wrong in ["", "  ", "a\nb", "a\u{1b}[31m", &"a".repeat(201)] {
+        assert!(["می\u{200c}خواهم", "רות", "👩\u{200d}👧"].iter().all(|right| right.parse::<Name>().is_ok()));
+        for wrong in [
+            "",
+            "  ",
+            "a\nb",
+            "a\u{1b}[31m",
+            &"a".repeat(201),
+            "\u{202e}evil",
+            "e\u{200b}vil",
+            "a\u{2028}b",
+            "\u{2066}a\u{2069}",
+            "\u{200d}",
+            "\u{3164}",
+        ] {
             assert!(wrong.parse::<Name>().is_err(), "{wrong}");
         }
         assert!("a".repeat(500).parse::<Reason>().is_ok() && "a".repeat(501).parse::<Reason>().is_err());

@@ -250,7 +250,10 @@ fn needs_secret(facts: &ClientFacts) -> bool {
 /// How to reach those who make it: an address of mail, or any other line.
 fn checked_contact(contact: &str) -> Result<String, RecordError> {
     let line: Result<Name, _> = contact.parse();
-    let unfit = RecordError::UnfitClient { member: "contacts", problem: "each has 1 to 200 characters on a line" };
+    let unfit = RecordError::UnfitClient {
+        member: "contacts",
+        problem: "each has 1 to 200 characters on a line, all of which can be seen",
+    };
     Ok(line.map_err(|_| unfit)?.as_str().to_owned())
 }
 

@@ -53,7 +53,7 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
             return Err(PageError::told(StatusCode::BAD_REQUEST, "Nothing was decided", text));
         }
     }
-    let (answer, until) = given(&form);
+    let (answer, until) = given(&form, app.engine.fhir.zone_minutes);
     let (asked, given, who) = (request.clone(), answer.clone(), signed_in.clone());
     let outcome = at_desk(&app, move |desk| desk.answer(&asked, &who, &given)).await?;
     match outcome {
@@ -67,15 +67,18 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
                 device: None,
             };
             let page = shown.page(Some((&unanswered, &answer, until.as_deref())))?;
-            Ok(page.status(StatusCode::BAD_REQUEST).answer())
+            // Whose visits are to choose from was not known before: that is no mistake.
+            let is_first = unanswered == Unanswered::Visit && answer.visit.is_none();
+            let status = if is_first { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+            Ok(page.status(status).answer())
         }
     }
 }
 
 /// What the person chose, and the end as they wrote it.
-pub(super) fn given(form: &PageForm) -> (Answer, Option<String>) {
+pub(super) fn given(form: &PageForm, zone_minutes: i16) -> (Answer, Option<String>) {
     let until = form.get("until").map(str::to_owned);
-    let until_us = match until.as_deref().map(end_of) {
+    let until_us = match until.as_deref().map(|until| end_of(until, zone_minutes)) {
         None => Some(None),
         Some(Some(until_us)) => Some(Some(until_us)),
         Some(None) => None,
@@ -83,6 +86,7 @@ pub(super) fn given(form: &PageForm) -> (Answer, Option<String>) {
     let answer = Answer {
         ticked: form.all("scope").map(str::to_owned).collect(),
         record: form.get("record").map(str::to_owned),
+        visit: form.all("encounter").next().map(str::to_owned),
         // What can't be read as a day is told like one in the past.
         until_us: until_us.unwrap_or(Some(0)),
     };
@@ -90,9 +94,9 @@ pub(super) fn given(form: &PageForm) -> (Answer, Option<String>) {
 }
 
 /// First moment behind a day, as a date field writes it.
-fn end_of(text: &str) -> Option<i64> {
+fn end_of(text: &str, zone_minutes: i16) -> Option<i64> {
     let date = PartialDate::parse(text).ok()?;
-    Some(date.interval(0).hi_us)
+    Some(date.interval(zone_minutes).hi_us)
 }
 
 /// What came of reading a request.
@@ -193,8 +197,16 @@ pub(super) struct Shown<'s> {
     pub signed_in: &'s SignedIn,
     pub request: &'s AuthorizeRequest,
     pub question: &'s Question,
-    /// The code that a device shows, where it is one that is to be let in.
-    pub device: Option<&'s str>,
+    /// Where it is a device that is to be let in.
+    pub device: Option<Showing<'s>>,
+}
+
+/// A device that shows a code.
+#[derive(Clone, Copy)]
+pub(super) struct Showing<'s> {
+    pub code: &'s str,
+    /// Says that the code was typed in this session.
+    pub ticket: &'s str,
 }
 
 #[derive(Template)]
@@ -203,7 +215,7 @@ struct Consent<'c> {
     frame: Frame,
     request: &'c AuthorizeRequest,
     question: &'c Question,
-    device: Option<&'c str>,
+    device: Option<Showing<'c>>,
     email: &'c str,
     /// Where the app lives, as people would say it.
     home: String,
@@ -212,7 +224,9 @@ struct Consent<'c> {
     ticked: Vec<Ticked<'c>>,
     record: Option<&'c str>,
     until: &'c str,
+    visit: Option<&'c str>,
     record_problem: bool,
+    visit_problem: bool,
     until_problem: bool,
     has_problem: bool,
 }
@@ -254,6 +268,8 @@ impl Shown<'_> {
                 parts,
             }
         });
+        // Whose visits are to choose from was not known before.
+        let is_first = unanswered == Some(&Unanswered::Visit) && answer.is_some_and(|answer| answer.visit.is_none());
         let home = Url::parse(&request.redirect_uri).ok();
         let template = Consent {
             frame: visitor.frame(),
@@ -270,16 +286,13 @@ impl Shown<'_> {
             ticked: ticked.collect(),
             record: answer.and_then(|answer| answer.record.as_deref()),
             until: answered.and_then(|(_, _, until)| until).unwrap_or_default(),
+            visit: answer.and_then(|answer| answer.visit.as_deref()),
             record_problem: unanswered == Some(&Unanswered::Record),
+            visit_problem: unanswered == Some(&Unanswered::Visit) && !is_first,
             until_problem: unanswered == Some(&Unanswered::Until),
-            has_problem: unanswered.is_some(),
+            has_problem: unanswered.is_some() && !is_first,
         };
         let page = Page::new(visitor, &template)?;
-        // Browsers hold the way back to the app against the policy of this page.
-        Ok(match home {
-            Some(url) if url.origin().is_tuple() => page.leading_to(&url.origin().ascii_serialization()),
-            Some(url) => page.leading_to(&format!("{}:", url.scheme())),
-            None => page,
-        })
+        Ok(page.leading_back(&request.redirect_uri))
     }
 }

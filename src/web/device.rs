@@ -13,7 +13,8 @@ use crate::auth::{AuthError, Question, Step};
 use crate::clock;
 use crate::http::{App, HttpError, UserCodes};
 use crate::interactions::Engine;
-use crate::web::authorize::{Shown, at_desk, given};
+use crate::store::SecretHash;
+use crate::web::authorize::{Showing, Shown, at_desk, given};
 use crate::web::session::SignedInVisitor;
 use crate::web::{Frame, Page, PageError, PageForm};
 
@@ -53,7 +54,7 @@ pub async fn typed(request: HttpRequest, form: PageForm, app: Data<App>) -> Resu
     let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), ADDRESS)?;
     let user_code = form.get("user_code").unwrap_or_default().chars().take(40).collect::<String>();
     let tries = UserCodes::take(&app, &request, signed_in.account.id)?;
-    let Some(waiting) = waiting(&app, user_code.clone(), true).await? else {
+    let Some(waiting) = typed_now(&app, user_code.clone()).await? else {
         let problem =
             Some("No device shows this code, or it is too old. Look at the device, and type what it shows now.");
         let template = Typing { frame: visitor.frame(), user_code: &user_code, problem };
@@ -66,23 +67,26 @@ pub async fn typed(request: HttpRequest, form: PageForm, app: Data<App>) -> Resu
         Step::Back(back) => return Err(told(back.description)),
         Step::Go(_) => return Err(told("the device was not asked about")),
     };
-    shown(&visitor, &signed_in, &waiting, &question).page(None)
+    let ticket = waiting.sealed(app.engine.store.seal(), &signed_in.session.hash);
+    shown(&visitor, &signed_in, &waiting, &ticket, &question).page(None)
 }
 
 /// `POST /device/consent`: what the person decided.
 pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, PageError> {
     let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), ADDRESS)?;
-    let user_code = form.get("user_code").unwrap_or_default().to_owned();
-    let Some(waiting) = waiting(&app, user_code, false).await? else {
-        return Err(told("its code is too old, or it was decided before: begin anew on the device"));
+    let ticket = form.get("device").unwrap_or_default().to_owned();
+    let Some(waiting) = typed_before(&app, ticket.clone(), signed_in.session.hash).await? else {
+        return Err(told(
+            "its code was not typed here, is too old, or was decided about before: begin anew on the device",
+        ));
     };
-    let (answer, until) = given(&form);
+    let (answer, until) = given(&form, app.engine.fhir.zone_minutes);
     let is_let_in = match form.get("decision") {
         Some("allow") => {
             let (request, who, chosen) = (waiting.request.clone(), signed_in.clone(), answer.clone());
             match at_desk(&app, move |desk| desk.answer(&request, &who, &chosen)).await? {
                 Err((question, unanswered)) => {
-                    let page = shown(&visitor, &signed_in, &waiting, &question);
+                    let page = shown(&visitor, &signed_in, &waiting, &ticket, &question);
                     let page = page.page(Some((&unanswered, &answer, until.as_deref())))?;
                     return Ok(page.status(StatusCode::BAD_REQUEST).answer());
                 }
@@ -113,18 +117,30 @@ fn shown<'s>(
     visitor: &'s crate::web::Visitor,
     signed_in: &'s crate::auth::SignedIn,
     waiting: &'s Waiting,
+    ticket: &'s str,
     question: &'s Question,
 ) -> Shown<'s> {
-    Shown { visitor, signed_in, request: &waiting.request, question, device: Some(&waiting.user_code) }
+    Shown {
+        visitor,
+        signed_in,
+        request: &waiting.request,
+        question,
+        device: Some(Showing { code: &waiting.user_code, ticket }),
+    }
 }
 
 fn told(why: &str) -> PageError {
     PageError::told(StatusCode::BAD_REQUEST, "The device was not let in", format!("Reason: {why}."))
 }
 
-async fn waiting(app: &Data<App>, user_code: String, is_typed: bool) -> Result<Option<Waiting>, PageError> {
+async fn typed_now(app: &Data<App>, user_code: String) -> Result<Option<Waiting>, PageError> {
     let shared = app.clone();
-    at_store(app, move |engine| device::waiting(&engine.store, &shared.auth, &user_code, is_typed, clock::now_us()))
+    at_store(app, move |engine| device::typed_now(&engine.store, &shared.auth, &user_code, clock::now_us())).await
+}
+
+async fn typed_before(app: &Data<App>, ticket: String, session: SecretHash) -> Result<Option<Waiting>, PageError> {
+    let shared = app.clone();
+    at_store(app, move |engine| device::typed_before(&engine.store, &shared.auth, &ticket, &session, clock::now_us()))
         .await
 }
 

@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use askama::Template;
+use url::{Url, form_urlencoded};
 
 use crate::web::{PageError, Visitor};
 
@@ -51,6 +52,27 @@ impl Page {
         self
     }
 
+    /// Lets the answer to a form of this page lead back to the app at `redirect_uri`, and on to where that leads: browsers hold every step
+    /// of the way against the policy.
+    pub fn leading_back(self, redirect_uri: &str) -> Page {
+        match Url::parse(redirect_uri) {
+            Ok(url) if url.scheme() == "http" => self.leading_to(&url.origin().ascii_serialization()),
+            Ok(url) => self.leading_to(&format!("{}:", url.scheme())),
+            Err(_) => self,
+        }
+    }
+
+    /// Lets the answer to a form of this page lead to `next`, and from there to the app that waits behind it, if one does: who allowed it
+    /// before is not asked again.
+    pub fn leading_on(self, next: &str) -> Page {
+        let query = next.strip_prefix("/auth/authorize?").unwrap_or_default();
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        match pairs.find(|(name, _)| name == "redirect_uri") {
+            Some((_, redirect_uri)) => self.leading_back(&redirect_uri),
+            None => self,
+        }
+    }
+
     /// Lets the server's own scripts run.
     pub fn with_script(self) -> Page {
         Page { has_script: true, ..self }
@@ -86,5 +108,35 @@ impl Responder for Page {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse<BoxBody> {
         self.answer()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets(next: &str) -> String {
+        let page = Page {
+            html: String::new(),
+            status: StatusCode::OK,
+            form_targets: String::new(),
+            has_script: false,
+            cookie: None,
+        };
+        page.leading_on(next).form_targets
+    }
+
+    #[test]
+    fn a_form_leads_on_to_the_app_that_waits_and_nowhere_else() {
+        let asking = |uri: &str| {
+            let uri: String = form_urlencoded::byte_serialize(uri.as_bytes()).collect();
+            format!("/auth/authorize?client_id=a&redirect_uri={uri}")
+        };
+        assert_eq!(targets(&asking("https://app.example/done")), " https:");
+        assert_eq!(targets(&asking("http://127.0.0.1:9000/done")), " http://127.0.0.1:9000");
+        assert_eq!(targets(&asking("org.example.app:/done")), " org.example.app:");
+        for next in ["/", "/apps", "/auth/authorize", "/auth/authorize?client_id=a", &asking("; script-src *")] {
+            assert_eq!(targets(next), "", "{next}");
+        }
     }
 }

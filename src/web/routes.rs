@@ -15,7 +15,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/auth/consent").on(Method::POST, authorize::answered).done_as::<PageError>())
         .service(at("/apps").get(apps::page).on(Method::POST, apps::remove).done_as::<PageError>())
         .service(at("/apps/open").on(Method::POST, apps::open).done_as::<PageError>())
-        .service(at("/developer").get(developer::list).done_as::<PageError>())
+        .service(at("/developer").get(developer::list).on(Method::POST, developer::answer).done_as::<PageError>())
         .service(at("/developer/new").get(developer::new).on(Method::POST, developer::register).done_as::<PageError>())
         .service(
             at("/developer/review").get(developer::review).on(Method::POST, developer::decide).done_as::<PageError>(),

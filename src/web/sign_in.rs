@@ -69,7 +69,7 @@ pub(super) async fn sign_in_page(
     let passkey = PasskeyForm::of(app, visitor, "/sign-in/passkey").await?;
     let providers = buttons(app, visitor.root(), next);
     let template = SignIn { frame: visitor.frame(), next, email, passkey, problem, providers };
-    Ok(Page::new(visitor, &template)?.with_script())
+    Ok(Page::new(visitor, &template)?.with_script().leading_on(next))
 }
 
 /// Begins the session of somebody who has shown who they are, and goes on to `next`; if a code is to be asked for, there first.

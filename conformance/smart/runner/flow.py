@@ -159,6 +159,8 @@ class Browser:
     def decide(self, page, choices):
         form = page.form_with("decision")
         chosen = {"record": chosen_record(form, choices)}
+        if form.values("encounter"):
+            chosen["encounter"] = form.values("encounter")[:1]
         if choices.scopes:
             chosen["scope"] = choices.scopes
         chosen = {name: rule for name, rule in chosen.items() if rule}

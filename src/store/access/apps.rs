@@ -17,6 +17,14 @@ pub enum Part {
     Tester = 2,
 }
 
+/// A part that an account was asked to take is kept as its number and this.
+const ASKED: i16 = 2;
+
+fn known_part(number: i16) -> Result<Part, StoreError> {
+    let known = [Part::Owner, Part::Tester].into_iter().find(|known| *known as i16 == number);
+    known.ok_or_else(|| StoreError::Damaged(format!("the part {number} of an account in a client")))
+}
+
 /// A logo as it is given out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
@@ -33,21 +41,28 @@ impl Reader<'_> {
         Ok(found.into_iter().next().map(|(media, bytes)| Logo { media, bytes }))
     }
 
-    /// The accounts that have a part in a client, by their numbers.
+    /// The accounts that have a part in a client, by their numbers. Who was asked and has not said yes has none.
     pub fn client_members(&mut self, client: &str) -> Result<Vec<(i64, Part)>, StoreError> {
         let values = [Value::Text(client)];
         let select = fixed!(
             (BigInt, SmallInt),
-            "SELECT account, part FROM client_member WHERE client = ? ORDER BY account",
+            "SELECT account, part FROM client_member WHERE client = ? AND part IN (1, 2) ORDER BY account",
             &values,
         );
         let found: Vec<(i64, i16)> = on!(self.link, connection => select.load(*connection))?;
-        let part = |(account, part)| {
-            let known = [Part::Owner, Part::Tester].into_iter().find(|known| *known as i16 == part);
-            let damaged = || StoreError::Damaged(format!("the part of account {account} in a client"));
-            Ok((account, known.ok_or_else(damaged)?))
-        };
-        found.into_iter().map(part).collect()
+        found.into_iter().map(|(account, part)| Ok((account, known_part(part)?))).collect()
+    }
+
+    /// The clients in which an account was asked to take a part, and has not said yes, by their ids.
+    pub fn asked_parts(&mut self, account: i64) -> Result<Vec<(String, Part)>, StoreError> {
+        let values = [Value::Integer(account)];
+        let select = fixed!(
+            (Text, SmallInt),
+            "SELECT client, part FROM client_member WHERE account = ? AND part IN (3, 4) ORDER BY client",
+            &values,
+        );
+        let found: Vec<(String, i16)> = on!(self.link, connection => select.load(*connection))?;
+        found.into_iter().map(|(client, part)| Ok((client, known_part(part - ASKED)?))).collect()
     }
 
     /// When a client last got a token by each of these grants; those by which it never did are not there.
@@ -78,10 +93,19 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives an account a part in a client, in place of the one that it has.
+    /// Gives an account a part in a client, in place of the one that it has, or was asked to take.
     pub fn set_client_member(&mut self, client: &str, account: i64, part: Part) -> Result<(), StoreError> {
+        self.put_client_member(client, account, part as i16)
+    }
+
+    /// Asks an account to take a part in a client. One that has a part loses it by that.
+    pub fn ask_client_member(&mut self, client: &str, account: i64, part: Part) -> Result<(), StoreError> {
+        self.put_client_member(client, account, part as i16 + ASKED)
+    }
+
+    fn put_client_member(&mut self, client: &str, account: i64, part: i16) -> Result<(), StoreError> {
         self.has_written = true;
-        let values = [Value::Text(client), Value::Integer(account), Value::Integer(part as i64)];
+        let values = [Value::Text(client), Value::Integer(account), Value::Integer(part.into())];
         let insert = fixed!(
             (),
             "INSERT INTO client_member (client, account, part) VALUES (?, ?, ?) ON CONFLICT (client, account) DO UPDATE SET \
@@ -92,7 +116,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes its part in a client from an account; false when it has none.
+    /// Takes its part in a client from an account, or the question whether it wants one; false when there is none.
     pub fn remove_client_member(&mut self, client: &str, account: i64) -> Result<bool, StoreError> {
         let values = [Value::Text(client), Value::Integer(account)];
         let delete = fixed!((), "DELETE FROM client_member WHERE client = ? AND account = ?", &values);

@@ -7,8 +7,8 @@ use askama::Template;
 use crate::clock;
 use crate::http::{App, HttpError};
 use crate::records::{
-    Email, LOGO_BYTES, RecordError, Registered, Registrar, Registration, Secret, change as change_client, known_client,
-    let_member, logo, register as register_client, remove_member, rotate_secret,
+    Email, LOGO_BYTES, RecordError, Registered, Registrar, Registration, Secret, ask_member, change as change_client,
+    known_client, logo, register as register_client, remove_member, rotate_secret,
 };
 use crate::store::{Client, Part};
 use crate::web::developer::said::{Problem, Said, problem};
@@ -17,6 +17,10 @@ use crate::web::{Frame, Page, PageError, PageForm, Visitor};
 
 /// The secret before stays good for so long.
 const OVERLAP_US: i64 = 7 * 24 * 3_600 * 1_000_000;
+
+/// What is told whether there is an account with the address or not: that is not for everybody to ask.
+const ASKED: &str = "If there is an account with this address, it is asked on its page “For makers of apps”, and stands below once it says yes.";
+const REMOVED: &str = "Saved. Whoever has this address has no part in the app.";
 
 #[derive(Template)]
 #[template(path = "developer_app.html")]
@@ -79,9 +83,9 @@ pub async fn page(visitor: SignedInVisitor, id: Path<String>, app: Data<App>) ->
     shown(&visitor.visitor, Some(&client), &Said::of(&client), &members, &Told::default())
 }
 
-/// `POST /developer/apps/{client_id}`
+/// `POST /developer/apps/{client_id}`: keys and addresses, too.
 pub async fn change(form: PageForm, id: Path<String>, app: Data<App>) -> Result<Page, PageError> {
-    let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), &address(&id))?;
+    let SignedInVisitor { visitor, signed_in } = fresh(&form, &id)?;
     let (client, members) = owned(&app, &id, signed_in.account.id).await?;
     let said = Said::sent(&form);
     let by = Registrar::Account(signed_in.account.id);
@@ -104,17 +108,12 @@ pub async fn change(form: PageForm, id: Path<String>, app: Data<App>) -> Result<
 
 /// `POST /developer/apps/{client_id}/secret`: another secret, beside which the one before stays good for a week.
 pub async fn rotate(form: PageForm, id: Path<String>, app: Data<App>) -> Result<Page, PageError> {
-    let next = address(&id);
-    let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), &next)?;
+    let SignedInVisitor { visitor, signed_in } = fresh(&form, &id)?;
     let (client, members) = owned(&app, &id, signed_in.account.id).await?;
-    let now_us = clock::now_us();
-    if !signed_in.is_fresh(now_us) {
-        return Err(PageError::ShowAgain { root: visitor.root().to_owned(), next });
-    }
+    let until_us = clock::now_us() + OVERLAP_US;
     let (name, by) = (client.id.clone(), Registrar::Account(signed_in.account.id));
-    let made = app.block(move |engine| {
-        Ok::<_, HttpError>(engine.store.write(move |tx| rotate_secret(tx, &name, now_us + OVERLAP_US, by)))
-    });
+    let made = app
+        .block(move |engine| Ok::<_, HttpError>(engine.store.write(move |tx| rotate_secret(tx, &name, until_us, by))));
     let told =
         Told { secret: Some(made.await??), notice: Some("The secret before stays good for a week."), problem: None };
     shown(&visitor, Some(&client), &Said::of(&client), &members, &told)
@@ -122,7 +121,7 @@ pub async fn rotate(form: PageForm, id: Path<String>, app: Data<App>) -> Result<
 
 /// `POST /developer/apps/{client_id}/members`: who makes the app, and who may try it.
 pub async fn members(form: PageForm, id: Path<String>, app: Data<App>) -> Result<Page, PageError> {
-    let SignedInVisitor { visitor, signed_in } = SignedInVisitor::of(form.visitor.clone(), &address(&id))?;
+    let SignedInVisitor { visitor, signed_in } = fresh(&form, &id)?;
     let account = signed_in.account.id;
     let (client, before) = owned(&app, &id, account).await?;
     let part = if form.get("part") == Some("owner") { Part::Owner } else { Part::Tester };
@@ -135,7 +134,7 @@ pub async fn members(form: PageForm, id: Path<String>, app: Data<App>) -> Result
             let done = app.block(move |engine| {
                 Ok::<_, HttpError>(engine.store.write(move |tx| match is_removal {
                     true => remove_member(tx, &name, &email, by),
-                    false => let_member(tx, &name, &email, part, by),
+                    false => ask_member(tx, &name, &email, part, by),
                 }))
             });
             sorted(done.await?)?
@@ -144,7 +143,8 @@ pub async fn members(form: PageForm, id: Path<String>, app: Data<App>) -> Result
     match done {
         Ok(()) => {
             let (client, members) = owned(&app, &id, account).await?;
-            let told = Told { notice: Some("Saved."), ..Told::default() };
+            let notice = Some(if is_removal { REMOVED } else { ASKED });
+            let told = Told { notice, ..Told::default() };
             shown(&visitor, Some(&client), &Said::of(&client), &members, &told)
         }
         Err(problem) => {
@@ -154,8 +154,15 @@ pub async fn members(form: PageForm, id: Path<String>, app: Data<App>) -> Result
     }
 }
 
-fn address(id: &str) -> String {
-    format!("/developer/apps/{id}")
+/// Who is signed in, if they have shown lately that it is they: whoever changes an app can take it over.
+fn fresh(form: &PageForm, id: &str) -> Result<SignedInVisitor, PageError> {
+    let next = format!("/developer/apps/{id}");
+    let visitor = SignedInVisitor::of(form.visitor.clone(), &next)?;
+    if visitor.signed_in.is_fresh(clock::now_us()) {
+        Ok(visitor)
+    } else {
+        Err(PageError::ShowAgain { root: visitor.visitor.root().to_owned(), next })
+    }
 }
 
 fn unfit(page: Page) -> Result<Page, PageError> {

@@ -6,5 +6,5 @@ mod review;
 mod said;
 
 pub use app::{change, members, new, page, register, rotate};
-pub use list::list;
+pub use list::{answer, list};
 pub use review::{decide, review};

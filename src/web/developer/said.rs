@@ -177,15 +177,8 @@ pub(super) fn problem(error: &RecordError) -> Option<Problem> {
         | RecordError::UnfitReason(_) => "scopes",
         RecordError::UnfitJwks(_) => "jwks",
         RecordError::UnfitLogo(_) => "logo_uri",
-        RecordError::NoAccount(_) | RecordError::AccountDisabled(_) | RecordError::LastOwner => "email",
+        RecordError::LastOwner => "email",
         _ => return None,
     };
-    let text = match error {
-        // How an operator makes one is nothing for this page.
-        RecordError::NoAccount(_) | RecordError::AccountDisabled(_) => {
-            "there is no account with this address that could be given a part".to_owned()
-        }
-        error => error.to_string(),
-    };
-    Some(Problem { field, text })
+    Some(Problem { field, text: error.to_string() })
 }

@@ -7,7 +7,7 @@ use super::browser::{csrf, post, signed_in, submit};
 use super::{closed, custodian, person};
 use crate::auth::backend::{post_as, refused};
 use crate::auth::key_server::KeyServer;
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, form};
 use crate::support::holders::change;
 use crate::support::{Answer, TestServer, on_both};
 
@@ -15,8 +15,11 @@ on_both!(
     a_new_app_is_for_those_who_make_and_try_it,
     what_is_wrong_stands_beside_its_field,
     the_operator_approves_and_vouches_until_it_is_another,
+    the_operator_decides_about_what_they_have_seen,
     a_secret_is_changed_with_an_overlap,
+    who_changes_an_app_has_shown_lately_who_they_are,
     an_app_has_an_owner,
+    nobody_learns_from_an_app_who_has_an_account,
     one_account_makes_only_so_many_apps,
 );
 
@@ -38,6 +41,12 @@ async fn register(browser: &Browser<'_>, server: &TestServer, fields: &[(&str, &
     let id = between(&page.text(), "<code id=\"client-id\">");
     let client = change(server, move |tx| tx.client(&id)).unwrap();
     (page, client)
+}
+
+/// Answers the one question that somebody has, whether they take a part in an app.
+async fn say(browser: &Browser<'_>, answer: &str) {
+    let question = form(&browser.get("/developer").await.expect(200), "/developer");
+    browser.send_form(&question.with("answer", answer)).await.expect(303);
 }
 
 /// What stands between `mark` and the next tag.
@@ -83,6 +92,9 @@ async fn a_new_app_is_for_those_who_make_and_try_it(server: &TestServer) {
 
     let tester = ("email", "tester@example.org");
     submit(&maker, &page, &format!("{address}/members"), &[tester, ("part", "tester")]).await.expect(200);
+    let named = signed_in(&server, "tester").await;
+    assert_eq!(named.get(&asking(&server, &client.id)).await.status, 303, "who was named is asked first");
+    say(&named, "yes").await;
     for (name, is_let_in) in [("maker", true), ("tester", true), ("stranger", false)] {
         let browser = signed_in(&server, name).await;
         let asked = browser.get(&asking(&server, &client.id)).await;
@@ -152,8 +164,9 @@ async fn the_operator_approves_and_vouches_until_it_is_another(server: &TestServ
     };
     assert_eq!(maker.get("/developer/review").await.status, 404);
     let review = chief.get("/developer/review").await.expect(200);
+    let seen = form(&review, "/developer/review").value("seen");
     let decide = async |decision: &str| {
-        let fields = [("client_id", client.id.as_str()), ("decision", decision)];
+        let fields = [("client_id", client.id.as_str()), ("seen", seen.as_str()), ("decision", decision)];
         submit(&chief, &review, "/developer/review", &fields).await.status
     };
 
@@ -168,6 +181,49 @@ async fn the_operator_approves_and_vouches_until_it_is_another(server: &TestServ
     submit(&maker, &page, &address, &renamed).await.expect(200);
     assert_eq!(now(), (ClientState::Sandbox, false), "the operator is to look at it again");
     assert_eq!((decide("suspend").await, now().0), (303, ClientState::Suspended));
+    server.stop().await;
+}
+
+async fn the_operator_decides_about_what_they_have_seen(server: &TestServer) {
+    person(server, "maker", Role::Person);
+    person(server, "chief", Role::Operator);
+    let server = closed(server, |_| {}).await;
+    let maker = signed_in(&server, "maker").await;
+    let chief = signed_in(&server, "chief").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let other = |field: &'static str, value: &'static str| -> Vec<(&'static str, &'static str)> {
+        APP.into_iter().filter(|(name, _)| *name != field).chain([(field, value)]).collect()
+    };
+    let review = async || form(&chief.get("/developer/review").await.expect(200), "/developer/review");
+    let now = || {
+        let id = client.id.clone();
+        let client = change(&server, move |tx| tx.client(&id)).unwrap();
+        (client.state(), client.is_verified())
+    };
+
+    for changed in [
+        other("name", "Totally other app"),
+        other("redirect_uris", "https://evil.example/cb"),
+        other("scope-2", "user/*.cruds"),
+        other("policy_uri", "https://evil.example/policy"),
+        other("contacts", "mallory@evil.example"),
+    ] {
+        let seen = review().await;
+        submit(&maker, &page, &format!("/developer/apps/{}", client.id), &changed).await.expect(200);
+        for decision in ["approve", "verify"] {
+            let refused = chief.send_form(&seen.clone().with("decision", decision)).await.expect(409);
+            assert!(refused.text().contains("was changed since"), "{}", refused.text());
+        }
+        assert_eq!(now(), (ClientState::Sandbox, false), "{changed:?}");
+    }
+    let seen = review().await;
+    for decision in ["approve", "verify"] {
+        chief.send_form(&seen.clone().with("decision", decision)).await.expect(303);
+    }
+    assert_eq!(now(), (ClientState::Approved, true));
+    let unseen = seen.with("seen", "x").with("decision", "suspend");
+    chief.send_form(&unseen).await.expect(303);
+    assert_eq!(now().0, ClientState::Suspended, "to stop it needs no look");
     server.stop().await;
 }
 
@@ -193,6 +249,31 @@ async fn a_secret_is_changed_with_an_overlap(server: &TestServer) {
     server.stop().await;
 }
 
+async fn who_changes_an_app_has_shown_lately_who_they_are(server: &TestServer) {
+    person(server, "maker", Role::Person);
+    person(server, "heir", Role::Person);
+    let server = closed(server, |_| {}).await;
+    let maker = signed_in(&server, "maker").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let address = format!("/developer/apps/{}", client.id);
+    let longer_ago = emberwell::clock::now_us() - 11 * 60 * 1_000_000;
+    crate::support::database::execute(server.database(), &format!("UPDATE session SET verified_us = {longer_ago}"));
+
+    let public: Vec<(&str, &str)> =
+        APP.into_iter().map(|(name, value)| (name, if name == "kind" { "public" } else { value })).collect();
+    let heir = [("email", "heir@example.org"), ("part", "owner")];
+    for (path, fields) in [("", &public[..]), ("/secret", &[]), ("/members", &heir)] {
+        let sent = submit(&maker, &page, &format!("{address}{path}"), fields).await.expect(303);
+        assert!(sent.header("Location").starts_with("/sign-in/again?next="), "{path}: {}", sent.header("Location"));
+    }
+    let (id, hash) = (client.id.clone(), client.secret_hash);
+    let (kept, members) = change(&server, move |tx| Ok((tx.client(&id)?, tx.client_members(&id)?)));
+    let kept = kept.unwrap();
+    assert_eq!((kept.kind, kept.secret_hash, members.len()), (ClientKind::Confidential, hash, 1));
+    maker.get(&address).await.expect(200);
+    server.stop().await;
+}
+
 async fn an_app_has_an_owner(server: &TestServer) {
     person(server, "maker", Role::Person);
     person(server, "heir", Role::Person);
@@ -203,19 +284,50 @@ async fn an_app_has_an_owner(server: &TestServer) {
     let send = async |fields: &[(&str, &str)]| submit(&maker, &page, &address, fields).await;
     let (own, heir) = (("email", "maker@example.org"), ("email", "heir@example.org"));
 
-    for wrong in [
-        &[own, ("remove", "yes")][..],
-        &[own, ("part", "tester")],
-        &[("email", "nobody@example.org")],
-        &[("email", "x")],
-    ] {
+    for wrong in [&[own, ("remove", "yes")][..], &[own, ("part", "tester")], &[("email", "x")]] {
         let refused = send(wrong).await.expect(400);
         assert!(refused.text().contains("id=\"email-problem\""), "{wrong:?}");
     }
-    assert!(!send(&[("email", "nobody@example.org")]).await.text().contains("person add"), "that is for operators");
     send(&[heir, ("part", "owner")]).await.expect(200);
+    say(&signed_in(&server, "heir").await, "yes").await;
     assert_eq!(send(&[own, ("remove", "yes")]).await.status, 404, "it is the heir's alone by then");
     signed_in(&server, "heir").await.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    server.stop().await;
+}
+
+async fn nobody_learns_from_an_app_who_has_an_account(server: &TestServer) {
+    for name in ["maker", "known", "gone"] {
+        person(server, name, Role::Person);
+    }
+    crate::support::database::execute(server.database(), "UPDATE account SET disabled_us = 1 WHERE email LIKE 'gone%'");
+    let server = closed(server, |_| {}).await;
+    let maker = signed_in(&server, "maker").await;
+    let (page, client) = register(&maker, &server, &APP).await;
+    let address = format!("/developer/apps/{}/members", client.id);
+    let send = async |name: &str, more: (&str, &str)| {
+        let email = format!("{name}@example.org");
+        submit(&maker, &page, &address, &[("email", email.as_str()), more]).await.expect(200).text()
+    };
+
+    for more in [("part", "tester"), ("part", "owner"), ("remove", "yes"), ("part", "owner")] {
+        let told = send("known", more).await;
+        assert_eq!(send("nobody", more).await, told, "{more:?}");
+        assert_eq!(send("gone", more).await, told, "{more:?}");
+        assert!(!told.contains("known@example.org"), "{told}");
+    }
+    let known = signed_in(&server, "known").await;
+    say(&known, "no").await;
+    assert_eq!(known.get(&format!("/developer/apps/{}", client.id)).await.status, 404);
+    let listed = known.get("/developer").await.expect(200);
+    assert!(!listed.text().contains("Growth"), "who said no is asked no more");
+    send("known", ("part", "owner")).await;
+    say(&known, "yes").await;
+    known.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    let members = maker.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
+    assert!(members.text().contains("known@example.org"));
+    let late = [("client_id", client.id.as_str()), ("answer", "yes")];
+    let late = [&[("csrf", csrf(&members, &address).as_str())], &late[..]].concat();
+    post(&maker, "/developer", &late).await.expect(400);
     server.stop().await;
 }
 

@@ -5,7 +5,7 @@ use emberwell::config::RateSettings;
 use emberwell::store::{Client, ClientFacts, ClientKind};
 use serde_json::Value;
 
-use super::browser::{post as post_form, signed_in, submit};
+use super::browser::{csrf, post as post_form, signed_in, submit};
 use super::{closed, custodian, send};
 use crate::auth::backend::{post, refused};
 use crate::support::browser::{Browser, form};
@@ -20,6 +20,7 @@ on_both!(
     a_code_is_over_in_time_and_after_five_tries,
     only_what_is_registered_as_a_device_may_wait,
     who_guesses_codes_is_slowed_down,
+    only_who_has_typed_a_code_decides_about_it,
     the_trail_tells_what_becomes_of_a_device,
 );
 
@@ -79,8 +80,9 @@ async fn a_device_is_let_in_by_the_code_that_it_shows(server: &TestServer) {
     for told in ["Bathroom scale", "Scales Ltd", shown] {
         assert!(page.text().contains(told), "{told}");
     }
+    let ticket = form(&page, "/device/consent").value("device");
     let chosen = [
-        ("user_code", shown),
+        ("device", ticket.as_str()),
         ("record", &form(&page, "/device/consent").value("record")),
         ("scope", "patient/Observation.c"),
         ("scope", "offline_access"),
@@ -112,18 +114,19 @@ async fn a_device_that_is_not_let_in_gets_nothing(server: &TestServer) {
     let server = closed(server, |_| {}).await;
     scale(&server);
     let begun = begin(&server).await;
-    let (code, shown) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
+    let code = begun["device_code"].as_str().unwrap();
     let browser = signed_in(&server, "anna").await;
     let page = asked(&browser, &begun).await;
 
-    let denied =
-        submit(&browser, &page, "/device/consent", &[("user_code", shown), ("decision", "deny")]).await.expect(200);
+    let ticket = form(&page, "/device/consent").value("device");
+    let denied = [("device", ticket.as_str()), ("decision", "deny")];
+    let denied = submit(&browser, &page, "/device/consent", &denied).await.expect(200);
     assert!(denied.text().contains("was not let in"));
     refused(&poll(&server, "scale", code).await, 400, "access_denied");
-    let late = [("user_code", shown), ("decision", "allow"), ("scope", "patient/Observation.c")];
+    let late = [("device", ticket.as_str()), ("decision", "allow"), ("scope", "patient/Observation.c")];
     submit(&browser, &page, "/device/consent", &late).await.expect(400);
-    let forged =
-        post_form(&browser, "/device/consent", &[("csrf", "x"), ("user_code", shown), ("decision", "allow")]).await;
+    let forged = [("csrf", "x"), ("device", ticket.as_str()), ("decision", "allow")];
+    let forged = post_form(&browser, "/device/consent", &forged).await;
     assert_eq!(forged.status, 403);
     server.stop().await;
 }
@@ -194,18 +197,51 @@ async fn who_guesses_codes_is_slowed_down(server: &TestServer) {
     server.stop().await;
 }
 
+async fn only_who_has_typed_a_code_decides_about_it(server: &TestServer) {
+    for name in ["anna", "mallory"] {
+        custodian(server, name).await;
+    }
+    let server = closed(server, |_| {}).await;
+    scale(&server);
+    let begun = begin(&server).await;
+    let (code, shown) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
+    let mallory = signed_in(&server, "mallory").await;
+    let page = mallory.get("/device").await.expect(200);
+    let csrf = csrf(&page, "/device");
+    let decide = async |field: &str, value: &str, decision: &str| {
+        let fields = [("csrf", csrf.as_str()), (field, value), ("decision", decision)];
+        post_form(&mallory, "/device/consent", &fields).await.expect(400).text()
+    };
+
+    for decision in ["allow", "deny", "x"] {
+        let (right, wrong) =
+            (decide("user_code", shown, decision).await, decide("user_code", "BCDF-GHJK", decision).await);
+        assert_eq!(right, wrong, "{decision}: nobody learns so which codes devices show");
+        assert_eq!(decide("device", shown, decision).await, wrong, "{decision}");
+    }
+    let anna = signed_in(&server, "anna").await;
+    let page = asked(&anna, &begun).await;
+    let ticket = form(&page, "/device/consent").value("device");
+    assert!(decide("device", &ticket, "deny").await.contains("was not typed here"), "it is Anna's");
+    refused(&poll(&server, "scale", code).await, 400, "authorization_pending");
+    let denied = [("device", ticket.as_str()), ("decision", "deny")];
+    submit(&anna, &page, "/device/consent", &denied).await.expect(200);
+    server.stop().await;
+}
+
 async fn the_trail_tells_what_becomes_of_a_device(server: &TestServer) {
     custodian(server, "anna").await;
     let server = closed(server, |_| {}).await;
     scale(&server);
     let begun = begin(&server).await;
-    let (code, shown) = (begun["device_code"].as_str().unwrap(), begun["user_code"].as_str().unwrap());
+    let code = begun["device_code"].as_str().unwrap();
     let browser = signed_in(&server, "anna").await;
     let page = asked(&browser, &begun).await;
 
     refused(&poll(&server, "scale", code).await, 400, "authorization_pending");
     refused(&poll(&server, "scale", code).await, 400, "slow_down");
-    let denial = [("user_code", shown), ("decision", "deny")];
+    let ticket = form(&page, "/device/consent").value("device");
+    let denial = [("device", ticket.as_str()), ("decision", "deny")];
     submit(&browser, &page, "/device/consent", &denial).await.expect(200);
     refused(&poll(&server, "scale", code).await, 400, "access_denied");
 

@@ -19,6 +19,7 @@ on_both!(
     an_invitation_is_for_one_app,
     what_would_lead_people_astray_is_refused,
     a_logo_is_fetched_once_and_is_a_picture,
+    what_people_decide_by_is_vouched_for_as_it_was,
     an_address_registers_only_so_many,
 );
 
@@ -222,6 +223,12 @@ async fn what_would_lead_people_astray_is_refused(server: &TestServer) {
         said[member] = json!(uri);
         refused(&register(&server, &said).await, 400, "invalid_client_metadata");
     }
+    for name in ["\u{202e}evil", "e\u{200b}vil", "a\u{2028}b", "\u{2066}Growth\u{2069}"] {
+        let mut said = app();
+        said["client_name"] = json!(name);
+        let told = refused(&register(&server, &said).await, 400, "invalid_client_metadata");
+        assert!(told.contains("client_name"), "{told}");
+    }
     assert_eq!(change(&server, |tx| tx.clients()).len(), 0);
     server.stop().await;
 }
@@ -261,6 +268,49 @@ async fn a_logo_is_fetched_once_and_is_a_picture(server: &TestServer) {
         refused(&register(&server, &with_logo(inward)).await, 400, "invalid_client_metadata");
     }
     server.stop().await;
+    pictures.stop().await;
+}
+
+async fn what_people_decide_by_is_vouched_for_as_it_was(server: &TestServer) {
+    let picture = |name: &str| format!("RIFF\0\0\0\0WEBPVP8 {name}");
+    let pictures = KeyServer::start(picture("one"));
+    let allow = vec![pictures.origin.clone()];
+    let closed = closed(server, |settings| {
+        open(settings);
+        settings.outbound.allow = allow;
+    })
+    .await;
+    let mut said = app();
+    said["token_endpoint_auth_method"] = json!("none");
+    said["logo_uri"] = json!(format!("{}/logo.webp", pictures.origin));
+    let told = register(&closed, &said).await.expect(201).json();
+    let (id, token) = (told["client_id"].as_str().unwrap(), told["registration_access_token"].as_str().unwrap());
+    said["client_id"] = json!(id);
+    let verify = async || assert_eq!(run(server, "client", &["verify", id]).code, Some(0));
+    let change_to = async |said: &Value| {
+        let path = format!("/auth/register/{id}");
+        send(&closed, Method::PUT, &path, Some(token), Some(said)).await.expect(200);
+        let id = id.to_owned();
+        let client = change(server, move |tx| tx.client(&id)).unwrap();
+        assert_eq!(client.state(), ClientState::Approved, "it was let in by itself");
+        client.is_verified()
+    };
+
+    verify().await;
+    said["contacts"] = json!(["other@app.example"]);
+    assert!(change_to(&said).await, "nobody decides by that");
+    pictures.answers(200, &[], picture("two"));
+    assert!(!change_to(&said).await, "another picture at the same address");
+    for (member, value) in [
+        ("policy_uri", json!("https://evil.example/policy")),
+        ("tos_uri", json!("https://evil.example/terms")),
+        ("grant_types", json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"])),
+    ] {
+        verify().await;
+        said[member] = value;
+        assert!(!change_to(&said).await, "{member}");
+    }
+    closed.stop().await;
     pictures.stop().await;
 }
 

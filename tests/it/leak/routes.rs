@@ -120,6 +120,7 @@ const PAGES: &[(&str, &str, Shown)] = &[
     ("POST", "/apps", Shown::ByItsOwnPage),
     ("POST", "/apps/open", Shown::ByItsOwnPage),
     ("POST", "/developer/new", Shown::ByItsOwnPage),
+    ("POST", "/developer", Shown::ByItsOwnPage),
     ("POST", "/developer/review", Shown::ByItsOwnPage),
     ("POST", "/developer/apps/{client_id}", Shown::ByItsOwnPage),
     ("POST", "/developer/apps/{client_id}/secret", Shown::ByItsOwnPage),

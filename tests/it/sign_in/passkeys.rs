@@ -1,12 +1,13 @@
 //! Passkeys, by an authenticator in software.
 
-use emberwell::store::Happening;
+use emberwell::store::{Happening, NewIdentity};
 use serde_json::Value;
 
 use super::software_key::SoftwareKey;
 use super::{PASSWORD, person, read, session};
 use crate::support::browser::{Browser, Form, form, forms};
 use crate::support::database::execute;
+use crate::support::holders::change;
 use crate::support::{TestServer, on_both};
 
 on_both!(closed:
@@ -16,7 +17,7 @@ on_both!(closed:
     a_passkey_that_was_removed_signs_nobody_in,
     a_passkey_of_a_disabled_account_signs_nobody_in,
     a_passkey_that_was_copied_is_found_out,
-    nobody_without_a_password_removes_the_last_passkey,
+    nobody_removes_the_last_way_to_sign_in,
 );
 
 /// Where a browser is that goes by the name of this machine.
@@ -221,7 +222,7 @@ async fn a_passkey_that_was_copied_is_found_out(server: &TestServer) {
     sign_in(11, 303).await;
 }
 
-async fn nobody_without_a_password_removes_the_last_passkey(server: &TestServer) {
+async fn nobody_removes_the_last_way_to_sign_in(server: &TestServer) {
     let anna = person(server, "anna");
     let browser = Browser::new(server);
     browser.sign_in("anna@example.org", PASSWORD).await;
@@ -240,6 +241,12 @@ async fn nobody_without_a_password_removes_the_last_passkey(server: &TestServer)
     let happened = read(server, |reader| reader.happenings(anna.id, false, 9));
     assert_eq!(happened.iter().filter(|it| it.what == Happening::PasskeyRemoved).count(), 1);
     browser.submit("/account/password", "/account/password", &[("password", "lampshade orchard")]).await.expect(303);
-    browser.send_form(&removals[1]).await.expect(303);
     Browser::new(server).sign_in("anna@example.org", "lampshade orchard").await;
+    execute(server.database(), "UPDATE account SET password = NULL");
+    change(server, move |tx| {
+        let (issuer, subject) = ("https://id.example".to_owned(), "7".to_owned());
+        tx.add_identity(&NewIdentity { issuer, subject, account: anna.id, label: None })
+    });
+    browser.send_form(&removals[1]).await.expect(303);
+    assert!(read(server, |reader| reader.passkeys_of(anna.id)).is_empty(), "a provider is another way");
 }

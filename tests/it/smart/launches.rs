@@ -18,6 +18,7 @@ on_both!(closed:
     a_launch_is_taken_up_once_and_by_whom_it_is_for,
     what_may_not_be_seen_is_not_launched_for,
     what_is_no_launch_is_refused,
+    who_starts_an_app_by_themselves_says_about_which_visit,
 );
 
 async fn launch(server: &TestServer, token: &str, body: &Value) -> Answer {
@@ -140,4 +141,37 @@ async fn what_is_no_launch_is_refused(server: &TestServer) {
     let browser = signed_in(server).await;
     let plain = code(&browser, server, &client, "launch/patient patient/*.rs", Some("a")).await;
     exchange(server, &client, &plain, &[]).await.expect(200);
+}
+
+async fn who_starts_an_app_by_themselves_says_about_which_visit(server: &TestServer) {
+    let home = home(server, &["a", "m"]).await;
+    let scopes = "launch/patient launch/encounter patient/*.rs";
+    let client = register(server, ClientFacts { scopes: scopes.to_owned(), ..public() });
+    for (id, patient, start) in
+        [("m-old", "m", "2020-01-31"), ("m-new", "m", "2024-05-12"), ("a-visit", "a", "2024-05-12")]
+    {
+        let visit = json!({ "resourceType": "Encounter", "id": id, "status": "finished", "class": { "code": "AMB" },
+            "subject": { "reference": format!("Patient/{patient}") }, "period": { "start": start } });
+        let put = server.request_as(&home.operator, Method::PUT, &format!("Encounter/{id}"));
+        put.json(&visit).send().await.expect(201);
+    }
+    let browser = signed_in(server).await;
+    let page = browser.get(&address(server, &client, scopes, &[])).await.expect(200);
+    let form = ticking(consent(&page), &["patient/*.rs"]).with("decision", "allow").with("record", "m");
+    assert!(!page.text().contains("name=\"encounter\""), "whose visits is not known yet");
+
+    let asked = browser.send_form(&form).await.expect(200).text();
+    let (new, old) = (asked.find("12 May 2024").unwrap(), asked.find("31 January 2020").unwrap());
+    assert!(new < old && !asked.contains("a-visit"), "{asked}");
+    for wrong in ["a-visit", "nobody"] {
+        browser.send_form(&form.clone().with("encounter", wrong)).await.expect(400);
+    }
+    let token = async |visit: &str| {
+        let code = returned(&browser.send_form(&form.clone().with("encounter", visit)).await)["code"].clone();
+        exchange(server, &client, &code, &[]).await.expect(200).json()
+    };
+
+    assert_eq!(token("m-new").await["encounter"], "m-new");
+    let none = token("").await;
+    assert!(none.get("encounter").is_none() && none["patient"] == "m", "{none}");
 }

@@ -11,6 +11,7 @@ mod refresh;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -225,6 +226,18 @@ pub fn challenge(verifier: &str) -> String {
 pub fn invalid_grant(answer: &Answer) {
     assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some("invalid_grant")), "{}", answer.text());
     assert_eq!(answer.header("Cache-Control"), "no-store");
+}
+
+/// Asks again until the answer is what is waited for: what another process changes is noticed within a second.
+pub async fn soon(status: u16, ask: impl AsyncFn() -> u16) {
+    let begun = Instant::now();
+    loop {
+        let answered = ask().await;
+        if answered == status {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(2), "still {answered}, not {status}");
+    }
 }
 
 /// The token of an answer.

@@ -5,7 +5,9 @@ use emberwell::clock::now_us;
 use emberwell::store::{AccessToken, ClientFacts, Part, SecretHash};
 use serde_json::Value;
 
-use super::{SECRET, code, confidential, exchange, home, invalid_grant, let_in, public, register, signed_in, text};
+use super::{
+    SECRET, code, confidential, exchange, home, invalid_grant, let_in, public, register, signed_in, soon, text,
+};
 use crate::auth::backend::post;
 use crate::support::browser::form;
 use crate::support::holders::change;
@@ -180,7 +182,7 @@ async fn what_was_taken_back_is_refreshed_no_more(server: &TestServer) {
         Ok(())
     });
 
-    assert_eq!(reads(server, &first).await, 401);
+    soon(401, async || reads(server, &first).await).await;
     invalid_grant(&refresh(server, text(&first, "refresh_token"), &[]).await);
 }
 
@@ -192,7 +194,7 @@ async fn an_app_that_is_back_in_the_sandbox_is_for_those_who_try_it_out(server: 
 
     let id = client.id.clone();
     change(server, move |tx| tx.set_client_standing(&id, None, None, None));
-    assert_eq!(reads(server, &first).await, 401);
+    soon(401, async || reads(server, &first).await).await;
     invalid_grant(&refresh(server, text(&first, "refresh_token"), &[]).await);
 
     let (id, account) = (client.id.clone(), home.account.id);

@@ -20,12 +20,13 @@ pub async fn brands(request: HttpRequest, app: Data<App>) -> Result<HttpResponse
     let tag_of =
         |timestamp: &str| SecretHash::of(brands::bundle(endpoints, brand, timestamp).to_string().as_bytes()).tail();
     // The same content has the same tag, also after a restart.
-    let tag = format!("\"{}\"", tag_of(""));
+    let tag = tag_of("");
     let held = request.headers().get(header::IF_NONE_MATCH).and_then(|held| held.to_str().ok()).unwrap_or_default();
-    let has_it = held.split(',').any(|held| held.trim().trim_start_matches("W/") == tag);
+    let has_it = held.split(',').any(|held| held.trim().trim_start_matches("W/").trim_matches('"') == tag);
     let mut response = if has_it { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
-        .insert_header((header::ETAG, tag))
+        // Weak: answers are packed on the way.
+        .insert_header((header::ETAG, format!("W/\"{tag}\"")))
         .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")));
     if has_it {
         return Ok(response.finish());
