@@ -86,6 +86,24 @@ fn access(desk: &Desk<'_>, signed_in: &SignedIn, grant: &Grant, used_us: Option<
     })
 }
 
+/// The names of the apps that a person let in before this moment with access that outlives sessions, and that still have it.
+pub fn lasting_apps(
+    reader: &mut Reader<'_>,
+    account: i64,
+    before_us: i64,
+    now_us: i64,
+) -> Result<Vec<String>, StoreError> {
+    let mut apps: Vec<Client> = Vec::new();
+    for grant in reader.grants_to_apps(account)? {
+        let Grantee::Client(id) = &grant.to else { continue };
+        let lasts = grant.is_in_force(now_us) && ScopeSet::parse(&grant.scopes).has(Word::OfflineAccess);
+        if lasts && grant.created_us < before_us && !apps.iter().any(|app| app.id == *id) {
+            apps.extend(reader.client(id)?);
+        }
+    }
+    Ok(apps.iter().map(|app| app.name.clone()).collect())
+}
+
 /// Apps that can be opened from here, although nothing is allowed to them yet: those that the operator registered or vouches
 /// for, and those that the person makes or tries.
 pub fn other_apps(desk: &Desk<'_>, account: i64, held: &[HeldApp]) -> Result<Vec<Client>, AuthError> {

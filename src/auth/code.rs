@@ -159,14 +159,10 @@ fn standing(tx: &mut Tx<'_>, code: &AuthorizationCode, now_us: i64) -> Result<Li
         return Err(over());
     }
     let grant = tx.grant(code.grant)?.filter(|grant| grant.is_in_force(now_us)).ok_or_else(over)?;
-    let scopes = ScopeSet::parse(&code.scopes);
-    let session_expires_us = match scopes.has(Word::OfflineAccess) {
-        true => None,
-        false => {
-            let session = tx.session(&code.session)?.filter(|session| now_us < session.expires_us);
-            Some(session.ok_or_else(over)?.expires_us)
-        }
-    };
+    // Whoever let the app in may have been another than the owner, who has ended that session since: by a new password, say.
+    let session = tx.session(&code.session)?.filter(|session| now_us < session.expires_us).ok_or_else(over)?;
+    let outlives = ScopeSet::parse(&code.scopes).has(Word::OfflineAccess);
+    let session_expires_us = (!outlives).then_some(session.expires_us);
     Ok(Live { account, grant, session_expires_us })
 }
 

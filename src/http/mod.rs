@@ -50,7 +50,7 @@ pub use error::HttpError;
 pub use hosts::Hosts;
 pub use lines::{Line, Lines};
 pub use peer::whence;
-pub use routes::{At, at, configure, unknown_address};
+pub use routes::{At, at, configure};
 pub use seat::Place;
 pub use told::told;
 pub use user_codes::UserCodes;

@@ -81,8 +81,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/ready").get(status::ready).done());
 }
 
-/// Answers what no route takes.
-pub async fn unknown_address() -> Result<&'static str, HttpError> {
+/// Answers what no route below the base takes.
+async fn unknown_address() -> Result<&'static str, HttpError> {
     Err(HttpError::UnknownAddress)
 }
 

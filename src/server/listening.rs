@@ -94,7 +94,8 @@ fn requests<S: Future<Output = ()> + 'static>(
                 sample_app::configure(config);
             }
         })
-        .default_service(actix::to(http::unknown_address))
+        .default_service(actix::to(web::unknown_address))
+        .wrap(from_fn(web::framed))
         .wrap(Compress::default())
         .wrap(from_fn(http::challenged))
         .wrap(from_fn(http::told))

@@ -10,6 +10,7 @@ mod authorize;
 mod developer;
 mod device;
 mod form;
+mod framed;
 mod front;
 mod page;
 mod problem;
@@ -20,6 +21,7 @@ mod style;
 pub mod upstream;
 
 pub use form::PageForm;
+pub use framed::{framed, unknown_address};
 pub use page::{Frame, Page};
 pub use problem::PageError;
 pub use routes::configure;

@@ -1,6 +1,7 @@
 //! Why a page is not shown, on a page.
 
 use actix_web::body::BoxBody;
+use actix_web::error::QueryPayloadError;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
@@ -23,6 +24,9 @@ pub enum PageError {
     /// Who is signed in must show it anew; from there it goes on to this address.
     #[error("the sign-in is too long ago")]
     ShowAgain { root: String, next: String },
+    /// The query of the address is not one that a link of this server has.
+    #[error("the query of the address can't be read: {0}")]
+    Query(#[from] QueryPayloadError),
     /// A form that did not come from a page of this server, or from one that is too old.
     #[error("the form is not one of this server, or it is too old")]
     Forged,
@@ -49,12 +53,23 @@ impl PageError {
         PageError::Told { status, title, text: text.into() }
     }
 
+    /// The page that says it, for `visitor`.
+    pub(super) fn html(&self, visitor: &Visitor) -> Result<String, askama::Error> {
+        let (_, title, text) = self.texts();
+        Problem { frame: visitor.frame(), title, text }.render()
+    }
+
     fn texts(&self) -> (StatusCode, &'static str, String) {
         const UNABLE: &str = "That did not work";
         match self {
             PageError::SignInNeeded { .. } | PageError::ShowAgain { .. } => {
                 (StatusCode::SEE_OTHER, "Sign in", String::new())
             }
+            PageError::Query(_) => (
+                StatusCode::BAD_REQUEST,
+                "This address can't be read",
+                "Something in it is there twice, or is not whole. Open the link anew, or begin at the start.".to_owned(),
+            ),
             PageError::Forged => (
                 StatusCode::FORBIDDEN,
                 "Please try again",
@@ -136,6 +151,9 @@ impl ResponseError for PageError {
         let problem = Problem { frame: visitor.frame(), title, text };
         let page = Page::new(&visitor, &problem).map(|page| page.status(status).answer());
         let mut response = page.unwrap_or_else(|_| HttpResponse::new(status));
+        if let PageError::SignIn(SignInError::TooMany { wait_s }) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(*wait_s));
+        }
         if let PageError::Http(error) = self {
             let told = error.error_response();
             for name in [header::RETRY_AFTER, header::ALLOW] {

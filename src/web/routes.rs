@@ -1,6 +1,6 @@
 //! Which address has which page.
 
-use actix_web::web::ServiceConfig;
+use actix_web::web::{QueryConfig, ServiceConfig};
 
 use crate::http::at;
 use crate::web::{PageError, account, apps, authorize, developer, device, front, sign_in, style, upstream};
@@ -9,6 +9,7 @@ use crate::web::{PageError, account, apps, authorize, developer, device, front, 
 pub fn configure(config: &mut ServiceConfig) {
     use actix_web::http::Method;
     config
+        .app_data(QueryConfig::default().error_handler(|error, _| PageError::from(error).into()))
         .service(at("/").get(front::page).done_as::<PageError>())
         .service(at("/auth/authorize").get(authorize::asked).on(Method::POST, authorize::posted).done_as::<PageError>())
         .service(at("/auth/consent").on(Method::POST, authorize::answered).done_as::<PageError>())

@@ -10,7 +10,7 @@ use crate::auth::sessions;
 use crate::auth::sign_in::{Proven, SignInError, half};
 use crate::clock;
 use crate::http::{App, HttpError, whence};
-use crate::web::account::{PasskeyForm, hashing, sentence};
+use crate::web::account::{PasskeyForm, hashing, second_factor, sentence};
 use crate::web::session::own_address;
 use crate::web::upstream::{Button, buttons};
 use crate::web::{Frame, Page, PageError, PageForm, Visitor};
@@ -81,9 +81,8 @@ pub(super) async fn begun(
     next: &str,
 ) -> Result<HttpResponse, PageError> {
     if proven.needs_code {
-        let step = [("half", half(&app.engine.store, &proven, visitor.csrf())?), ("next", next.to_owned())];
-        let step = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(step).finish();
-        return Ok(go_on(visitor.root(), &format!("/sign-in/second?{step}")));
+        let half = half(&app.engine.store, &proven, visitor.csrf())?;
+        return Ok(go_on(visitor.root(), &second_factor::address(second_factor::PATH, &half, next)));
     }
     let (before, from) = (visitor.cookie, whence(app, request));
     let begun = app.block(move |engine| {

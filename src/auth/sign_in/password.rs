@@ -40,19 +40,17 @@ impl SignIns {
         counted.give_back();
         let account = account.ok_or(SignInError::Wrong)?;
         keep_strong(store, &account, password)?;
-        let authenticator = store.read_one(|reader| reader.authenticator(account.id))?;
-        let needs_code = authenticator.is_some_and(|authenticator| authenticator.confirmed_us.is_some());
-        Ok(Proven { account, factors: PASSWORD.to_owned(), needs_code })
+        proven(store, account)
     }
 
-    /// Whether the owner of an account, who is signed in, knows its password.
+    /// The owner of an account, who is signed in and knows its password.
     pub fn again_by_password(
         &self,
         store: &Store,
         account: &Account,
         password: &str,
         whence: &Whence,
-    ) -> Result<(), SignInError> {
+    ) -> Result<Proven, SignInError> {
         // Who is signed in is no stranger, so that others who guess don't hold them up.
         let counted = self.attempts.password(&account.email, whence.household, true);
         let counted = counted.map_err(|wait_s| SignInError::TooMany { wait_s })?;
@@ -61,8 +59,15 @@ impl SignIns {
             return Err(SignInError::WrongPassword);
         }
         counted.give_back();
-        Ok(())
+        proven(store, account.clone())
     }
+}
+
+/// Who has shown the password of `account`, which is not enough where an authenticator app is set up.
+fn proven(store: &Store, account: Account) -> Result<Proven, SignInError> {
+    let authenticator = store.read_one(|reader| reader.authenticator(account.id))?;
+    let needs_code = authenticator.is_some_and(|authenticator| authenticator.confirmed_us.is_some());
+    Ok(Proven { account, factors: PASSWORD.to_owned(), needs_code })
 }
 
 fn refuse(store: &Store, account: Option<i64>, whence: &Whence) -> Result<(), SignInError> {

@@ -129,7 +129,7 @@ pub fn proven(reader: &mut Reader<'_>, known: &Known, verified: &Verified) -> Re
 }
 
 /// By what somebody has shown who they are, as far as the provider tells.
-pub fn factors(verified: &Verified) -> String {
+fn factors(verified: &Verified) -> String {
     let is_word = |word: &&String| {
         (1..=MOST_FACTOR_BYTES).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::config::SignInSettings;
 use crate::outbound::Outbound;
 
-pub use accounts::{Known, admit, factors, known, link, proven, unlink};
+pub use accounts::{Known, admit, known, link, proven, unlink};
 pub use attempt::{ATTEMPT_SECONDS, Attempt, Purpose};
 pub use error::{BadIdToken, UpstreamError};
 pub use id_token::{Contact, Verified};

@@ -7,15 +7,15 @@ use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use crate::auth::sessions;
-use crate::auth::sign_in::SignInError;
+use crate::auth::sign_in::{Proven, SignInError, half};
+use crate::auth::{SignedIn, sessions};
 use crate::clock;
 use crate::http::{App, HttpError, whence};
-use crate::web::account::{PasskeyForm, hashing, sentence, work};
+use crate::web::account::{PasskeyForm, hashing, second_factor, sentence, work};
 use crate::web::session::own_address;
 use crate::web::sign_in::{Next, add_cookie, go_on};
 use crate::web::upstream::{Button, buttons_again};
-use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor};
+use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor, Visitor};
 
 const BY_PASSKEY: &str = "/sign-in/again/passkey";
 
@@ -47,10 +47,7 @@ pub async fn by_password(request: HttpRequest, form: PageForm, app: Data<App>) -
     let shown =
         hashing(&app, move |app| app.auth.sign_ins.again_by_password(&app.engine.store, &account, &password, &from));
     match shown.await? {
-        Ok(()) => {
-            let factors = who.signed_in.session.factors.clone();
-            renewed(&app, &who, factors, &next).await
-        }
+        Ok(proven) => shown_again(&app, &who.visitor, &who.signed_in, proven, &next).await,
         Err(error) => refused(&app, &who, &next, error).await,
     }
 }
@@ -65,25 +62,34 @@ pub async fn by_passkey(request: HttpRequest, form: PageForm, app: Data<App>) ->
     let proven =
         work(&app, move |engine| shared.auth.sign_ins.by_passkey(&engine.store, &state, &answer, &holder, &from));
     match proven.await? {
-        Ok(proven) if proven.account.id == who.signed_in.account.id => renewed(&app, &who, proven.factors, &next).await,
+        Ok(proven) if proven.account.id == who.signed_in.account.id => {
+            shown_again(&app, &who.visitor, &who.signed_in, proven, &next).await
+        }
         // Somebody else's passkey is nobody's here.
         Ok(_) => refused(&app, &who, &next, SignInError::PasskeyNotAccepted).await,
         Err(error) => refused(&app, &who, &next, error).await,
     }
 }
 
-async fn renewed(
+/// Goes on to `next` with the session of whoever has shown anew who they are; if a code is to be asked for, there first.
+pub(in crate::web) async fn shown_again(
     app: &Data<App>,
-    who: &SignedInVisitor,
-    factors: String,
+    visitor: &Visitor,
+    signed_in: &SignedIn,
+    proven: Proven,
     next: &str,
 ) -> Result<HttpResponse, PageError> {
-    let session = who.signed_in.session.clone();
-    let cookie = app
-        .block(move |engine| Ok::<_, HttpError>(sessions::renew(&engine.store, &session, &factors, clock::now_us())));
+    if proven.needs_code {
+        let half = half(&app.engine.store, &proven, visitor.csrf())?;
+        return Ok(go_on(visitor.root(), &second_factor::address(second_factor::PATH_AGAIN, &half, next)));
+    }
+    let session = signed_in.session.clone();
+    let cookie = app.block(move |engine| {
+        Ok::<_, HttpError>(sessions::renew(&engine.store, &session, &proven.factors, clock::now_us()))
+    });
     let cookie = cookie.await??;
-    let mut response = go_on(who.visitor.root(), next);
-    add_cookie(&mut response, &who.visitor.session_cookie(&cookie));
+    let mut response = go_on(visitor.root(), next);
+    add_cookie(&mut response, &visitor.session_cookie(&cookie));
     Ok(response)
 }
 

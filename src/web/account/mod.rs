@@ -10,12 +10,13 @@ mod device;
 mod passkeys;
 mod password;
 mod script;
-mod second_factor;
+pub(super) mod second_factor;
 mod session_list;
 mod set_up;
 mod start;
 mod words;
 
+pub(super) use again::shown_again;
 pub(super) use passkeys::PasskeyForm;
 pub(super) use words::Moment;
 pub(super) use words::sentence;
@@ -39,13 +40,19 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(at("/passkey.js").get(script::script).done_as::<PageError>())
         .service(at("/sign-in/passkey").on(Method::POST, passkeys::sign_in).done_as::<PageError>())
         .service(
-            at("/sign-in/second")
+            at(second_factor::PATH)
                 .get(second_factor::page)
                 .on(Method::POST, second_factor::check)
                 .done_as::<PageError>(),
         )
         .service(at("/sign-in/again").get(again::page).on(Method::POST, again::by_password).done_as::<PageError>())
         .service(at("/sign-in/again/passkey").on(Method::POST, again::by_passkey).done_as::<PageError>())
+        .service(
+            at(second_factor::PATH_AGAIN)
+                .get(second_factor::page_again)
+                .on(Method::POST, second_factor::check_again)
+                .done_as::<PageError>(),
+        )
         .service(at("/set-up").get(set_up::page).on(Method::POST, set_up::make).done_as::<PageError>())
         .service(at("/account").get(start::page).done_as::<PageError>())
         .service(at("/account/password").get(password::page).on(Method::POST, password::change).done_as::<PageError>())

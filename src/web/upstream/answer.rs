@@ -4,12 +4,14 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use crate::auth::SignedIn;
+use crate::auth::sign_in::Proven;
 use crate::auth::upstream::{
     self, Answer, Attempt, Contact, Known, LinkOffer, Provider, Purpose, UpstreamError, Verified,
 };
-use crate::auth::{SignedIn, sessions};
 use crate::clock;
 use crate::http::{App, HttpError, whence};
+use crate::web::account::shown_again;
 use crate::web::sign_in::{add_cookie, begun, go_on};
 use crate::web::upstream::{PROVIDERS, blocking, cookie, fresh, problem};
 use crate::web::{Frame, Page, PageError, PageForm, SignedInVisitor, Visitor};
@@ -150,13 +152,7 @@ async fn signed_in(
     verified: &Verified,
     known: Known,
 ) -> Result<Result<Ended, UpstreamError>, PageError> {
-    let shown = verified.clone();
-    let proven = blocking(app, move |engine| {
-        let identity = known.identity.id;
-        engine.store.write(move |tx| tx.use_identity(identity))?;
-        engine.store.read(|reader| upstream::proven(reader, &known, &shown))
-    });
-    match proven.await? {
+    match proven(app, verified, known).await? {
         Ok(proven) => Ok(Ok(Ended::Response(begun(request, visitor, app, proven, &attempt.next).await?))),
         Err(error) => Ok(Err(error)),
     }
@@ -228,16 +224,25 @@ async fn again(
     verified: &Verified,
     known: Known,
 ) -> Result<Result<Ended, UpstreamError>, PageError> {
-    let (session, factors) = (signed_in.session.clone(), upstream::factors(verified));
-    let renewed = app.block(move |engine| -> Result<_, HttpError> {
+    match proven(app, verified, known).await? {
+        Ok(proven) => Ok(Ok(Ended::Response(shown_again(app, visitor, signed_in, proven, &attempt.next).await?))),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// What somebody has shown who is known, by a link that counts as used from now on.
+async fn proven(
+    app: &Data<App>,
+    verified: &Verified,
+    known: Known,
+) -> Result<Result<Proven, UpstreamError>, HttpError> {
+    let shown = verified.clone();
+    blocking(app, move |engine| {
         let identity = known.identity.id;
         engine.store.write(move |tx| tx.use_identity(identity))?;
-        Ok(sessions::renew(&engine.store, &session, &factors, clock::now_us()))
-    });
-    let secret = renewed.await??;
-    let mut response = go_on(visitor.root(), &attempt.next);
-    add_cookie(&mut response, &visitor.session_cookie(&secret));
-    Ok(Ok(Ended::Response(response)))
+        engine.store.read(|reader| upstream::proven(reader, &known, &shown))
+    })
+    .await
 }
 
 /// `POST /auth/upstream/{name}/link`: the person has confirmed what is to be linked.

@@ -3,6 +3,7 @@
 mod account;
 mod passkeys;
 mod passwords;
+mod problems;
 mod second_factor;
 mod set_up;
 mod software_key;

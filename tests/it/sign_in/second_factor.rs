@@ -6,6 +6,7 @@ use totp_rs::{Builder, Totp};
 
 use super::{PASSWORD, person, read, session};
 use crate::support::browser::{Browser, form, forms};
+use crate::support::database::execute;
 use crate::support::{Answer, TestServer, on_both};
 
 on_both!(closed:
@@ -14,6 +15,7 @@ on_both!(closed:
     a_recovery_code_stands_in_once,
     guessed_codes_are_refused_told_and_soon_too_many,
     a_password_alone_opens_nothing,
+    what_is_shown_anew_has_the_code_of_the_app_in_it,
 );
 
 /// The app of a person: what it shows some steps from now.
@@ -198,4 +200,42 @@ async fn a_password_alone_opens_nothing(server: &TestServer) {
     let without = visitor.get("/sign-in/second").await;
     assert_eq!((without.status, without.header("Location").as_str()), (303, "/sign-in"));
     visitor.submit(&second, "/sign-in/second", &[("code", &app.code(0))]).await.expect(303);
+}
+
+async fn what_is_shown_anew_has_the_code_of_the_app_in_it(server: &TestServer) {
+    person(server, "anna");
+    person(server, "bert");
+    let (browser, of_bert) = (Browser::new(server), Browser::new(server));
+    browser.sign_in("anna@example.org", PASSWORD).await;
+    of_bert.sign_in("bert@example.org", PASSWORD).await;
+    let (app, codes) = set_up(&browser).await;
+    let page = browser.get("/account").await.expect(200);
+    let again = "/sign-in/again?next=%2Faccount";
+    let back_then = format!("UPDATE session SET verified_us = {}", now_us() - 10 * 60_000_000);
+    execute(server.database(), &back_then);
+
+    let answer = browser.submit(again, "/sign-in/again", &[("password", PASSWORD)]).await.expect(303);
+
+    let second = answer.header("Location");
+    assert!(second.starts_with("/sign-in/again/second?half=") && second.ends_with("&next=%2Faccount"), "{second}");
+    let removed = browser.send_form(&form(&page, "/account/authenticator/remove")).await;
+    assert_eq!((removed.status, removed.header("Location")), (303, again.to_owned()), "the password is not enough");
+    assert!(forms(&browser.get("/account").await, "/account/authenticator").is_empty(), "the app is still there");
+    browser.submit(&second, "/sign-in/again/second", &[("code", "000000x")]).await.expect(401);
+    // What one session has shown is no use to another.
+    of_bert.submit(&second, "/sign-in/again/second", &[("code", &app.code(0))]).await.expect(400);
+    let sent = browser.submit(&second, "/sign-in/again/second", &[("code", &app.code(0))]).await;
+    assert_eq!((sent.status, sent.header("Location").as_str()), (303, "/account"), "{}", sent.text());
+    assert_eq!(session(server, &browser).unwrap().factors, "pwd otp mfa");
+
+    // A recovery code stands in here, too.
+    execute(server.database(), &back_then);
+    let answer = browser.submit(again, "/sign-in/again", &[("password", PASSWORD)]).await.expect(303);
+    let used = browser.submit(&answer.header("Location"), "/sign-in/again/second", &[("code", &codes[0])]).await;
+    used.expect(303);
+    browser.submit("/account", "/account/authenticator/remove", &[]).await.expect(303);
+    let page = browser.get("/account").await.expect(200);
+    assert_eq!(forms(&page, "/account/authenticator").len(), 1, "the app is removed");
+    let without = browser.get("/sign-in/again/second?next=%2Faccount").await;
+    assert_eq!((without.status, without.header("Location")), (303, again.to_owned()));
 }

@@ -20,6 +20,7 @@ on_both!(closed:
     a_confidential_app_shows_who_it_is,
     a_code_is_over_after_a_minute,
     a_code_for_what_was_taken_back_gives_nothing,
+    a_code_of_a_session_that_has_ended_gives_nothing,
 );
 
 async fn a_code_gives_tokens_for_what_was_allowed(server: &TestServer) {
@@ -137,4 +138,21 @@ async fn a_code_for_what_was_taken_back_gives_nothing(server: &TestServer) {
     });
 
     invalid_grant(&exchange(server, &client, &code, &[]).await);
+}
+
+async fn a_code_of_a_session_that_has_ended_gives_nothing(server: &TestServer) {
+    home(server, &["a"]).await;
+    let client = register(server, public());
+    let (browser, other) = (signed_in(server).await, signed_in(server).await);
+    let kept = code(&browser, server, &client, SCOPES, Some("a")).await;
+    let ended = code(&other, server, &client, SCOPES, Some("a")).await;
+
+    browser.submit("/account/password", "/account/password", &[("password", "lampshade orchard")]).await.expect(303);
+
+    invalid_grant(&exchange(server, &client, &ended, &[]).await);
+    exchange(server, &client, &kept, &[]).await.expect(200);
+    // Nor does one of a session that its owner has signed out of, although the access would have outlived it.
+    let kept = code(&browser, server, &client, SCOPES, Some("a")).await;
+    browser.submit("/account", "/sign-out", &[]).await.expect(303);
+    invalid_grant(&exchange(server, &client, &kept, &[]).await);
 }

@@ -103,6 +103,7 @@ impl<'s> Browser<'s> {
     fn request(&self, method: Method, path: &str, body: Option<String>) -> Request {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.server.url) };
         let mut request = self.server.request(method, &url).header("User-Agent", self.agent);
+        request = request.header("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
         let cookies: Vec<String> =
             self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {

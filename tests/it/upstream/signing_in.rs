@@ -182,6 +182,7 @@ async fn who_is_signed_in_can_show_it_again(world: &World) {
 async fn whoever_has_an_app_is_asked_for_a_code(world: &World) {
     let ana = world.account("ana@example.org", Role::Person);
     world.linked(&ana, "4711");
+    let signed_in = world.signed_in("ana@example.org").await;
     let code = SecretHash::of(b"one of the codes");
     crate::support::holders::change(&world.server, move |tx| {
         tx.offer_authenticator(ana.id, b"sealed")?;
@@ -196,6 +197,12 @@ async fn whoever_has_an_app_is_asked_for_a_code(world: &World) {
     assert!(!world.is_signed_in(&browser).await, "not before the code");
     browser.get(&world.url(&second)).await.expect(200);
 
+    // Nor is the provider enough to show it anew.
+    let answer = world.come(&signed_in, &format!("{START}?for=again&next=/apps"), "4711").await.expect(303);
+    let second = answer.header("Location");
+    assert!(second.starts_with("/sign-in/again/second?half="), "{second}");
+    signed_in.get(&world.url(&second)).await.expect(200);
+
     // The provider has asked for more than one factor itself.
     let browser = Browser::new();
     let sent = world.begin(&browser, START).await;
@@ -206,7 +213,7 @@ async fn whoever_has_an_app_is_asked_for_a_code(world: &World) {
     assert_eq!(answer.header("Location"), "/");
     let store = Store::open(world.server.database(), 2, None).unwrap();
     let sessions = store.read(|reader| reader.sessions_of(ana.id)).unwrap_or_else(no);
-    assert_eq!(sessions[0].factors, "fed pwd otp mfa 7");
+    assert!(sessions.iter().any(|session| session.factors == "fed pwd otp mfa 7"), "{sessions:?}");
 }
 
 fn no<T>(error: StoreError) -> T {
