@@ -123,5 +123,5 @@ async fn again_page(
         providers: buttons_again(app, &who.signed_in, who.visitor.root(), next).await?,
         problem,
     };
-    Ok(Page::new(&who.visitor, &page)?.with_script())
+    Ok(Page::new(&who.visitor, &page)?.with_script().leading_on(next))
 }

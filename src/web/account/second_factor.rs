@@ -70,7 +70,7 @@ pub async fn page(visitor: Visitor, query: Query<Step>) -> Result<HttpResponse, 
         return Ok(go_on(visitor.root(), next));
     }
     let Some(half) = query.half.as_deref() else { return Ok(go_on(visitor.root(), "/sign-in")) };
-    Ok(Page::new(&visitor, &SecondFactor::first(&visitor, half, next, None))?.answer())
+    Ok(Page::new(&visitor, &SecondFactor::first(&visitor, half, next, None))?.leading_on(next).answer())
 }
 
 /// `POST /sign-in/second`: the field `code`.
@@ -81,7 +81,7 @@ pub async fn check(request: HttpRequest, form: PageForm, app: Data<App>) -> Resu
         Err(error @ SignInError::WrongCode) => {
             let half = form.get("half").unwrap_or_default();
             let page = SecondFactor::first(&form.visitor, half, next, Some(sentence(error)));
-            Ok(Page::new(&form.visitor, &page)?.status(StatusCode::UNAUTHORIZED).answer())
+            Ok(Page::new(&form.visitor, &page)?.leading_on(next).status(StatusCode::UNAUTHORIZED).answer())
         }
         Err(error) => Err(error.into()),
     }
@@ -91,7 +91,7 @@ pub async fn check(request: HttpRequest, form: PageForm, app: Data<App>) -> Resu
 pub async fn page_again(who: SignedInVisitor, query: Query<Step>) -> Result<HttpResponse, PageError> {
     let (visitor, next) = (&who.visitor, own_address(query.next.as_deref()));
     let Some(half) = query.half.as_deref() else { return Ok(go_on(visitor.root(), &begin_again(next))) };
-    Ok(Page::new(visitor, &SecondFactor::again(visitor, half, next, None))?.answer())
+    Ok(Page::new(visitor, &SecondFactor::again(visitor, half, next, None))?.leading_on(next).answer())
 }
 
 /// `POST /sign-in/again/second`: the field `code`.
@@ -107,7 +107,7 @@ pub async fn check_again(request: HttpRequest, form: PageForm, app: Data<App>) -
         Err(error @ SignInError::WrongCode) => {
             let half = form.get("half").unwrap_or_default();
             let page = SecondFactor::again(&visitor, half, next, Some(sentence(error)));
-            Ok(Page::new(&visitor, &page)?.status(StatusCode::UNAUTHORIZED).answer())
+            Ok(Page::new(&visitor, &page)?.leading_on(next).status(StatusCode::UNAUTHORIZED).answer())
         }
         Err(error) => Err(error.into()),
     }

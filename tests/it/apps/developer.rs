@@ -326,7 +326,8 @@ async fn nobody_learns_from_an_app_who_has_an_account(server: &TestServer) {
     let members = maker.get(&format!("/developer/apps/{}", client.id)).await.expect(200);
     assert!(members.text().contains("known@example.org"));
     let late = [("client_id", client.id.as_str()), ("answer", "yes")];
-    let late = [&[("csrf", csrf(&members, &address).as_str())], &late[..]].concat();
+    let token = csrf(&members, &address);
+    let late = [&[("csrf", token.as_str())], &late[..]].concat();
     post(&maker, "/developer", &late).await.expect(400);
     server.stop().await;
 }
