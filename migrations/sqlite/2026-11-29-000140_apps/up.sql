@@ -27,7 +27,7 @@ CREATE TABLE client_logo (
 CREATE TABLE client_member (
     client TEXT NOT NULL,
     account BIGINT NOT NULL,
-    part SMALLINT NOT NULL,           -- 1 owner, 2 tester
+    part SMALLINT NOT NULL,           -- 1 owner, 2 tester; 3 and 4 for who was asked to be that
     PRIMARY KEY (client, account)
 ) WITHOUT ROWID;
 CREATE INDEX client_member_by_account ON client_member (account);

@@ -100,7 +100,8 @@ async fn an_app_registers_itself_and_looks_after_that(server: &TestServer) {
 
     let read = send(&server, Method::GET, &address, Some(&token), None).await.expect(200);
     assert_eq!(read.json()["client_id"], id);
-    assert!(!read.text().contains(secret) && !read.text().contains(&token));
+    assert!(!read.text().contains(secret));
+    assert_eq!(read.json()["registration_access_token"], token, "an app that keeps this answer keeps its token");
     let changed = json!({ "client_id": id, "client_name": "Growth 2", "redirect_uris": ["https://app.example/new"],
         "scope": "patient/Patient.r", "client_secret": secret });
     let told = send(&server, Method::PUT, &address, Some(&token), Some(&changed)).await.expect(200).json();

@@ -5,6 +5,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Value;
 
 use crate::auth::AuthError;
 use crate::auth::registration::{self, LOGO_BYTES, Metadata};
@@ -40,7 +41,7 @@ pub async fn register(
 /// `GET /auth/register/{client_id}`
 pub async fn read(request: HttpRequest, client: Path<String>, app: Data<App>) -> Result<HttpResponse, OAuthError> {
     let client = looked_after(&request, &client, &app).await?;
-    Ok(answer(StatusCode::OK, &registration::described(&client, &app.auth.endpoints)))
+    Ok(answer(StatusCode::OK, &with_token(&request, registration::described(&client, &app.auth.endpoints))))
 }
 
 /// `PUT /auth/register/{client_id}`
@@ -58,7 +59,7 @@ pub async fn change(
     let changed = blocking(&app, move |engine| {
         registration::change(engine, &shared.auth.endpoints, &shared.outbound, &client, said)
     });
-    Ok(answer(StatusCode::OK, &changed.await?))
+    Ok(answer(StatusCode::OK, &with_token(&request, changed.await?)))
 }
 
 /// `DELETE /auth/register/{client_id}`
@@ -66,6 +67,14 @@ pub async fn remove(request: HttpRequest, client: Path<String>, app: Data<App>) 
     let client = looked_after(&request, &client, &app).await?;
     blocking(&app, move |engine| registration::remove(&engine.store, &client)).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// RFC 7592 section 3: an app that keeps the answer in the place of the last one must find its token there.
+fn with_token(request: &HttpRequest, mut told: Value) -> Value {
+    if let Ok(token) = bearer(request.headers()) {
+        told["registration_access_token"] = token.into();
+    }
+    told
 }
 
 /// Counts a request of this address: each may have the server ask another one for a logo.
