@@ -213,6 +213,8 @@ fn a_token_counts_as_long_as_all_behind_it_does(home: &Home) {
         tx.add_token(&AccessToken { client: None, account: None, grant: None, ..full("nobody") })
     });
 
+    assert!(context(&store, "full").is_none(), "the client is in the sandbox, and the account has no part in it");
+    write(&store, move |tx| tx.set_client_member("c1", account, Part::Tester));
     let full = context(&store, "full").unwrap();
     assert_eq!(full.grants, [own.clone(), to_app.clone()]);
     assert_eq!((full.client.unwrap().id.as_str(), full.account.unwrap().id), ("c1", account));
