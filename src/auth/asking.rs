@@ -103,7 +103,7 @@ impl Desk<'_> {
         let Some(stand) = self.stand(request, signed_in)? else { return Ok(Step::Back(stale(request))) };
         let settled = stand.settled();
         let held = self.held(request, signed_in, settled.map(|record| record.id.as_str()))?;
-        let is_held = request.scopes.is_within(&held_with_unasked(&held.scopes()));
+        let is_held = request.scopes.is_within(&consent::with_unasked(&held.scopes()));
         let needs_record = consent::needs_patient(&request.scopes) && settled.is_none();
         let needs_record = needs_record || !stand.visits.is_empty();
         if is_held && !needs_record && !request.prompt.consent && request.is_certain() {
@@ -398,11 +398,6 @@ fn question(request: &AuthorizeRequest, stand: &Stand, held: &Held) -> Question 
         visits: stand.visits.clone(),
         changes: consent::changes_anything(&request.scopes),
     }
-}
-
-/// With what needs no box.
-fn held_with_unasked(held: &ScopeSet) -> ScopeSet {
-    ScopeSet::parse(&format!("launch launch/patient launch/encounter {held}"))
 }
 
 fn stale(request: &AuthorizeRequest) -> Back {

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::access::{ScopeSet, Word};
 use crate::auth::id_token::Identity;
-use crate::auth::issue::{Issued, TokenTerms, Tokens, family_tokens};
+use crate::auth::issue::{Issued, TokenTerms, Tokens, behind, family_tokens};
 use crate::auth::{AuthError, AuthServer, AuthorizeRequest, Form, LaunchContext, SignedIn};
-use crate::records::{Secret, may_use};
+use crate::records::Secret;
 use crate::store::{Account, AuthorizationCode, Client, Grant, SecretHash, Store, StoreError, Tx};
 
 /// A code counts so long.
@@ -153,12 +153,7 @@ struct Live {
 
 fn standing(tx: &mut Tx<'_>, code: &AuthorizationCode, now_us: i64) -> Result<Live, AuthError> {
     let over = || AuthError::InvalidGrant("what the code was given for was taken back");
-    let account = tx.account(code.account)?.filter(|account| account.disabled_us.is_none()).ok_or_else(over)?;
-    let client = tx.client(&code.client)?.ok_or_else(over)?;
-    if !may_use(tx, &client, account.id)? {
-        return Err(over());
-    }
-    let grant = tx.grant(code.grant)?.filter(|grant| grant.is_in_force(now_us)).ok_or_else(over)?;
+    let (account, grant) = behind(tx, &code.client, code.account, code.grant, now_us)?.ok_or_else(over)?;
     // Whoever let the app in may have been another than the owner, who has ended that session since: by a new password, say.
     let session = tx.session(&code.session)?.filter(|session| now_us < session.expires_us).ok_or_else(over)?;
     let outlives = ScopeSet::parse(&code.scopes).has(Word::OfflineAccess);

@@ -161,6 +161,11 @@ pub fn in_words(scopes: &ScopeSet) -> Vec<String> {
 /// What needs no box: which record it is about is asked by itself.
 const UNASKED: [Word; 3] = [Word::Launch, Word::LaunchPatient, Word::LaunchEncounter];
 
+/// `held`, with what needs no box.
+pub fn with_unasked(held: &ScopeSet) -> ScopeSet {
+    ScopeSet::parse(&format!("{} {held}", UNASKED.map(Word::name).join(" ")))
+}
+
 /// What was allowed: what was ticked, as far as it was offered, with what needs no box.
 pub fn allowed<'t>(scopes: &ScopeSet, ticked: impl Iterator<Item = &'t str>, held: &ScopeSet) -> ScopeSet {
     let unasked = UNASKED.map(Word::name);

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::access::{ScopeSet, Word};
 use crate::auth::id_token::{Identity, id_token};
 use crate::auth::{AuthError, AuthServer, LaunchContext};
-use crate::records::Secret;
-use crate::store::{AccessToken, Grant, SecretHash, Store, StoreError, TokenKind, Tx};
+use crate::records::{Secret, may_use};
+use crate::store::{AccessToken, Account, Grant, SecretHash, Store, StoreError, TokenKind, Tx};
 
 /// How long an access token of an app lives.
 const ACCESS_US: i64 = 3_600 * 1_000_000;
@@ -88,6 +88,24 @@ pub(super) fn family_tokens(
         false => None,
     };
     Ok(Tokens { access, expires_us, refresh })
+}
+
+/// The account and the grant behind what a client was given, while both count: the account is not disabled, the client is one that it may
+/// use, and the grant is in force.
+pub(super) fn behind(
+    tx: &mut Tx<'_>,
+    client: &str,
+    account: i64,
+    grant: i64,
+    now_us: i64,
+) -> Result<Option<(Account, Grant)>, AuthError> {
+    let account = tx.account(account)?.filter(|account| account.disabled_us.is_none());
+    let (Some(account), Some(client)) = (account, tx.client(client)?) else { return Ok(None) };
+    if !may_use(tx, &client, account.id)? {
+        return Ok(None);
+    }
+    let grant = tx.grant(grant)?.filter(|grant| grant.is_in_force(now_us));
+    Ok(grant.map(|grant| (account, grant)))
 }
 
 /// What follows a refresh token.

@@ -7,9 +7,8 @@
 
 use crate::access::ScopeSet;
 use crate::auth::id_token::Identity;
-use crate::auth::issue::{Issued, TokenTerms, Tokens, family_tokens, successors};
+use crate::auth::issue::{Issued, TokenTerms, Tokens, behind, family_tokens, successors};
 use crate::auth::{AuthError, AuthServer, Form};
-use crate::records::may_use;
 use crate::store::{Account, Client, SecretHash, Store, TokenKind, Tx};
 
 /// So long the same answer is given again.
@@ -81,14 +80,8 @@ fn exchange(
     if now_us >= token.expires_us {
         return Err(over());
     }
-    let account = token.account.map(|id| tx.account(id)).transpose()?.flatten();
-    let account = account.filter(|account| account.disabled_us.is_none()).ok_or_else(over)?;
-    let app = tx.client(client)?.ok_or_else(unknown)?;
-    if !may_use(tx, &app, account.id)? {
-        return Err(over());
-    }
-    let grant = token.grant.map(|id| tx.grant(id)).transpose()?.flatten();
-    let grant = grant.filter(|grant| grant.is_in_force(now_us)).ok_or_else(over)?;
+    let (account, grant) = token.account.zip(token.grant).ok_or_else(unknown)?;
+    let (account, grant) = behind(tx, client, account, grant, now_us)?.ok_or_else(over)?;
     let session = match token.session {
         None => None,
         Some(hash) => {

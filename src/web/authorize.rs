@@ -78,17 +78,12 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
 /// What the person chose, and the end as they wrote it.
 pub(super) fn given(form: &PageForm, zone_minutes: i16) -> (Answer, Option<String>) {
     let until = form.get("until").map(str::to_owned);
-    let until_us = match until.as_deref().map(|until| end_of(until, zone_minutes)) {
-        None => Some(None),
-        Some(Some(until_us)) => Some(Some(until_us)),
-        Some(None) => None,
-    };
     let answer = Answer {
         ticked: form.all("scope").map(str::to_owned).collect(),
         record: form.get("record").map(str::to_owned),
         visit: form.all("encounter").next().map(str::to_owned),
         // What can't be read as a day is told like one in the past.
-        until_us: until_us.unwrap_or(Some(0)),
+        until_us: until.as_deref().map(|until| end_of(until, zone_minutes).unwrap_or(0)),
     };
     (answer, until)
 }
