@@ -2,12 +2,12 @@
 //!
 //! Spec: RFC 6749 section 4.1.1; SMART App Launch 2.2 app-launch.html; OpenID Connect Core 1.0 section 3.1.2
 
-use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::access::{Caller, Context, Scope, ScopeSet, Word};
 use crate::auth::consent::{self, Held, Offer};
 use crate::auth::launch::LaunchContext;
+use crate::auth::picking::{Records, in_words};
 use crate::auth::{AuthError, AuthServer, AuthorizeRequest, Back, SignedIn, Tokens, new_code};
 use crate::fhir::{Id, ResourceType, whole};
 use crate::interactions::{Engine, InteractionError, search};
@@ -15,18 +15,8 @@ use crate::records::{let_app_act, may_use};
 use crate::search::{Handling, ParseContext, parse};
 use crate::store::{Grant, Launch, ResourceRow, SecretHash, StoreError};
 
-/// So many records are shown to choose from.
-const MOST_RECORDS: &str = "50";
-/// And so many visits.
+/// So many visits are shown to choose from.
 const MOST_VISITS: &str = "20";
-
-/// A record that may be chosen.
-#[derive(Clone, Debug)]
-pub struct RecordChoice {
-    /// The id of the Patient.
-    pub id: String,
-    pub name: String,
-}
 
 /// A visit that may be chosen.
 #[derive(Clone, Debug)]
@@ -41,7 +31,7 @@ pub struct VisitChoice {
 pub struct Question {
     pub offer: Offer,
     /// The records that may be chosen from, where it is not settled which one; or the one that it is about.
-    pub records: Vec<RecordChoice>,
+    pub records: Records,
     /// Whether a record is chosen here.
     pub picks: bool,
     /// The visits that may be chosen from, where one is asked for.
@@ -67,6 +57,8 @@ pub struct Answer {
     pub ticked: Vec<String>,
     /// The id of the Patient that was chosen.
     pub record: Option<String>,
+    /// What the record is searched by, among many.
+    pub sought: Option<String>,
     /// The id of the Encounter that was chosen; empty for none in particular.
     pub visit: Option<String>,
     /// First moment when it is over.
@@ -100,8 +92,10 @@ impl Desk<'_> {
         if let Some(back) = self.barred(request, signed_in)? {
             return Ok(Step::Back(back));
         }
-        let Some(stand) = self.stand(request, signed_in)? else { return Ok(Step::Back(stale(request))) };
-        let settled = stand.settled();
+        let Some(stand) = self.stand(request, signed_in, &Answer::default())? else {
+            return Ok(Step::Back(stale(request)));
+        };
+        let settled = stand.records.settled();
         let held = self.held(request, signed_in, settled.map(|record| record.id.as_str()))?;
         let is_held = request.scopes.is_within(&consent::with_unasked(&held.scopes()));
         let needs_record = consent::needs_patient(&request.scopes) && settled.is_none();
@@ -117,9 +111,20 @@ impl Desk<'_> {
             };
             return Ok(Step::Back(request.back(error, text)));
         }
-        if consent::needs_patient(&request.scopes) && stand.records.is_empty() {
+        if consent::needs_patient(&request.scopes) && stand.records.shown.is_empty() {
             return Ok(Step::Back(request.back("access_denied", "there is no record that this person may see")));
         }
+        Ok(Step::Ask(Box::new(question(request, &stand, &held))))
+    }
+
+    /// The question again, with the records that have what is sought.
+    pub fn seek(&self, request: &AuthorizeRequest, signed_in: &SignedIn, answer: &Answer) -> Result<Step, AuthError> {
+        if let Some(back) = self.barred(request, signed_in)? {
+            return Ok(Step::Back(back));
+        }
+        let Some(stand) = self.stand(request, signed_in, answer)? else { return Ok(Step::Back(stale(request))) };
+        let settled = stand.records.settled().map(|record| record.id.as_str());
+        let held = self.held(request, signed_in, settled)?;
         Ok(Step::Ask(Box::new(question(request, &stand, &held))))
     }
 
@@ -133,11 +138,13 @@ impl Desk<'_> {
         if let Some(back) = self.barred(request, signed_in)? {
             return Ok(Ok(Step::Back(back)));
         }
-        let Some(mut stand) = self.stand(request, signed_in)? else { return Ok(Ok(Step::Back(stale(request)))) };
-        let settled = stand.settled().map(|record| record.id.clone());
+        let Some(mut stand) = self.stand(request, signed_in, answer)? else {
+            return Ok(Ok(Step::Back(stale(request))));
+        };
+        let settled = stand.records.settled().map(|record| record.id.clone());
         let asked_of = settled.as_deref();
         let chosen = settled.clone().or_else(|| answer.record.clone());
-        let is_choice = |id: &String| stand.records.iter().any(|record| record.id == *id);
+        let is_choice = |id: &String| stand.records.shown.iter().any(|record| record.id == *id);
         let chosen = chosen.filter(is_choice);
         let shown = self.held(request, signed_in, asked_of)?;
         if let Some(chosen) = chosen.as_ref().filter(|_| settled.is_none()) {
@@ -225,7 +232,12 @@ impl Desk<'_> {
     }
 
     /// What the request stands on: its launch, and the records that it may be for; `None` when the launch counts no more.
-    fn stand(&self, request: &AuthorizeRequest, signed_in: &SignedIn) -> Result<Option<Stand>, AuthError> {
+    fn stand(
+        &self,
+        request: &AuthorizeRequest,
+        signed_in: &SignedIn,
+        answer: &Answer,
+    ) -> Result<Option<Stand>, AuthError> {
         let launch = match &request.launch {
             None => None,
             Some(handle) => {
@@ -248,15 +260,15 @@ impl Desk<'_> {
         };
         let caller = self.caller(signed_in)?;
         let records = match (&context.patient, consent::needs_patient(&request.scopes)) {
-            (Some(id), _) => self.records(&caller, &[("_id", id)])?,
-            (None, true) => self.records(&caller, &[("_sort", "family"), ("_count", MOST_RECORDS)])?,
-            (None, false) => Vec::new(),
+            (Some(id), _) => Records { shown: self.records(&caller, &[("_id", id)])?, ..Records::default() },
+            (None, true) => self.pick(&caller, answer.sought.as_deref(), answer.record.as_deref())?,
+            (None, false) => Records::default(),
         };
-        if context.patient.is_some() && records.is_empty() {
+        if context.patient.is_some() && records.shown.is_empty() {
             return Ok(None);
         }
         let mut stand = Stand { launch, context, records, visits: Vec::new() };
-        if let Some(record) = stand.settled().filter(|_| stand.launch.is_none()) {
+        if let Some(record) = stand.records.settled().filter(|_| stand.launch.is_none()) {
             stand.visits = self.visits(request, signed_in, &record.id)?;
         }
         Ok(Some(stand))
@@ -287,18 +299,13 @@ impl Desk<'_> {
         caller.map_err(|error| StoreError::Damaged(format!("the rights of an account: {error}")).into())
     }
 
-    /// The records that the person may see, of those that are searched for.
-    fn records(&self, caller: &Caller, query: &[(&str, &str)]) -> Result<Vec<RecordChoice>, AuthError> {
-        let found = self.found(caller, ResourceType::PATIENT, query)?;
-        let choice = |patient: &Value| {
-            let id = patient["id"].as_str()?.to_owned();
-            Some(RecordChoice { id, name: name_of(patient) })
-        };
-        Ok(found.iter().filter_map(choice).collect())
-    }
-
     /// What the person may see of what is searched for, as JSON.
-    fn found(&self, caller: &Caller, of: ResourceType, query: &[(&str, &str)]) -> Result<Vec<Value>, AuthError> {
+    pub(super) fn found(
+        &self,
+        caller: &Caller,
+        of: ResourceType,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<Value>, AuthError> {
         let registry = self.engine.registry();
         let context = ParseContext { handling: Handling::Strict, bases: &self.engine.bases, registry: &registry };
         let pairs: Vec<(String, String)> =
@@ -376,25 +383,15 @@ impl Desk<'_> {
 struct Stand {
     launch: Option<Launch>,
     context: LaunchContext,
-    records: Vec<RecordChoice>,
+    records: Records,
     visits: Vec<VisitChoice>,
-}
-
-impl Stand {
-    /// The record that it is about, where there is nothing to choose.
-    fn settled(&self) -> Option<&RecordChoice> {
-        match self.records.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        }
-    }
 }
 
 fn question(request: &AuthorizeRequest, stand: &Stand, held: &Held) -> Question {
     Question {
         offer: consent::offer(&request.client, &request.scopes, held),
         records: stand.records.clone(),
-        picks: stand.records.len() > 1,
+        picks: stand.records.are_many || stand.records.shown.len() > 1,
         visits: stand.visits.clone(),
         changes: consent::changes_anything(&request.scopes),
     }
@@ -405,23 +402,6 @@ fn stale(request: &AuthorizeRequest) -> Back {
         "invalid_request",
         "the launch is over, was taken up already, or is for another person or app: launch anew",
     )
-}
-
-/// A person's name as the record has it.
-fn name_of(patient: &Value) -> String {
-    let name = &patient["name"][0];
-    let given = name["given"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let parts: Vec<&str> = given.chain(name["family"].as_str()).collect();
-    let said = match name["text"].as_str() {
-        Some(text) => text.to_owned(),
-        None if parts.is_empty() => format!("Record {}", patient["id"].as_str().unwrap_or_default()),
-        None => parts.join(" "),
-    };
-    // Two people of the same name are told apart by it.
-    match patient["birthDate"].as_str() {
-        Some(born) => format!("{said}, born {}", in_words(born)),
-        None => said,
-    }
 }
 
 /// A visit as the person may know it: when it was, and what for or where.
@@ -436,14 +416,6 @@ fn visit_in_words(visit: &Value) -> String {
     match parts.is_empty() {
         true => format!("Visit {}", visit["id"].as_str().unwrap_or_default()),
         false => parts.join(", "),
-    }
-}
-
-/// A day as people write it; a date that is less precise as it is.
-fn in_words(date: &str) -> String {
-    match NaiveDate::parse_from_str(date, "%Y-%m-%d") {
-        Ok(day) => day.format("%-d %B %Y").to_string(),
-        Err(_) => date.to_owned(),
     }
 }
 
@@ -480,27 +452,5 @@ impl Work {
         let (code, kept) = new_code(&self.request, &self.signed_in, &grant, &self.allowed, &self.context, self.now_us)?;
         tx.add_authorization_code(&kept)?;
         Ok(Some(code))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_record_is_told_by_name_and_birth() {
-        let table = [
-            (
-                json!({ "name": [{ "given": ["Mila"], "family": "Lind" }], "birthDate": "2016-06-30" }),
-                "Mila Lind, born 30 June 2016",
-            ),
-            (json!({ "name": [{ "text": "Mila L." }], "birthDate": "2016" }), "Mila L., born 2016"),
-            (json!({ "id": "a" }), "Record a"),
-        ];
-        for (patient, wanted) in table {
-            assert_eq!(name_of(&patient), wanted);
-        }
     }
 }

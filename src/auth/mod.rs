@@ -25,6 +25,7 @@ mod jwks;
 mod key_cache;
 mod launch;
 mod origins;
+mod picking;
 mod refresh;
 pub mod registration;
 mod revocation;
@@ -37,7 +38,7 @@ mod words;
 
 use std::sync::Arc;
 
-pub use asking::{Answer, Desk, Question, RecordChoice, Step, Unanswered};
+pub use asking::{Answer, Desk, Question, Step, Unanswered};
 pub use assertion::Assertion;
 pub use authorize::{AuthorizeRefused, AuthorizeRequest, Back, read as read_authorize};
 pub use callers::Callers;
@@ -57,6 +58,7 @@ pub use jwks::KeySet;
 pub use key_cache::KeyCache;
 pub use launch::{LaunchContext, begin as begin_launch, keep as keep_launch};
 pub use origins::Origins;
+pub use picking::{MOST_RECORDS, MOST_SOUGHT, RecordChoice, Records};
 pub use refresh::{client_by_refresh_token, refresh};
 pub use revocation::revoke;
 pub use sessions::SignedIn;

@@ -43,7 +43,7 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
         SignedInVisitor::of(form.visitor.clone(), &format!("{ADDRESS}?{}", request.query))?;
     let issuer = app.auth.endpoints.issuer.clone();
     match form.get("decision") {
-        Some("allow") => {}
+        Some("allow" | "seek") => {}
         Some("deny") => {
             let back = request.back("access_denied", "the person did not allow it");
             return Ok(leave(&back.address(&issuer)?));
@@ -54,10 +54,15 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
         }
     }
     let (answer, until) = given(&form, app.engine.fhir.zone_minutes);
-    let (asked, given, who) = (request.clone(), answer.clone(), signed_in.clone());
-    let outcome = at_desk(&app, move |desk| desk.answer(&asked, &who, &given)).await?;
+    let (asked, chosen, who) = (request.clone(), answer.clone(), signed_in.clone());
+    if form.get("decision") == Some("seek") {
+        let step = at_desk(&app, move |desk| desk.seek(&asked, &who, &chosen)).await?;
+        let given = Given { answer: &answer, until: until.as_deref(), unanswered: None };
+        return gone_on(&visitor, &signed_in, &request, step, Some(given), &app);
+    }
+    let outcome = at_desk(&app, move |desk| desk.answer(&asked, &who, &chosen)).await?;
     match outcome {
-        Ok(step) => gone_on(&visitor, &signed_in, &request, step, &app),
+        Ok(step) => gone_on(&visitor, &signed_in, &request, step, None, &app),
         Err((question, unanswered)) => {
             let shown = Shown {
                 visitor: &visitor,
@@ -66,7 +71,8 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
                 question: &question,
                 device: None,
             };
-            let page = shown.page(Some((&unanswered, &answer, until.as_deref())))?;
+            let page =
+                shown.page(Some(Given { answer: &answer, until: until.as_deref(), unanswered: Some(&unanswered) }))?;
             // Whose visits are to choose from was not known before: that is no mistake.
             let is_first = unanswered == Unanswered::Visit && answer.visit.is_none();
             let status = if is_first { StatusCode::OK } else { StatusCode::BAD_REQUEST };
@@ -81,6 +87,7 @@ pub(super) fn given(form: &PageForm, zone_minutes: i16) -> (Answer, Option<Strin
     let answer = Answer {
         ticked: form.all("scope").map(str::to_owned).collect(),
         record: form.get("record").map(str::to_owned),
+        sought: form.get("sought").map(str::to_owned),
         visit: form.all("encounter").next().map(str::to_owned),
         // What can't be read as a day is told like one in the past.
         until_us: until.as_deref().map(|until| end_of(until, zone_minutes).unwrap_or(0)),
@@ -144,7 +151,7 @@ async fn ask(visitor: Visitor, pairs: Vec<(String, String)>, app: &Data<App>) ->
     }
     let (asked, who) = (request.clone(), signed_in.clone());
     let step = at_desk(app, move |desk| desk.look(&asked, &who)).await?;
-    gone_on(&visitor, &signed_in, &request, step, app)
+    gone_on(&visitor, &signed_in, &request, step, None, app)
 }
 
 /// Does `work` with all that it needs, on a blocking thread.
@@ -165,6 +172,7 @@ fn gone_on(
     signed_in: &SignedIn,
     request: &AuthorizeRequest,
     step: Step,
+    given: Option<Given<'_>>,
     app: &Data<App>,
 ) -> Result<HttpResponse, PageError> {
     match step {
@@ -172,7 +180,7 @@ fn gone_on(
         Step::Go(address) => Ok(leave(&address)),
         Step::Ask(question) => {
             let shown = Shown { visitor, signed_in, request, question: &question, device: None };
-            Ok(shown.page(None)?.answer())
+            Ok(shown.page(given)?.answer())
         }
     }
 }
@@ -202,6 +210,16 @@ pub(super) struct Showing<'s> {
     pub code: &'s str,
     /// Says that the code was typed in this session.
     pub ticket: &'s str,
+}
+
+/// What the person filled in before, on a page that is shown again.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'g> {
+    pub answer: &'g Answer,
+    /// The end as they wrote it.
+    pub until: Option<&'g str>,
+    /// What is amiss, if anything.
+    pub unanswered: Option<&'g Unanswered>,
 }
 
 #[derive(Template)]
@@ -238,11 +256,11 @@ struct Ticked<'c> {
 }
 
 impl Shown<'_> {
-    pub(super) fn page(&self, answered: Option<(&Unanswered, &Answer, Option<&str>)>) -> Result<Page, PageError> {
+    pub(super) fn page(&self, given: Option<Given<'_>>) -> Result<Page, PageError> {
         let Shown { visitor, signed_in, request, question, device } = self;
         let client = &request.client;
-        let answer = answered.map(|(_, answer, _)| answer);
-        let unanswered = answered.map(|(unanswered, ..)| unanswered);
+        let answer = given.map(|given| given.answer);
+        let unanswered = given.and_then(|given| given.unanswered);
         let lacking: &[String] = match unanswered {
             Some(Unanswered::Needed(lacking)) => lacking,
             _ => &[],
@@ -280,7 +298,7 @@ impl Shown<'_> {
             is_sandbox: client.approved_us.is_none(),
             ticked: ticked.collect(),
             record: answer.and_then(|answer| answer.record.as_deref()),
-            until: answered.and_then(|(_, _, until)| until).unwrap_or_default(),
+            until: given.and_then(|given| given.until).unwrap_or_default(),
             visit: answer.and_then(|answer| answer.visit.as_deref()),
             record_problem: unanswered == Some(&Unanswered::Record),
             visit_problem: unanswered == Some(&Unanswered::Visit) && !is_first,

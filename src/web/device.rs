@@ -14,7 +14,7 @@ use crate::clock;
 use crate::http::{App, HttpError, UserCodes};
 use crate::interactions::Engine;
 use crate::store::SecretHash;
-use crate::web::authorize::{Showing, Shown, at_desk, given};
+use crate::web::authorize::{Given, Showing, Shown, at_desk, given};
 use crate::web::session::SignedInVisitor;
 use crate::web::{Frame, Page, PageError, PageForm};
 
@@ -87,7 +87,11 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
             match at_desk(&app, move |desk| desk.answer(&request, &who, &chosen)).await? {
                 Err((question, unanswered)) => {
                     let page = shown(&visitor, &signed_in, &waiting, &ticket, &question);
-                    let page = page.page(Some((&unanswered, &answer, until.as_deref())))?;
+                    let page = page.page(Some(Given {
+                        answer: &answer,
+                        until: until.as_deref(),
+                        unanswered: Some(&unanswered),
+                    }))?;
                     return Ok(page.status(StatusCode::BAD_REQUEST).answer());
                 }
                 Ok(Step::Go(address)) => {
@@ -97,6 +101,16 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
                 Ok(Step::Back(back)) => return Err(told(back.description)),
                 Ok(Step::Ask(_)) => return Err(told("the device was not asked about")),
             }
+        }
+        Some("seek") => {
+            let (request, who, chosen) = (waiting.request.clone(), signed_in.clone(), answer.clone());
+            let question = match at_desk(&app, move |desk| desk.seek(&request, &who, &chosen)).await? {
+                Step::Ask(question) => question,
+                Step::Back(back) => return Err(told(back.description)),
+                Step::Go(_) => return Err(told("the device was not asked about")),
+            };
+            let given = Given { answer: &answer, until: until.as_deref(), unanswered: None };
+            return Ok(shown(&visitor, &signed_in, &waiting, &ticket, &question).page(Some(given))?.answer());
         }
         Some("deny") => {
             let waiting = waiting.clone();

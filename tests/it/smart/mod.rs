@@ -7,6 +7,7 @@ mod identity;
 mod launches;
 mod mixed;
 mod pages;
+mod picking;
 mod refresh;
 
 use std::collections::BTreeMap;
