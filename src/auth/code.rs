@@ -74,20 +74,30 @@ pub fn redeem(
         if !tx.use_authorization_code(&code.hash)? {
             return Ok(None);
         }
-        Ok::<_, AuthError>(Some(first_tokens(tx, &code, now_us)?))
+        Ok::<_, AuthError>(Some(first_tokens(tx, &code, Ends::WithItsSession, now_us)?))
     })?;
     // Somebody else used it between the look and the write.
     let Some((tokens, account)) = issued else { return Err(used_again(store, kept.family)?) };
     hand_out(store, server, client, &kept, &account, &tokens, now_us)
 }
 
+/// When a code counts no more, beside its own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// Once the session ends in which it was given.
+    WithItsSession,
+    /// Once what it brings ends: for a device, which asks by itself, and may do so after the person has signed out.
+    WithItsAccess,
+}
+
 /// The first tokens of what was allowed, with the account that allowed it.
 pub(super) fn first_tokens(
     tx: &mut Tx<'_>,
     code: &AuthorizationCode,
+    ends: Ends,
     now_us: i64,
 ) -> Result<(Tokens, Account), AuthError> {
-    let live = standing(tx, code, now_us)?;
+    let live = standing(tx, code, ends, now_us)?;
     let scopes = ScopeSet::parse(&code.scopes);
     let terms = TokenTerms {
         client: &code.client,
@@ -151,13 +161,16 @@ struct Live {
     session_expires_us: Option<i64>,
 }
 
-fn standing(tx: &mut Tx<'_>, code: &AuthorizationCode, now_us: i64) -> Result<Live, AuthError> {
+fn standing(tx: &mut Tx<'_>, code: &AuthorizationCode, ends: Ends, now_us: i64) -> Result<Live, AuthError> {
     let over = || AuthError::InvalidGrant("what the code was given for was taken back");
     let (account, grant) = behind(tx, &code.client, code.account, code.grant, now_us)?.ok_or_else(over)?;
     // Whoever let the app in may have been another than the owner, who has ended that session since: by a new password, say.
-    let session = tx.session(&code.session)?.filter(|session| now_us < session.expires_us).ok_or_else(over)?;
+    let session = tx.session(&code.session)?.filter(|session| now_us < session.expires_us);
     let outlives = ScopeSet::parse(&code.scopes).has(Word::OfflineAccess);
-    let session_expires_us = (!outlives).then_some(session.expires_us);
+    if session.is_none() && !(outlives && ends == Ends::WithItsAccess) {
+        return Err(over());
+    }
+    let session_expires_us = session.filter(|_| !outlives).map(|session| session.expires_us);
     Ok(Live { account, grant, session_expires_us })
 }
 

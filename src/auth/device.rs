@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::access::{Context, ScopeSet, Word};
 use crate::auth::authorize::Prompt;
-use crate::auth::code::{first_tokens, hand_out};
+use crate::auth::code::{Ends, first_tokens, hand_out};
 use crate::auth::issue::Tokens;
 use crate::auth::{AuthError, AuthServer, AuthorizeRequest, Form, Issued};
 use crate::records::{RecordError, Secret};
@@ -241,7 +241,7 @@ pub fn redeem(
         if !tx.use_authorization_code(&code.hash)? {
             return Ok(Polled::Not(used));
         }
-        let (tokens, account) = first_tokens(tx, &code, now_us)?;
+        let (tokens, account) = first_tokens(tx, &code, Ends::WithItsAccess, now_us)?;
         Ok::<_, AuthError>(Polled::Tokens(Box::new((code, account, tokens))))
     })?;
     match polled {

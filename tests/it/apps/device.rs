@@ -16,6 +16,7 @@ use crate::support::{Answer, TestServer, on_both};
 
 on_both!(
     a_device_is_let_in_by_the_code_that_it_shows,
+    a_device_gets_offline_access_after_the_person_has_signed_out,
     a_device_that_is_not_let_in_gets_nothing,
     a_code_is_over_in_time_and_after_five_tries,
     only_what_is_registered_as_a_device_may_wait,
@@ -106,6 +107,32 @@ async fn a_device_is_let_in_by_the_code_that_it_shows(server: &TestServer) {
     assert_eq!(read.status, 403);
     waited(&server);
     refused(&poll(&server, "scale", code).await, 400, "invalid_grant");
+    server.stop().await;
+}
+
+async fn a_device_gets_offline_access_after_the_person_has_signed_out(server: &TestServer) {
+    let (_, record) = custodian(server, "anna").await;
+    let server = closed(server, |_| {}).await;
+    scale(&server);
+    let let_in_and_left = async |scopes: &[&str]| {
+        let begun = begin(&server).await;
+        let browser = signed_in(&server, "anna").await;
+        let page = asked(&browser, &begun).await;
+        let shown = form(&page, "/device/consent");
+        let (ticket, record) = (shown.value("device"), shown.value("record"));
+        let mut chosen = vec![("device", ticket.as_str()), ("record", &record), ("decision", "allow")];
+        chosen.extend(scopes.iter().map(|scope| ("scope", *scope)));
+        submit(&browser, &page, "/device/consent", &chosen).await.expect(200);
+        browser.submit("/account", "/sign-out", &[]).await.expect(303);
+        poll(&server, "scale", begun["device_code"].as_str().unwrap()).await
+    };
+
+    refused(&let_in_and_left(&["patient/Observation.c"]).await, 400, "invalid_grant");
+    let tokens = let_in_and_left(&["patient/Observation.c", "offline_access"]).await.expect(200).json();
+    assert_eq!(tokens["patient"], record);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let next = [("grant_type", "refresh_token"), ("client_id", "scale"), ("refresh_token", refresh)];
+    post(&server, "/auth/token", &next).await.expect(200);
     server.stop().await;
 }
 
