@@ -67,6 +67,17 @@ pub struct Back {
     pub state: Option<String>,
     pub error: &'static str,
     pub description: &'static str,
+    /// The app, where nobody vouches for it: RFC 9700 section 4.11.2, a browser is not sent there before the person decided.
+    pub unvouched: Option<String>,
+}
+
+/// The name of an app that registered itself, or that the operator has not let in for all yet; `None` where somebody vouches for it.
+fn unvouched(client: &Client) -> Option<String> {
+    let is_vouched = match client.origin {
+        ClientOrigin::Registration => client.verified_us.is_some(),
+        ClientOrigin::Command | ClientOrigin::Page => client.approved_us.is_some(),
+    };
+    (!is_vouched).then(|| client.name.clone())
 }
 
 /// Reads what an app asks for. `bases` are the server's own base URLs.
@@ -95,7 +106,8 @@ pub fn read(store: &Store, bases: &[String], pairs: &[(String, String)]) -> Resu
     ))?;
     let back = |error: &'static str, description: &'static str| {
         let (redirect_uri, state) = (redirect_uri.to_owned(), get("state").map(str::to_owned));
-        AuthorizeRefused::Back(Box::new(Back { redirect_uri, state, error, description }))
+        let unvouched = unvouched(&client);
+        AuthorizeRefused::Back(Box::new(Back { redirect_uri, state, error, description, unvouched }))
     };
     let invalid = |description| Err(back("invalid_request", description));
     if given.iter().any(|(name, _)| comes_twice(name)) {
@@ -178,7 +190,13 @@ pub fn read(store: &Store, bases: &[String], pairs: &[(String, String)]) -> Resu
 impl AuthorizeRequest {
     /// An error that goes back to the app.
     pub fn back(&self, error: &'static str, description: &'static str) -> Back {
-        Back { redirect_uri: self.redirect_uri.clone(), state: self.state.clone(), error, description }
+        Back {
+            redirect_uri: self.redirect_uri.clone(),
+            state: self.state.clone(),
+            error,
+            description,
+            unvouched: unvouched(&self.client),
+        }
     }
 
     /// The request again, without what was done meanwhile.

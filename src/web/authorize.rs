@@ -62,6 +62,8 @@ pub async fn answered(form: PageForm, app: Data<App>) -> Result<HttpResponse, Pa
     }
     let outcome = at_desk(&app, move |desk| desk.answer(&asked, &who, &chosen)).await?;
     match outcome {
+        // The person has decided, so that whatever came of it goes to the app.
+        Ok(Step::Back(back)) => Ok(leave(&back.address(&issuer)?)),
         Ok(step) => gone_on(&visitor, &signed_in, &request, step, None, &app),
         Err((question, unanswered)) => {
             let shown = Shown {
@@ -126,12 +128,12 @@ async fn ask(visitor: Visitor, pairs: Vec<(String, String)>, app: &Data<App>) ->
     let issuer = &app.auth.endpoints.issuer;
     let request = match read(pairs, app).await? {
         Asked::Request(request) => request,
-        Asked::Back(back) => return Ok(leave(&back.address(issuer)?)),
+        Asked::Back(back) => return sent_back(&visitor, &back, issuer),
     };
     let again = format!("{ADDRESS}?{}", request.query);
     let Some(signed_in) = visitor.signed_in.clone() else {
         if request.prompt.none {
-            return Ok(leave(&request.back("login_required", "nobody is signed in").address(issuer)?));
+            return sent_back(&visitor, &request.back("login_required", "nobody is signed in"), issuer);
         }
         return Err(PageError::SignInNeeded {
             root: visitor.root().to_owned(),
@@ -144,7 +146,7 @@ async fn ask(visitor: Visitor, pairs: Vec<(String, String)>, app: &Data<App>) ->
     // Who was sent to show anew who they are comes back some moments later.
     if request.prompt.login || request.max_age_s.map(|seconds| seconds.max(BACK_S)).is_some_and(is_old) {
         if request.prompt.none {
-            return Ok(leave(&request.back("login_required", "the sign-in is too long ago").address(issuer)?));
+            return sent_back(&visitor, &request.back("login_required", "the sign-in is too long ago"), issuer);
         }
         let next = if request.prompt.login { format!("{ADDRESS}?{}", request.query_without_login()) } else { again };
         return Err(PageError::ShowAgain { root: visitor.root().to_owned(), next });
@@ -176,13 +178,34 @@ fn gone_on(
     app: &Data<App>,
 ) -> Result<HttpResponse, PageError> {
     match step {
-        Step::Back(back) => Ok(leave(&back.address(&app.auth.endpoints.issuer)?)),
+        Step::Back(back) => sent_back(visitor, &back, &app.auth.endpoints.issuer),
         Step::Go(address) => Ok(leave(&address)),
         Step::Ask(question) => {
             let shown = Shown { visitor, signed_in, request, question: &question, device: None };
             Ok(shown.page(given)?.answer())
         }
     }
+}
+
+/// To the app with an error that came before the person decided anything. Where nobody vouches for the app, the person goes there by
+/// hand: anybody could send people on to an address of theirs by way of this server otherwise.
+fn sent_back(visitor: &Visitor, back: &auth::Back, issuer: &str) -> Result<HttpResponse, PageError> {
+    let address = back.address(issuer)?;
+    let Some(name) = &back.unvouched else { return Ok(leave(&address)) };
+    let url = Url::parse(&address).ok();
+    let host = url.as_ref().and_then(Url::host_str).map_or_else(|| "an app on this device".to_owned(), str::to_owned);
+    let template = Refused { frame: visitor.frame(), name, reason: back.description, address: &address, host };
+    Ok(Page::new(visitor, &template)?.status(StatusCode::BAD_REQUEST).answer())
+}
+
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused<'r> {
+    frame: Frame,
+    name: &'r str,
+    reason: &'r str,
+    address: &'r str,
+    host: String,
 }
 
 /// To the app. RFC 9700 section 4.12: 303, so that no browser posts the form again there.

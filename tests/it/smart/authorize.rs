@@ -17,6 +17,7 @@ on_both!(closed:
     without_asking_only_what_needs_no_asking_goes_on,
     a_suspended_app_is_not_let_in,
     one_in_the_sandbox_is_for_those_who_try_it_out,
+    errors_of_an_app_for_which_nobody_vouches_send_nobody_away,
     the_port_of_a_native_app_may_vary_and_nothing_else,
 );
 
@@ -198,7 +199,44 @@ async fn one_in_the_sandbox_is_for_those_who_try_it_out(server: &TestServer) {
 
     let answer = browser.get(&address(server, &client, "launch/patient patient/*.rs", &[])).await;
 
-    assert_eq!(returned(&answer)["error"], "access_denied");
+    assert_eq!((answer.status, answer.header("Location").as_str()), (400, ""));
+    assert!(answer.text().contains("among those who do that") && answer.text().contains("error=access_denied"));
+}
+
+async fn errors_of_an_app_for_which_nobody_vouches_send_nobody_away(server: &TestServer) {
+    home(server, &["a"]).await;
+    let client = register(server, ClientFacts { origin: ClientOrigin::Registration, ..public() });
+    let browser = signed_in(server).await;
+    let strange = Browser::new(server);
+
+    for (changes, error) in [
+        (&[("response_type", "token")][..], "unsupported_response_type"),
+        (&[("scope", "system/*.rs")], "invalid_scope"),
+        (&[("prompt", "none")], "_required"),
+        (&[("launch", "stolen")], "invalid_request"),
+    ] {
+        for browser in [&browser, &strange] {
+            let answer = browser.get(&address(server, &client, "launch/patient patient/*.rs", changes)).await;
+            if answer.status == 303 {
+                assert!(answer.header("Location").starts_with("/sign-in?"), "{changes:?}");
+                continue;
+            }
+            assert_eq!((answer.status, answer.header("Location").as_str()), (400, ""), "{changes:?}");
+            let html = answer.text();
+            assert!(html.contains(error) && html.contains("On to app.example</a>"), "{html}");
+            assert!(!html.contains("http-equiv"), "{html}");
+        }
+    }
+    let page = browser.get(&address(server, &client, "launch/patient patient/*.rs", &[])).await.expect(200);
+    let denied = browser.send_form(&super::consent(&page).with("decision", "deny")).await;
+    assert_eq!(returned(&denied)["error"], "access_denied", "the person has decided");
+    let id = client.id.clone();
+    crate::support::holders::change(server, move |tx| {
+        let client = tx.client(&id)?.unwrap();
+        tx.set_client_standing(&id, client.approved_us, Some(1), None)
+    });
+    let verified = browser.get(&address(server, &client, "patient/*.rs", &[("response_type", "token")])).await;
+    assert_eq!(returned(&verified)["error"], "unsupported_response_type");
 }
 
 async fn the_port_of_a_native_app_may_vary_and_nothing_else(server: &TestServer) {
