@@ -73,6 +73,8 @@ mod tests {
                 holder: String::new(),
                 actors: None,
                 fhir_user: None,
+                origin: None,
+                is_approved: true,
             };
             assert_eq!(facts.sole_record(), wanted.map(patient).as_ref(), "{scopes} {launch:?} {held:?} {app:?}");
         }

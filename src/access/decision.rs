@@ -13,7 +13,7 @@ use crate::access::{Context, Scope, ScopeQuery, ScopeSet};
 use crate::fhir::{ResourceKey, ResourceType};
 use crate::search::{
     AccessFilter, Bounds, Condition, Criterion, Handling, Modifier, ParseContext, Party, Permit, Reach, Registry,
-    Right, Sensitivity, Values, parse,
+    Right, Rights, Sensitivity, StateCode, Values, parse,
 };
 
 /// A grant that is in force, as far as it decides.
@@ -50,6 +50,7 @@ impl Holding {
             personal: self.sees.personal && grant.sees.personal,
             restricted: self.sees.restricted && grant.sees.restricted,
             very_restricted: self.sees.very_restricted && grant.sees.very_restricted,
+            app_state: false,
         };
         Some(Holding {
             record,
@@ -78,12 +79,37 @@ pub struct TokenFacts {
     ///
     /// Spec: SMART App Launch 2.2 scopes-and-launch-context.html#scopes-for-requesting-identity-data
     pub fhir_user: Option<ResourceKey>,
+    /// The one origin to which all tokens of the app come: the kinds of state that it keeps are told by it.
+    ///
+    /// Spec: SMART App Launch 2.2 app-state.html#security-and-access-controls
+    pub origin: Option<String>,
+    /// Whether somebody has looked at what the app is registered for.
+    pub is_approved: bool,
     /// What whoever stands behind the token holds.
     pub holdings: Vec<Holding>,
     /// Who holds the token, on whose behalf: pages of one are not those of another, nor is what one has just created.
     pub holder: String,
     /// By what names Consents may deny or permit them something; `None` while no Consent denies anything.
     pub actors: Option<Vec<i64>>,
+}
+
+impl TokenFacts {
+    /// The kind of state that an app is allowed by a scope: one of its own origin, or one that its registration names and somebody has
+    /// looked at.
+    fn state(&self, scope: &Scope) -> Option<StateCode> {
+        let codes = |scope: &Scope| -> Vec<String> {
+            let pairs = scope.query.pairs().iter().filter(|(name, _)| name == "code");
+            pairs.map(|(_, value)| value.clone()).collect()
+        };
+        let is_of_basic = |scope: &Scope| scope.types.only() == Some(ResourceType::BASIC);
+        let named = codes(scope);
+        let [code] = named.as_slice() else { return None };
+        let state = StateCode::parse(code).filter(|_| is_of_basic(scope))?;
+        let is_own = self.origin.as_ref() == Some(&state.system);
+        let registered = self.policy.iter().flat_map(ScopeSet::scopes).filter(|scope| is_of_basic(scope));
+        let is_registered = self.is_approved && registered.map(codes).any(|names| names.contains(code));
+        (is_own || is_registered).then_some(state)
+    }
 }
 
 /// A token that lets nothing be done, because what it says can't be applied.
@@ -118,10 +144,19 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
         None => allowed,
     };
     let holdings: Vec<Holding> = facts.holdings.iter().filter_map(|holding| holding.used_by(facts)).collect();
+    let mut states = Vec::new();
     for scope in allowed.scopes() {
+        let state = facts.state(scope);
+        if let Some(state) = &state {
+            permits.add_own_state(scope, facts.fhir_user.as_ref())?;
+            if scope.rights.has(Right::Create) || scope.rights.has(Right::Update) {
+                states.push(state.clone());
+            }
+        }
         for holding in &holdings {
             let Some(reach) = reach(scope, holding, facts.patient.as_ref()) else { continue };
-            let sees = Sensitivity { personal: holding.is_custodian, ..holding.sees };
+            let app_state = holding.is_custodian || state.is_some();
+            let sees = Sensitivity { personal: holding.is_custodian, app_state, ..holding.sees };
             for given in holding.scopes.scopes() {
                 permits.add(scope, given, reach.clone(), Terms { sees, ..Terms::of(holding) })?;
             }
@@ -146,6 +181,7 @@ pub fn decide(facts: &TokenFacts, registry: &Arc<Registry>, bases: &Arc<[String]
         custodian_of: held.filter_map(|holding| holding.record).collect(),
         permits: permits.found,
         named,
+        states,
         party,
         zone_minutes: registry.zone_minutes(),
         bases: Arc::clone(bases),
@@ -229,6 +265,27 @@ impl Permits<'_> {
         Ok(())
     }
 
+    /// What a scope for state opens besides, where it is a person's: what is about that person and not in a record, and for reading
+    /// what is about nobody, which only callers on all records write.
+    ///
+    /// Spec: SMART App Launch 2.2 app-state.html#security-and-access-controls
+    fn add_own_state(&mut self, scope: &Scope, fhir_user: Option<&ResourceKey>) -> Result<(), Unfit> {
+        if scope.context != Context::User {
+            return Ok(());
+        }
+        let sees = Sensitivity { app_state: true, ..Sensitivity::NORMAL };
+        let terms = Terms { sees, sees_history: false, is_custodian: false };
+        let user = fhir_user.filter(|user| user.resource_type != ResourceType::PATIENT);
+        let own = user.map(|user| format!("user/Basic.{}?subject={}/{}", Rights::ALL, user.resource_type, user.id));
+        let global = "user/Basic.rs?subject:missing=true".to_owned();
+        for about in own.into_iter().chain([global]) {
+            if let Some(about) = Scope::parse(&about) {
+                self.add(scope, &about, Reach::Everything, terms)?;
+            }
+        }
+        Ok(())
+    }
+
     fn limits(&self, resource_type: Option<ResourceType>, query: &ScopeQuery) -> Result<Vec<Criterion>, Unfit> {
         if query.is_empty() {
             return Ok(Vec::new());
@@ -298,6 +355,8 @@ mod tests {
             is_of_app: false,
             patient,
             fhir_user: None,
+            origin: None,
+            is_approved: true,
             holdings,
             holder,
             actors: None,

@@ -33,7 +33,7 @@ const SCOPES: [&str; 18] = [
     "system/*.rs",
     "system/*.read",
 ];
-const CAPABILITIES: [&str; 19] = [
+const CAPABILITIES: [&str; 20] = [
     "launch-ehr",
     "launch-standalone",
     "authorize-post",
@@ -53,6 +53,7 @@ const CAPABILITIES: [&str; 19] = [
     "permission-user",
     "permission-v1",
     "permission-v2",
+    "smart-app-state",
 ];
 
 /// The document, the same at all of its addresses. An endpoint that is not there is not in it, nor is what only that needs.

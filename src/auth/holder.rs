@@ -9,10 +9,11 @@ use thiserror::Error;
 
 use crate::access::{Agent, Caller, Context, Holding, Scope, ScopeSet, TokenFacts, Unfit, Word, decide};
 use crate::fhir::{Id, Reference, ResourceKey, ResourceType};
+use crate::outbound;
 use crate::search::{AccessFilter, Registry, Right, Sensitivity, View, actor_of_client, actor_of_user};
 use crate::store::{
-    AccessToken, Account, Client, Grant, GrantLevel, Grantee, Labels, Reader, SecretHash, Store, StoreError,
-    TokenContext,
+    AccessToken, Account, Client, ClientState, Grant, GrantLevel, Grantee, Labels, Reader, SecretHash, Store,
+    StoreError, TokenContext,
 };
 
 /// Why a token is not accepted.
@@ -71,6 +72,8 @@ impl Tokens<'_> {
             is_of_app: false,
             patient: None,
             fhir_user: None,
+            origin: None,
+            is_approved: false,
             holdings: holdings.iter().map(holding).collect(),
             holder: format!("page {}", account.id),
             actors: None,
@@ -170,10 +173,19 @@ fn facts(context: &TokenContext) -> TokenFacts {
         is_of_app: account.is_some() && client.is_some(),
         patient: token.patient.as_ref().map(patient),
         fhir_user: fhir_user(context),
+        origin: client.as_ref().and_then(origin),
+        is_approved: client.as_ref().is_some_and(|client| client.state() == ClientState::Approved),
         holdings: grants.iter().filter(|grant| !is_to_app(grant)).map(holding).collect(),
         holder: format!("{account_id:?} {client_id:?}"),
         actors: None,
     }
+}
+
+/// The one origin to which all codes and tokens of an app come.
+fn origin(client: &Client) -> Option<String> {
+    let mut origins = client.redirect_uris.iter().map(|uri| outbound::origin(uri));
+    let first = origins.next()??;
+    origins.all(|other| other.as_ref() == Some(&first)).then_some(first)
 }
 
 /// Who the person is as a resource, where the token lets that be known.
@@ -232,6 +244,7 @@ fn holding(grant: &Grant) -> Holding {
             personal: is_custodian,
             restricted: is_custodian || grant.labels >= Labels::Restricted,
             very_restricted: is_custodian || grant.labels >= Labels::VeryRestricted,
+            app_state: is_custodian,
         },
         sees_history: is_custodian || grant.sees_history,
         is_custodian,

@@ -17,6 +17,7 @@ pub struct UnknownType(pub String);
 
 impl ResourceType {
     pub const AUDIT_EVENT: ResourceType = ResourceType::named("AuditEvent");
+    pub const BASIC: ResourceType = ResourceType::named("Basic");
     pub const BINARY: ResourceType = ResourceType::named("Binary");
     pub const BUNDLE: ResourceType = ResourceType::named("Bundle");
     pub const PARAMETERS: ResourceType = ResourceType::named("Parameters");

@@ -4,6 +4,7 @@
 
 use crate::access::{Caller, Denied};
 use crate::fhir::{Issue, IssueCode, ResourceKey, ResourceType};
+use crate::interactions::app_state;
 use crate::interactions::codes::resolved;
 use crate::interactions::search::check_rules;
 use crate::interactions::search_cost::{SearchPart, ended};
@@ -110,6 +111,14 @@ impl Precondition {
         }
     }
 
+    /// What to say of a resource that is not there for the caller: that no version of it can match, where one was to.
+    pub(super) fn unknown(&self, error: InteractionError) -> InteractionError {
+        match error {
+            InteractionError::NotFound(key) if self.if_match.is_some() => InteractionError::NothingToMatch(key),
+            other => other,
+        }
+    }
+
     /// Checks the precondition against what stands at `key`.
     pub(super) fn check(&self, key: &ResourceKey, standing: Option<&Locked>) -> Result<(), InteractionError> {
         let current = standing.filter(|locked| !locked.is_deleted);
@@ -117,7 +126,12 @@ impl Precondition {
             return Err(InteractionError::Exists(key.clone()));
         }
         let Some(versions) = &self.if_match else {
-            return Ok(());
+            return match current {
+                Some(current) if app_state::is_state(key.resource_type, current)? => {
+                    Err(InteractionError::VersionNeeded(key.clone()))
+                }
+                _ => Ok(()),
+            };
         };
         let Some(current) = current else {
             return Err(InteractionError::NothingToMatch(key.clone()));

@@ -5,6 +5,7 @@
 //!
 //! Spec: R4 http.html
 
+mod app_state;
 pub mod bundle;
 mod codes;
 mod conditional;
@@ -242,6 +243,17 @@ pub enum InteractionError {
     /// `If-Match` on a resource that does not exist.
     #[error("{0} does not exist, so no version of it can match")]
     NothingToMatch(ResourceKey),
+    /// What an app keeps, without `If-Match`.
+    #[error("{0} is what an app keeps: say with If-Match which version you have seen, such as If-Match: W/\"1\"")]
+    VersionNeeded(ResourceKey),
+    /// What an app keeps would become something else.
+    #[error("{key} is what an app keeps: {element} stays as it was; create another one instead")]
+    StateChanged { key: ResourceKey, element: &'static str },
+    /// What an app keeps is larger than such things may be.
+    #[error(
+        "what an app keeps has at most {most_bytes} bytes as JSON: keep less, or in several with codes of their own"
+    )]
+    StateTooLarge { most_bytes: usize },
     #[error("the criteria match more than one {0}: use criteria that match one only")]
     MultipleMatches(ResourceType),
     #[error("no {0} matches the criteria")]

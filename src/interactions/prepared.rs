@@ -2,6 +2,7 @@
 
 use crate::access::{Caller, Deed};
 use crate::fhir::{Issue, IssueCode, Resource, ResourceKey, ResourceType};
+use crate::interactions::app_state;
 use crate::interactions::provenance::Origin;
 use crate::interactions::recorded;
 use crate::interactions::sight::{Gained, check_change, check_written, gained};
@@ -42,7 +43,10 @@ impl Prepared {
         version: i64,
         resource: &Resource,
     ) -> Result<Prepared, InteractionError> {
+        let stated = app_state::stated(caller, resource);
+        let resource = stated.as_ref().unwrap_or(resource);
         let issues = checked(validation::validate(resource, &engine.bases))?;
+        app_state::check(resource)?;
         let registry = engine.registry();
         let definition = match resource.resource_type.name() {
             "SearchParameter" => {
@@ -136,6 +140,7 @@ impl Prepared {
         }
         rows.normalize();
         check_change(&self.caller, &key, previous.as_ref(), &rows, &tx.hasher())?;
+        app_state::check_change(tx, &key, previous.as_ref(), &rows, &self.tail)?;
         let (tail, definition) = (Some(self.packed.clone()), self.definition.as_ref().map(OwnParameter::definition));
         let (rules, creator) = (Some(self.rules), self.creator(&tx.hasher(), previous.is_some()));
         Ok(Put { key, previous, method, tail, rows, rules, definition, creator })

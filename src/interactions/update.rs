@@ -61,7 +61,7 @@ impl Update {
             return Err(InteractionError::Invalid(vec![problem]));
         }
         let prepared = Prepared::new(engine, caller, key, precondition.next_version(), &resource)?;
-        known(engine, caller, key, Right::Update)?;
+        known(engine, caller, key, Right::Update).map_err(|error| precondition.unknown(error))?;
         let (caller, may_create) = (caller.clone(), engine.fhir.update_creates);
         Ok(Update { key: key.clone(), caller, prepared, precondition, may_create })
     }
@@ -84,7 +84,7 @@ pub(super) fn standing(
     precondition: &Precondition,
     may_create: bool,
 ) -> Result<Option<Locked>, InteractionError> {
-    let previous = standing_or_new(tx, caller, key)?;
+    let previous = standing_or_new(tx, caller, key).map_err(|error| precondition.unknown(error))?;
     precondition.check(key, previous.as_ref())?;
     if previous.is_none() && !may_create {
         return Err(InteractionError::ClientIdRefused(key.clone()));

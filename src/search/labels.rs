@@ -11,11 +11,14 @@ use crate::search::fold::fold_code;
 pub const LABEL_SYSTEM: &str = "https://emberwell.example/CodeSystem/security-label";
 /// The label of an item that no app sees, and no person but the custodians.
 pub const PERSONAL: &str = "personal";
+/// The label of what an app keeps: a Basic that is seen by apps whose scopes name its code alone, and by the custodians.
+pub const APP_STATE: &str = "app-state";
 /// The system of the confidentiality labels.
 pub const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 
 /// The labels in the order of their bits, by system and code. Never changed but by a migration, since rows hold the bits.
-const LABELS: [(&str, &str); 3] = [(LABEL_SYSTEM, PERSONAL), (CONFIDENTIALITY, "R"), (CONFIDENTIALITY, "V")];
+const LABELS: [(&str, &str); 4] =
+    [(LABEL_SYSTEM, PERSONAL), (CONFIDENTIALITY, "R"), (CONFIDENTIALITY, "V"), (LABEL_SYSTEM, APP_STATE)];
 
 /// Some of these labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +40,21 @@ impl LabelSet {
         })
     }
 
+    /// Whether it is what an app keeps.
+    pub fn is_state(self) -> bool {
+        self.0 & 1 << (LABELS.len() - 1) != 0
+    }
+
+    /// Those that the column `labels` has.
+    pub fn of_bits(bits: i16) -> LabelSet {
+        LabelSet(bits)
+    }
+
     /// Those of what is more sensitive than may be seen.
     pub fn beyond(sees: Sensitivity) -> LabelSet {
         LabelSet::that(|system, code| match (system, code) {
-            (LABEL_SYSTEM, _) => !sees.personal,
+            (LABEL_SYSTEM, PERSONAL) => !sees.personal,
+            (LABEL_SYSTEM, _) => !sees.app_state,
             (_, "R") => !sees.restricted,
             _ => !sees.very_restricted,
         })
@@ -98,6 +112,8 @@ mod tests {
     fn what_is_beyond_is_free_of_what_may_be_seen() {
         let restricted = LabelSet::beyond(Sensitivity { restricted: true, ..Sensitivity::NORMAL });
         assert_eq!(restricted.free().collect::<Vec<_>>(), [0, 2]);
+        let state = LabelSet::beyond(Sensitivity { app_state: true, ..Sensitivity::NORMAL });
+        assert_eq!(state.free().collect::<Vec<_>>(), [0, 8]);
         assert!(!restricted.meets(LabelSet(2)) && restricted.meets(LabelSet(3)));
         assert!(LabelSet::beyond(Sensitivity::ALL).is_empty());
         assert_eq!(LabelSet::beyond(Sensitivity::NORMAL), LabelSet::ALL);

@@ -5,6 +5,7 @@
 //!
 //! Spec: R4 search.html
 
+mod app_state;
 mod canonical;
 mod codes;
 mod compartment;
@@ -31,6 +32,7 @@ mod rights;
 mod sort;
 mod words;
 
+pub use app_state::{StateCode, codings, mark_as_state};
 pub use codes::{CodeQuery, Codes, ResolvedSearch};
 pub use compartment::{CENTERS, Compartment};
 pub use compile::{
@@ -50,7 +52,7 @@ pub use extract::{
 };
 pub use fold::{STRING_INDEX_CHARS, fold};
 pub use include::{Direction, Include};
-pub use labels::{LABEL_SYSTEM, LabelSet, PERSONAL};
+pub use labels::{APP_STATE, LABEL_SYSTEM, LabelSet, PERSONAL};
 pub use near::Circle;
 pub use own::{OwnParameter, problem as problem_of_parameter, read as read_own_parameter};
 pub use parse::{MAX_COUNT, ParseContext, parse};

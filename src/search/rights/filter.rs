@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use crate::fhir::{ResourceKey, ResourceType};
+use crate::fhir::{Resource, ResourceKey, ResourceType};
 use crate::search::fold::fold_code;
 use crate::search::{
     Condition, Criterion, LabelSet, Party, Permit, RECORDED, RECORDED_SYSTEM, Reach, Registry, Right, Rights,
-    SHARED_TYPES, Sensitivity, Use,
+    SHARED_TYPES, Sensitivity, StateCode, Use,
 };
 use crate::store::{Hasher, IndexRows};
 
@@ -23,6 +23,8 @@ pub struct Bounds {
     pub permits: Vec<Permit>,
     /// What the scopes of the token name, whatever of it is granted; `None` is any type.
     pub named: Vec<(Option<ResourceType>, Rights)>,
+    /// What the caller may keep as an app.
+    pub states: Vec<StateCode>,
     /// The Patients in whose records the caller may write whatever gives access to others.
     pub custodian_of: Vec<ResourceKey>,
     /// Who asks, for what Consents deny; `None` where no Consent denies anything.
@@ -161,6 +163,11 @@ impl AccessFilter {
         self.0.as_ref().is_none_or(|bounds| bounds.permits.iter().any(is_whole))
     }
 
+    /// Whether it is of a kind that the caller keeps as an app.
+    pub fn keeps_as_state(&self, resource: &Resource) -> bool {
+        self.0.as_ref().is_some_and(|bounds| bounds.states.iter().any(|state| state.is_of(resource)))
+    }
+
     /// Who holds the token, on whose behalf; `None` where nobody is known.
     pub fn holder(&self) -> Option<&Arc<str>> {
         self.0.as_ref().map(|bounds| &bounds.holder)
@@ -212,7 +219,8 @@ impl AccessFilter {
     pub fn view_of_written(&self, resource_type: ResourceType, right: Right) -> View {
         self.opened(
             |permit, terms| {
-                let permit = Permit { sees: Sensitivity::ALL, ..permit.clone() };
+                let sees = Sensitivity { app_state: permit.sees.app_state, ..Sensitivity::ALL };
+                let permit = Permit { sees, ..permit.clone() };
                 // What it is made of need not have been seen.
                 let uses = [use_of(right)];
                 self.terms(&permit, &[resource_type], right, &uses, true, terms);

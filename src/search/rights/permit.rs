@@ -24,13 +24,17 @@ pub struct Sensitivity {
     pub restricted: bool,
     /// The confidentiality V.
     pub very_restricted: bool,
+    /// What apps keep, where the scope names its code.
+    pub app_state: bool,
 }
 
 impl Sensitivity {
     /// Whatever there is.
-    pub const ALL: Sensitivity = Sensitivity { personal: true, restricted: true, very_restricted: true };
+    pub const ALL: Sensitivity =
+        Sensitivity { personal: true, restricted: true, very_restricted: true, app_state: true };
     /// What bears no such label.
-    pub const NORMAL: Sensitivity = Sensitivity { personal: false, restricted: false, very_restricted: false };
+    pub const NORMAL: Sensitivity =
+        Sensitivity { personal: false, restricted: false, very_restricted: false, app_state: false };
 }
 
 /// The system of the tags by which the server tells what it recorded itself.

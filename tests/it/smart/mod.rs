@@ -1,5 +1,6 @@
 //! Apps that people let in: from the authorization endpoint to data, over HTTP as an app and a browser speak it.
 
+mod app_state;
 mod authorize;
 mod codes;
 mod consent;
@@ -140,9 +141,14 @@ pub fn address(server: &TestServer, client: &Client, scopes: &str, changes: &[(&
 /// What came back to the app, by name.
 #[track_caller]
 pub fn returned(answer: &Answer) -> BTreeMap<String, String> {
+    returned_to(answer, REDIRECT)
+}
+
+#[track_caller]
+fn returned_to(answer: &Answer, redirect: &str) -> BTreeMap<String, String> {
     assert_eq!(answer.status, 303, "{}", answer.text());
     let location = answer.header("Location");
-    assert!(location.starts_with(&format!("{REDIRECT}?")), "{location}");
+    assert!(location.starts_with(&format!("{redirect}?")), "{location}");
     Url::parse(&location).unwrap().query_pairs().into_owned().collect()
 }
 
@@ -171,16 +177,29 @@ pub async fn code(
     scopes: &str,
     record: Option<&str>,
 ) -> String {
-    let page = browser.get(&address(server, client, scopes, &[])).await;
+    code_at(browser, server, client, scopes, record, &[]).await
+}
+
+/// As [`code`], with an address that `changes` as [`address`] does.
+pub async fn code_at(
+    browser: &Browser<'_>,
+    server: &TestServer,
+    client: &Client,
+    scopes: &str,
+    record: Option<&str>,
+    changes: &[(&str, &str)],
+) -> String {
+    let redirect = changes.iter().find(|(name, _)| *name == "redirect_uri").map_or(REDIRECT, |(_, uri)| uri);
+    let page = browser.get(&address(server, client, scopes, changes)).await;
     if page.status == 303 {
-        return returned(&page)["code"].clone();
+        return returned_to(&page, redirect)["code"].clone();
     }
     let ticked: Vec<&str> = scopes.split(' ').collect();
     let mut form = ticking(consent(&page), &ticked).with("decision", "allow");
     if let Some(record) = record {
         form = form.with("record", record);
     }
-    returned(&browser.send_form(&form).await)["code"].clone()
+    returned_to(&browser.send_form(&form).await, redirect)["code"].clone()
 }
 
 /// Exchanges a code; `changes` as in [`address`].
