@@ -54,6 +54,13 @@ impl TestServer {
         Some(TestServer { home: Some(home), ..TestServer::over(address, change).await })
     }
 
+    /// Starts a server on a database with nothing in it, which it is to migrate; otherwise as `start`.
+    pub async fn start_on_nothing(database: Database) -> Option<TestServer> {
+        let home = Home::make_empty(database)?;
+        let address = home.address.clone();
+        Some(TestServer { home: Some(home), ..TestServer::over(address, |_| {}).await })
+    }
+
     /// Starts another server over the same database, with the settings that `change` changes. Stop it first.
     pub async fn beside(&self, change: impl FnOnce(&mut Settings)) -> TestServer {
         TestServer::over(self.address.clone(), change).await
