@@ -1,12 +1,11 @@
 //! A server inside the test, on a port of its own.
 
-use awc::Client;
-use awc::http::Method;
 use emberwell::config::{RateSettings, Settings};
 use emberwell::server::{Running, start};
+use http::Method;
 use serde_json::Value;
 
-use crate::support::client::{Answer, Request, client};
+use crate::support::client::{Answer, Client, Request, client};
 use crate::support::database::{Database, Home};
 
 /// A running server and a client for it.
@@ -114,7 +113,7 @@ impl TestServer {
             path if path.starts_with(['/', '?']) => format!("{}{path}", self.base),
             path => format!("{}/{path}", self.base),
         };
-        Request::new(self.client.request(method, url))
+        Request::new(&self.client, method, &url)
     }
 
     /// As [`TestServer::request`], by the holder of `token`.
