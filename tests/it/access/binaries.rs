@@ -1,7 +1,7 @@
 //! Binaries without a securityContext: seen by whoever created them until something has them as an attachment.
 
-use awc::http::Method;
 use emberwell::store::GrantLevel;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::fill;

@@ -4,9 +4,9 @@
 
 use std::io::Write;
 
-use awc::http::Method;
 use emberwell::fhir::PartialDate;
 use emberwell::store::{GrantLevel, Labels};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::search_oracle::random::Random;

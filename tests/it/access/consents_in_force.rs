@@ -1,6 +1,6 @@
 //! From when on and until when a Consent counts, for whom soon, and how many rules it may come to.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::consents::{Callers, DIABETES, ITEMS, LAB, PROOF, RESTRICTED, WEIGHT};

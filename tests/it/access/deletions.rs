@@ -1,7 +1,7 @@
 //! Who sees that something was deleted: whoever sees the whole record that it was part of, and nobody else.
 
-use awc::http::Method;
 use emberwell::store::GrantLevel;
+use http::Method;
 use serde_json::Value;
 
 use crate::access::family::{fill, weight};

@@ -1,6 +1,6 @@
 //! Two people and a child whose records have much to do with each other, so that every way from one to another is there.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::holders::{self, Held};

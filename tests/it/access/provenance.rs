@@ -1,7 +1,7 @@
 //! Who wrote what, by which app and on whose behalf, as the Provenances say that the server keeps.
 
-use awc::http::Method;
 use emberwell::config::Settings;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::{fill, weight};

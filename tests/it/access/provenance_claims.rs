@@ -1,6 +1,6 @@
 //! What clients say themselves, in the header `X-Provenance`, of where what they write comes from.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::fill;

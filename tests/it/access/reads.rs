@@ -1,7 +1,7 @@
 //! What the holder of a token sees, by every way there is.
 
-use awc::http::Method;
 use emberwell::store::{GrantLevel, Labels};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::{fill, weight};

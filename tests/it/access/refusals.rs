@@ -1,6 +1,6 @@
 //! What refusals say: the true reason, and what would be right.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::{fill, weight};

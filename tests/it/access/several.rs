@@ -1,7 +1,7 @@
 //! What several grants to one holder let be done together: none takes anything from another.
 
-use awc::http::Method;
 use emberwell::store::{GrantLevel, Labels};
+use http::Method;
 use serde_json::json;
 
 use crate::access::family::{fill, weight};

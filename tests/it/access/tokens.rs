@@ -1,7 +1,7 @@
 //! Which tokens are accepted, and for how long.
 
-use awc::http::Method;
 use emberwell::store::SecretHash;
+use http::Method;
 
 use crate::access::family::fill;
 use crate::support::holders::{self, Granted};

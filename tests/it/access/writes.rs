@@ -1,7 +1,7 @@
 //! What the holder of a token may write.
 
-use awc::http::Method;
 use emberwell::store::GrantLevel;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::{fill, weight};

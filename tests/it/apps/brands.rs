@@ -1,7 +1,7 @@
 //! `/brands`: whose server this is.
 
-use awc::http::Method;
 use emberwell::config::BrandSettings;
+use http::Method;
 
 use super::{closed, send};
 use crate::support::{TestServer, on_both};

@@ -1,8 +1,8 @@
 //! The device grant: RFC 8628.
 
-use awc::http::Method;
 use emberwell::config::RateSettings;
 use emberwell::store::{Client, ClientFacts, ClientKind};
+use http::Method;
 use serde_json::Value;
 
 use super::browser::{csrf, post as post_form, signed_in, submit};

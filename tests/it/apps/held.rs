@@ -105,7 +105,7 @@ async fn what_is_taken_back_is_over_at_once(server: &TestServer) {
     let browser = signed_in(&server, "anna").await;
     let page = browser.get("/apps").await.expect(200);
     let ask = async |token: &str| {
-        let request = server.request(awc::http::Method::GET, &format!("{}/Observation?_count=1", server.base));
+        let request = server.request(http::Method::GET, &format!("{}/Observation?_count=1", server.base));
         request.header("Authorization", &format!("Bearer {token}")).send().await.status
     };
     assert_eq!((ask(&one).await, ask(&two).await), (200, 200));

@@ -7,11 +7,11 @@ mod device;
 mod held;
 mod registration;
 
-use awc::http::Method;
 use emberwell::config::Settings;
 use emberwell::fhir::Id;
 use emberwell::records::Password;
 use emberwell::store::{GrantLevel, Grantee, Labels, NewAccount, NewGrant, Role};
+use http::Method;
 use serde_json::Value;
 
 use crate::support::holders::change;

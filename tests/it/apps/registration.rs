@@ -1,8 +1,8 @@
 //! Dynamic registration: RFC 7591 and RFC 7592.
 
-use awc::http::Method;
 use emberwell::config::{RateSettings, RegistrationPolicy, Settings};
 use emberwell::store::{ClientKind, ClientOrigin, ClientState, SecretHash};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{closed, send};

@@ -1,7 +1,7 @@
 //! What an operator's commands do is told with what they write.
 
-use awc::http::Method;
 use emberwell::store::{GrantLevel, Labels};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::{fill, weight};

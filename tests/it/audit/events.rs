@@ -1,6 +1,6 @@
 //! One event for each Patient touched, whatever is done.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::{fill, weight};

@@ -9,10 +9,10 @@ mod stops;
 
 use std::time::{Duration, Instant};
 
-use awc::http::Method;
 use emberwell::audit::{Event, Outcome, trail};
 use emberwell::clock::now_us;
 use emberwell::store::{Store, StoreError};
+use http::Method;
 
 use crate::support::TestServer;
 use crate::support::client::{Answer, Request};

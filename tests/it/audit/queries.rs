@@ -1,10 +1,10 @@
 //! What a record's custodians are told of searches: not whom else they were for.
 
-use awc::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use emberwell::fhir::{Id, ResourceKey, ResourceType};
 use emberwell::store::{AuditBlock, GrantLevel, Labels, StoreError};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::family::fill;

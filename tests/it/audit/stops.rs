@@ -3,7 +3,7 @@
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use awc::http::Method;
+use http::Method;
 use serde_json::json;
 
 use crate::audit::told;

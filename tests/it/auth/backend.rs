@@ -1,7 +1,7 @@
 //! Clients that are registered behind the server's back, and their requests.
 
-use awc::http::Method;
 use emberwell::store::{Client, ClientFacts, ClientKind, Grant, GrantLevel, Grantee, Labels, NewGrant, SecretHash};
+use http::Method;
 use serde_json::Value;
 
 use super::keys::Key;

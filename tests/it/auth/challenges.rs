@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use awc::http::Method;
 use emberwell::store::{AccessToken, SecretHash, TokenKind};
+use http::Method;
 use serde_json::json;
 
 use super::closed;

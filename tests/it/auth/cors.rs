@@ -1,7 +1,7 @@
 //! Which pages in a browser may read the answers.
 
-use awc::http::Method;
 use emberwell::store::{ClientFacts, ClientKind};
+use http::Method;
 
 use super::backend::{confidential, register};
 use super::closed;
@@ -33,7 +33,7 @@ async fn asked(server: &TestServer, method: Method, path: &str, origin: Option<&
 
 /// All values of `Vary`, in lower case.
 fn vary(answer: &Answer) -> String {
-    let values: Vec<&str> = answer.headers.get_all("Vary").map(|value| value.to_str().unwrap()).collect();
+    let values: Vec<&str> = answer.headers.get_all("Vary").iter().map(|value| value.to_str().unwrap()).collect();
     values.join(", ").to_ascii_lowercase()
 }
 

@@ -1,6 +1,6 @@
 //! What clients read before they ask for a token.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{BASE, ISSUER, TOKEN_ENDPOINT, closed};

@@ -1,7 +1,7 @@
 //! What a token is worth.
 
-use awc::http::Method;
 use emberwell::store::{AccessToken, ClientFacts, SecretHash, TokenKind};
+use http::Method;
 use serde_json::json;
 
 use super::backend::{ASSERTION_TYPE, backend, confidential, introspected, post, post_as, refused, register, token};

@@ -1,7 +1,7 @@
 //! A backend client gets a token.
 
-use awc::http::Method;
 use emberwell::store::{ClientFacts, ClientKind};
+use http::Method;
 use serde_json::json;
 
 use super::backend::{ASSERTION_TYPE, ask, backend, confidential, post, post_as, refused, register, token};

@@ -1,7 +1,7 @@
 //! Each limit on input, at the limit and one beyond.
 
-use awc::http::Method;
 use emberwell::config::Settings;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::raw::Raw;

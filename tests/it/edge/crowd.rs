@@ -1,6 +1,6 @@
 //! What is too much at once is turned away, and what is under way goes on.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::json;
 
 use crate::support::raw::Raw;

@@ -1,6 +1,6 @@
 //! What browsers and caches are told of an answer.
 
-use awc::http::Method;
+use http::Method;
 
 use crate::auth::closed;
 use crate::support::{Answer, TestServer, on_both, patient};

@@ -2,8 +2,8 @@
 //!
 //! Spec: RFC 6585 section 4
 
-use awc::http::Method;
 use emberwell::config::{Network, RateSettings, Settings};
+use http::Method;
 
 use crate::auth::backend::{confidential, post, post_from, refused, register};
 use crate::support::holders::{self, Granted, Issue};

@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 json.html, http.html#create
 
-use awc::http::Method;
+use http::Method;
 
 use crate::support::{TestServer, on_both};
 

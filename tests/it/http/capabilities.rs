@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 http.html#capabilities
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{TestServer, bundle, identifier, on_both, patient};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer, bundle, observation, on_both, patient_called};

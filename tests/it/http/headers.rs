@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 http.html#versioning, #cread, #ops
 
-use awc::http::Method;
+use http::Method;
 use serde_json::json;
 
 use crate::support::{TestServer, on_both, patient, patient_called};

@@ -4,9 +4,9 @@
 
 use std::io::{Read, Write};
 
-use awc::http::Method;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use http::Method;
 use serde_json::json;
 
 use crate::support::{TestServer, on_both, patient};

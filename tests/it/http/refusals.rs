@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 http.html#Status-Codes
 
-use awc::http::Method;
+use http::Method;
 use serde_json::json;
 
 use crate::support::{TestServer, on_both, patient};

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::interactions::own_parameters::{definition, finished, reindex};

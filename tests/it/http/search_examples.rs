@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use awc::http::Method;
 use emberwell::config::PlanSettings;
+use http::Method;
 use serde_json::Value;
 
 use crate::search_oracle::{encoded, fill};

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::Request;

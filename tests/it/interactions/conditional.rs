@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 http.html#ccreate, #cond-update, #cdelete, #concurrency
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer, identifier, on_both, patient, patient_called};

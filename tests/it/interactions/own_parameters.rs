@@ -1,8 +1,8 @@
 //! Search parameters that clients define: from the definition to the deletion.
 
-use awc::http::Method;
 use emberwell::config::Settings;
 use emberwell::server::start;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::{Request, client};
@@ -269,9 +269,9 @@ async fn another_process_follows_at_once(server: &TestServer) {
     settings.server.open = true;
     let other = start(settings).await.unwrap();
     let own = client();
-    let get = async |path: &str| Request::new(own.get(format!("{}/fhir/{path}", other.url))).send().await;
+    let get = async |path: &str| Request::new(&own, Method::GET, &format!("{}/fhir/{path}", other.url)).send().await;
     let post = async |body: &Value| {
-        Request::new(own.post(format!("{}/fhir/Patient", other.url))).json(body).send().await.expect(201)
+        Request::new(&own, Method::POST, &format!("{}/fhir/Patient", other.url)).json(body).send().await.expect(201)
     };
     get("Patient?eyes=blue").await.refused(400);
 

@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 http.html#patch, fhirpatch.html
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer, on_both, patient_called};

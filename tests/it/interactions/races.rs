@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use awc::http::Method;
+use http::Method;
 use serde_json::json;
 
 use crate::support::{TestServer, identifier, on_both, patient};
@@ -59,7 +59,7 @@ async fn no_increment_of_many_clients_is_lost(server: &TestServer) {
         let client = crate::support::client::client();
         let address = format!("{}/Basic/counter", server.base);
         async move {
-            let request = |method| crate::support::client::Request::new(client.request(method, &address));
+            let request = |method| crate::support::client::Request::new(&client, method, &address);
             let mut refusals = 0_usize;
             for _ in 0..INCREMENTS {
                 loop {

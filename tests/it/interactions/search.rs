@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 search.html#ptypes
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{TestServer, observation, on_both, patient};

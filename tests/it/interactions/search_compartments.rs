@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 compartmentdefinition.html
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{TestServer, bundle, observation, on_both};

@@ -462,7 +462,7 @@ async fn what_can_not_be_asked_of_contained_resources_is_refused(server: &TestSe
         assert!(told.contains(expected), "{query}: {told}");
     }
     let conditional = server
-        .request(awc::http::Method::POST, "Medication")
+        .request(http::Method::POST, "Medication")
         .header("If-None-Exist", "code=x&_contained=true")
         .json(&json!({ "resourceType": "Medication" }));
     let told = conditional.send().await.refused(400).to_string();

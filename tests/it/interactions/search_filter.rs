@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
-use actix_web::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::search_oracle::encoded;

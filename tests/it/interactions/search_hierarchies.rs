@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::search_oracle::random::Random;

@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 search.html#include, #revinclude
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer, bundle, observation, on_both};

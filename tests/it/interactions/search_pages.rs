@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use awc::http::Method;
+use http::Method;
 use serde_json::json;
 
 use crate::support::{TestServer, on_both, patient, patient_called};

@@ -326,7 +326,7 @@ async fn conditions_take_value_sets(server: &TestServer) {
         observation
     };
     let create = async |condition: &str| {
-        let request = server.request(awc::http::Method::POST, "Observation").header("If-None-Exist", condition);
+        let request = server.request(http::Method::POST, "Observation").header("If-None-Exist", condition);
         request.json(&fresh()).send().await
     };
     put(server, &listing("none", LOINC, &["none"])).await;
@@ -338,7 +338,7 @@ async fn conditions_take_value_sets(server: &TestServer) {
     create("code:in=http://hl7.org/fhir/ValueSet/condition-code").await.refused(400);
     let patch = json!([{ "op": "replace", "path": "/status", "value": "amended" }]);
     let patch = server
-        .request(awc::http::Method::PATCH, &format!("Observation?code:below={ANIMALS}|Cat"))
+        .request(http::Method::PATCH, &format!("Observation?code:below={ANIMALS}|Cat"))
         .body("application/json-patch+json", patch.to_string());
     assert_eq!(patch.send().await.expect(200).json()["id"], "cat");
     let update = server.put(&format!("Observation?code:below={ANIMALS}|bat"), &fresh()).await.expect(200);

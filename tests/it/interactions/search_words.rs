@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::search_oracle::random::Random;

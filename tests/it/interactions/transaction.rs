@@ -2,7 +2,7 @@
 //!
 //! Spec: R4 http.html#trules
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer, bundle, identifier, observation, on_both, patient, patient_called, statuses};

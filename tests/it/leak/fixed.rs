@@ -1,6 +1,6 @@
 //! The table of ways to what is hidden, each asked with each kind of token.
 
-use awc::http::Method;
+use http::Method;
 
 use crate::leak::judge::{Judge, Sent};
 use crate::leak::reads::{IN_BUNDLES, QUERIES, RESOURCES};

@@ -1,6 +1,6 @@
 //! Requests at random, over all ways from one resource to another.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::leak::judge::Sent;

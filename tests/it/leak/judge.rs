@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use awc::http::Method;
 use emberwell::audit::{Outcome, trail};
 use emberwell::store::{Store, StoreError};
+use http::Method;
 
 use crate::leak::world::{Place, Worlds};
 use crate::support::{Answer, TestServer};

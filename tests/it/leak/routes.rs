@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use awc::http::Method;
+use http::Method;
 use serde_json::json;
 
 use crate::access::family::{fill, weight};

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use awc::http::Method;
+use http::Method;
 
 use crate::leak::judge::Sent;
 use crate::leak::people::observation;

@@ -1,6 +1,6 @@
 //! What is asked that changes something, or would.
 
-use awc::http::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::leak::judge::Sent;

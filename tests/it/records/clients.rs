@@ -180,8 +180,7 @@ async fn a_client_says_what_people_decide_by(server: &TestServer) {
     ] {
         assert_eq!(shown[name], wanted, "{name}");
     }
-    let logo =
-        server.request(awc::http::Method::GET, &format!("{}/apps/{id}/logo", server.url)).send().await.expect(200);
+    let logo = server.request(http::Method::GET, &format!("{}/apps/{id}/logo", server.url)).send().await.expect(200);
     assert_eq!((logo.header("Content-Type").as_str(), &*logo.body), ("image/png", &b"\x89PNG\r\n\x1a\npicture"[..]));
     assert_eq!(logo.header("X-Content-Type-Options"), "nosniff");
     let plain = done(server, "client", &app);
@@ -190,7 +189,7 @@ async fn a_client_says_what_people_decide_by(server: &TestServer) {
         (&json!(false), &json!(null), &json!(false))
     );
     let none = format!("{}/apps/{}/logo", server.url, plain["client_id"].as_str().unwrap());
-    server.request(awc::http::Method::GET, &none).send().await.expect(404);
+    server.request(http::Method::GET, &none).send().await.expect(404);
     for (flag, value, wanted) in [
         ("--logo", drawing, "--logo: the logo can't be used"),
         ("--policy-uri", "javascript:alert(1)", "--policy-uri: "),

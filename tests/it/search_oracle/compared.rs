@@ -3,7 +3,7 @@
 use crate::search_oracle::oracle::{World, key};
 use crate::search_oracle::queries::Query;
 use crate::support::{Answer, TestServer};
-use awc::http::Method;
+use http::Method;
 
 /// What is wrong with the answer to a query; `None` when nothing is.
 pub async fn difference(server: &TestServer, world: &World, query: &Query) -> Option<String> {

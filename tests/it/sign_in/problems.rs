@@ -1,6 +1,6 @@
 //! What people see where a page can't be shown.
 
-use awc::http::Method;
+use http::Method;
 
 use super::{PASSWORD, person};
 use crate::support::browser::{Browser, form};

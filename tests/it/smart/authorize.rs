@@ -1,7 +1,7 @@
 //! What an app may ask for, and where a refusal goes.
 
-use awc::http::Method;
 use emberwell::store::{ClientFacts, ClientOrigin};
+use http::Method;
 
 use super::{CHALLENGE, REDIRECT, address, home, public, register, returned, signed_in};
 use crate::support::browser::Browser;

@@ -207,7 +207,7 @@ async fn what_was_allowed_for_one_record_is_asked_for_another(server: &TestServe
     let mixed = "launch/patient patient/*.rs user/*.rs";
     let code = code(&browser, server, &client, mixed, Some("a")).await;
     let answer = exchange(server, &client, &code, &[]).await.expect(200).json();
-    let launch = server.request(awc::http::Method::POST, &format!("{}/auth/launch", server.url));
+    let launch = server.request(http::Method::POST, &format!("{}/auth/launch", server.url));
     let launch = launch.header("Authorization", &format!("Bearer {}", text(&answer, "access_token")));
     let body = serde_json::json!({ "client_id": client.id, "patient": "m" }).to_string();
     let handle = launch.body("application/json", body).send().await.expect(200).json();
@@ -232,7 +232,7 @@ async fn nobody_gives_more_than_they_hold(server: &TestServer) {
     assert_eq!(answer["scope"], "launch/patient openid offline_access patient/Observation.rs patient/Condition.rs");
     let token = text(&answer, "access_token");
     server.get_as(token, "Observation/a-lab").await.expect(200);
-    server.request_as(token, awc::http::Method::DELETE, "Observation/a-lab").send().await.refused(403);
+    server.request_as(token, http::Method::DELETE, "Observation/a-lab").send().await.refused(403);
 }
 
 async fn the_page_says_who_asks_and_why(server: &TestServer) {

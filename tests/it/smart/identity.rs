@@ -66,12 +66,7 @@ async fn who_the_person_is_can_be_read_by_that_and_nothing_else(server: &TestSer
     let home = home(server, &["a"]).await;
     let client = register(server, public());
     let other = json!({ "resourceType": "Practitioner", "id": "other", "name": [{ "family": "Other" }] });
-    server
-        .request_as(&home.operator, awc::http::Method::PUT, "Practitioner/other")
-        .json(&other)
-        .send()
-        .await
-        .expect(201);
+    server.request_as(&home.operator, http::Method::PUT, "Practitioner/other").json(&other).send().await.expect(201);
 
     let with = let_in(server, &client, "openid fhirUser launch/patient patient/Condition.rs", Some("a")).await;
     let without = let_in(server, &client, "openid launch/patient patient/Condition.rs", Some("a")).await;
@@ -81,6 +76,6 @@ async fn who_the_person_is_can_be_read_by_that_and_nothing_else(server: &TestSer
     assert_eq!(doc["id"], "doc");
     server.get_as(token, "Practitioner/other").await.refused(404);
     server.get_as(token, "Practitioner").await.refused(403);
-    server.request_as(token, awc::http::Method::DELETE, "Practitioner/doc").send().await.refused(403);
+    server.request_as(token, http::Method::DELETE, "Practitioner/doc").send().await.refused(403);
     server.get_as(text(&without, "access_token"), "Practitioner/doc").await.refused(403);
 }

@@ -1,7 +1,7 @@
 //! Launches from an EHR: a handle for a context, taken up once, by the person and the app that it is for.
 
-use awc::http::Method;
 use emberwell::store::{ClientFacts, GrantLevel};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{

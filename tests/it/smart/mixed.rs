@@ -1,6 +1,6 @@
 //! What looks like a token and is none, or one for something else.
 
-use awc::http::Method;
+use http::Method;
 
 use super::{code, exchange, home, let_in, public, register, signed_in, text};
 use crate::auth::backend::post;

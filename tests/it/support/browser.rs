@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use awc::http::Method;
+use http::Method;
 use url::form_urlencoded;
 
 use crate::support::client::Request;

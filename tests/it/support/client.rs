@@ -2,32 +2,48 @@
 
 use std::time::Duration;
 
-use awc::http::header::HeaderMap;
-use awc::{Client, ClientRequest};
+use actix_web::web::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 const MOST_BYTES: usize = 64 << 20;
 /// Much longer than a request may take, for a machine that compiles at the same time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A client that unpacks and follows nothing.
+/// Connections that are kept for later requests.
+pub type Client = legacy::Client<HttpConnector, Full<Bytes>>;
+
+/// A client that unpacks and follows nothing, sends addresses as they are, and adds no header but `Host` and the length.
 pub fn client() -> Client {
-    Client::builder().timeout(PATIENCE).disable_redirects().finish()
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    legacy::Client::builder(TokioExecutor::new()).build(connector)
 }
 
 /// A request under way.
 pub struct Request {
-    request: ClientRequest,
-    body: Vec<u8>,
+    client: Client,
+    request: http::Request<Full<Bytes>>,
 }
 
 impl Request {
-    pub fn new(request: ClientRequest) -> Request {
-        Request { request, body: Vec::new() }
+    pub fn new(client: &Client, method: Method, url: &str) -> Request {
+        let mut request = http::Request::new(Full::default());
+        *request.method_mut() = method;
+        *request.uri_mut() = url.parse::<Uri>().unwrap_or_else(|error| panic!("{url}: {error}"));
+        Request { client: client.clone(), request }
     }
 
-    pub fn header(self, name: &str, value: &str) -> Request {
-        Request { request: self.request.insert_header((name, value)), ..self }
+    /// With this header instead of any other of its name.
+    pub fn header(mut self, name: &str, value: &str) -> Request {
+        let name: HeaderName = name.parse().unwrap();
+        self.request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+        self
     }
 
     /// Sends `body` as FHIR JSON.
@@ -35,14 +51,19 @@ impl Request {
         self.body("application/fhir+json", body.to_string())
     }
 
-    pub fn body(self, media: &str, body: impl Into<Vec<u8>>) -> Request {
-        Request { body: body.into(), ..self.header("Content-Type", media) }
+    pub fn body(mut self, media: &str, body: impl Into<Vec<u8>>) -> Request {
+        self = self.header(CONTENT_TYPE.as_str(), media);
+        *self.request.body_mut() = Full::new(Bytes::from(body.into()));
+        self
     }
 
     pub async fn send(self) -> Answer {
-        let mut response = self.request.send_body(self.body).await.unwrap();
-        let body = response.body().limit(MOST_BYTES).await.unwrap().to_vec();
-        Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
+        let told = async {
+            let (head, body) = self.client.request(self.request).await.unwrap().into_parts();
+            let body = Limited::new(body, MOST_BYTES).collect().await.unwrap().to_bytes();
+            Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_vec() }
+        };
+        tokio::time::timeout(PATIENCE, told).await.unwrap()
     }
 }
 

@@ -1,16 +1,14 @@
-//! A fresh database for each test, gone when the test is over.
+//! A fresh database for each test, gone when the test is over. It is a copy of one that was migrated once ([`template`]).
 
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 
-/// The address of a PostgreSQL database from which others can be created.
-const VARIABLE: &str = "EMBERWELL_TEST_POSTGRES";
+use crate::support::template::{self, Cluster, VARIABLE};
 
 /// On what a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,29 +26,43 @@ pub struct Home {
 
 enum Place {
     Folder(PathBuf),
-    Postgres { admin: String, name: String },
+    Postgres { cluster: &'static Cluster, name: String },
 }
 
 impl Home {
-    /// Makes one; `None`, after saying so, when there is no PostgreSQL to make it on.
+    /// Makes one that is migrated; `None`, after saying so, when there is no PostgreSQL to make it on.
     pub fn make(database: Database) -> Option<Home> {
+        let write = |path: &Path| std::fs::write(path, template::sqlite_file()).unwrap();
+        Home::made_by(database, write, Cluster::create)
+    }
+
+    /// As [`Home::make`], with nothing in it: no file on SQLite, no table on PostgreSQL.
+    pub fn make_empty(database: Database) -> Option<Home> {
+        Home::made_by(database, |_| {}, Cluster::create_empty)
+    }
+
+    fn made_by(
+        database: Database,
+        write: impl FnOnce(&Path),
+        create: impl FnOnce(&Cluster, &str) -> String,
+    ) -> Option<Home> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("emberwell_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         match database {
             Database::Sqlite => {
                 let folder = std::env::temp_dir().join(name);
                 std::fs::create_dir_all(&folder).unwrap();
-                let address = format!("sqlite:{}", folder.join("emberwell.db").display());
-                Some(Home { address, place: Place::Folder(folder) })
+                let path = folder.join("emberwell.db");
+                write(&path);
+                Some(Home { address: format!("sqlite:{}", path.display()), place: Place::Folder(folder) })
             }
             Database::Postgres => {
-                let Ok(admin) = std::env::var(VARIABLE) else {
+                let Some(cluster) = Cluster::get() else {
                     skipped();
                     return None;
                 };
-                psql(&admin, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
-                let (server, _) = admin.rsplit_once('/').expect("the address ends with the name of a database");
-                Some(Home { address: format!("{server}/{name}"), place: Place::Postgres { admin, name } })
+                let address = create(cluster, &name);
+                Some(Home { address, place: Place::Postgres { cluster, name } })
             }
         }
     }
@@ -80,9 +92,9 @@ pub fn select(address: &str, statement: &str) -> Vec<String> {
 }
 
 #[derive(QueryableByName)]
-struct Line {
+pub struct Line {
     #[diesel(sql_type = Text)]
-    line: String,
+    pub line: String,
 }
 
 /// A transaction of another program on PostgreSQL that is not over.
@@ -107,7 +119,14 @@ impl Drop for Home {
             Place::Folder(folder) => {
                 let _ = std::fs::remove_dir_all(folder);
             }
-            Place::Postgres { admin, name } => psql(admin, &format!("DROP DATABASE {name} WITH (FORCE)")),
+            Place::Postgres { cluster, name } => match cluster.drop(name) {
+                Ok(()) => {}
+                // A second panic while a test unwinds would end all tests.
+                Err(problem) if std::thread::panicking() => {
+                    let _ = writeln!(std::io::stderr(), "{name} is not dropped: {problem}");
+                }
+                Err(problem) => panic!("{name} is not dropped: {problem}"),
+            },
         }
     }
 }
@@ -116,19 +135,4 @@ impl Drop for Home {
 fn skipped() {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "SKIPPED on PostgreSQL: {test}: {VARIABLE} is not set");
-}
-
-fn psql(admin: &str, statement: &str) {
-    let run = Command::new("psql").args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, admin]).output();
-    let problem = match run {
-        Ok(output) if output.status.success() => return,
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    // A second panic while a test unwinds would end all tests.
-    if std::thread::panicking() {
-        let _ = writeln!(std::io::stderr(), "psql: {statement}: {problem}");
-    } else {
-        panic!("psql: {statement}: {problem}");
-    }
 }

@@ -8,6 +8,7 @@ pub mod program;
 pub mod raw;
 pub mod samples;
 pub mod server;
+pub mod template;
 
 pub use client::Answer;
 pub use database::Database;

@@ -15,11 +15,16 @@ pub struct Ended {
 
 /// The program on the database of `server`, with no settings from outside.
 pub fn program(server: &TestServer, command: &str) -> Command {
+    on(server.database(), command)
+}
+
+/// The program on the database at this address, with no settings from outside.
+pub fn on(database: &str, command: &str) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_emberwell"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EMBERWELL_")) {
         program.env_remove(name);
     }
-    program.args([command, "--database", server.database()]);
+    program.args([command, "--database", database]);
     program
 }
 

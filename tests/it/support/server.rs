@@ -1,12 +1,11 @@
 //! A server inside the test, on a port of its own.
 
-use awc::Client;
-use awc::http::Method;
 use emberwell::config::{RateSettings, Settings};
 use emberwell::server::{Running, start};
+use http::Method;
 use serde_json::Value;
 
-use crate::support::client::{Answer, Request, client};
+use crate::support::client::{Answer, Client, Request, client};
 use crate::support::database::{Database, Home};
 
 /// A running server and a client for it.
@@ -52,6 +51,13 @@ impl TestServer {
         let home = Home::make(database)?;
         let address = home.address.clone();
         Some(TestServer { home: Some(home), ..TestServer::over(address, change).await })
+    }
+
+    /// Starts a server on a database with nothing in it, which it is to migrate; otherwise as `start`.
+    pub async fn start_on_nothing(database: Database) -> Option<TestServer> {
+        let home = Home::make_empty(database)?;
+        let address = home.address.clone();
+        Some(TestServer { home: Some(home), ..TestServer::over(address, |_| {}).await })
     }
 
     /// Starts another server over the same database, with the settings that `change` changes. Stop it first.
@@ -107,7 +113,7 @@ impl TestServer {
             path if path.starts_with(['/', '?']) => format!("{}{path}", self.base),
             path => format!("{}/{path}", self.base),
         };
-        Request::new(self.client.request(method, url))
+        Request::new(&self.client, method, &url)
     }
 
     /// As [`TestServer::request`], by the holder of `token`.

@@ -3,11 +3,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use awc::Client;
-use awc::http::Method;
+use http::Method;
 
 use crate::support::Answer;
-use crate::support::client::{Request, client};
+use crate::support::client::{Client, Request, client};
 
 /// Keeps cookies by the origin that set them, and follows nothing by itself.
 pub struct Browser {
@@ -49,7 +48,7 @@ impl Browser {
             let held = cookies.iter().filter(|((of, _, below), _)| goes(of, below));
             held.map(|((_, name, _), value)| format!("{name}={value}")).collect()
         };
-        let mut request = Request::new(self.client.request(method, url));
+        let mut request = Request::new(&self.client, method, url);
         if !held.is_empty() {
             request = request.header("Cookie", &held.join("; "));
         }

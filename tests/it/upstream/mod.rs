@@ -9,9 +9,9 @@ mod provider;
 mod refused;
 mod signing_in;
 
-use awc::http::Method;
 use emberwell::config::{NewAccounts, ProviderSecret, ProviderSettings, Settings};
 use emberwell::store::{Account, NewAccount, NewIdentity, Role};
+use http::Method;
 
 use crate::support::holders::change;
 use crate::support::{Answer, Database, TestServer};

@@ -219,7 +219,7 @@ async fn what_is_no_provider_has_no_page(world: &World) {
         assert_eq!(bare(world, &format!("/auth/upstream/other/{path}")).await.status, 404);
     }
     assert_eq!(bare(world, "/auth/upstream/clinic/link").await.status, 405);
-    let head = world.server.request(awc::http::Method::HEAD, &world.url("/auth/upstream/clinic/callback?code=c"));
+    let head = world.server.request(http::Method::HEAD, &world.url("/auth/upstream/clinic/callback?code=c"));
     assert_eq!(head.send().await.status, 405, "what only looks uses nothing up");
 }
 
