@@ -42,10 +42,9 @@ pub fn mark_as_state(value: &mut Value) {
     let Some(resource) = value.as_object_mut() else { return };
     let meta = resource.entry("meta").or_insert_with(|| Value::Object(Default::default()));
     let Some(meta) = meta.as_object_mut() else { return };
-    match meta.entry("security").or_insert_with(|| Value::Array(Vec::new())) {
-        Value::Array(labels) => labels.push(label),
-        // Validation refuses what is no array.
-        _ => {}
+    // Validation refuses what is no array.
+    if let Value::Array(labels) = meta.entry("security").or_insert_with(|| Value::Array(Vec::new())) {
+        labels.push(label);
     }
 }
 

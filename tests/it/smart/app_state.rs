@@ -1,7 +1,7 @@
 //! What apps keep on the server: who sees it, and what its versions may be.
 
-use awc::http::Method;
 use emberwell::store::{Client, ClientFacts};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{Home, home, let_in, public, register, text};

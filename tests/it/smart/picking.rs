@@ -1,8 +1,8 @@
 //! Whose record it is, for whoever may see more than a page shows.
 
-use awc::http::Method;
 use emberwell::fhir::Id;
 use emberwell::store::{ClientFacts, GrantLevel, Grantee, Labels, NewGrant};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{REDIRECT, address, consent, exchange, public, register, returned, signed_in, text, ticking};
