@@ -415,7 +415,7 @@ mod tests {
         let filter = decided(&facts("system/*.cruds", None, vec![holding(None, "system/*.cruds")])).unwrap();
 
         let open = view(&filter, "Observation", Right::Search);
-        assert!(open.contains("Unlabelled(LabelSet(7))") && !open.contains("Owned"), "{open}");
+        assert!(open.contains("Unlabelled(LabelSet(15))") && !open.contains("Owned"), "{open}");
         assert!(filter.administers());
         let narrow = decided(&facts("system/Patient.rs", None, vec![holding(None, "system/*.cruds")])).unwrap();
         assert_eq!(view(&narrow, "Observation", Right::Search), "nothing");

@@ -152,6 +152,7 @@ fn kind(name: &str) -> String {
         "Patient" => "name, birth date and address",
         "AllergyIntolerance" => "allergies",
         "Appointment" => "appointments",
+        "Basic" => "what apps keep for themselves, such as settings",
         "CarePlan" => "care plans",
         "CareTeam" => "who cares for the person",
         "Condition" => "illnesses and problems",
@@ -193,6 +194,11 @@ mod tests {
             (
                 "patient/Condition.crus?code=1",
                 "See, add and change illnesses and problems (Condition) in this record, only with code 1",
+            ),
+            (
+                "patient/Basic.cuds?code=https://app.example|keys",
+                "See, add, change and delete what apps keep for themselves, such as settings (Basic) in this record, only with code \
+                 https://app.example|keys",
             ),
             ("user/Slot.d", "Delete entries of the kind Slot in every record that you may see"),
             (
