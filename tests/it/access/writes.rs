@@ -69,7 +69,7 @@ async fn what_is_hidden_can_not_be_written_nor_told_from_what_is_absent(server: 
         let own = weight(id, "a", "Practitioner/doc", "laboratory");
         send(server, &app, Method::PUT, &path, &own).await.refused(404);
         let matching = server.request_as(&app, Method::PUT, &path).header("If-Match", "W/\"1\"").json(&own);
-        matching.send().await.refused(404);
+        matching.send().await.refused(412);
         let none = server.request_as(&app, Method::PUT, &path).header("If-None-Match", "*").json(&own);
         none.send().await.refused(404);
         let patch = server.request_as(&app, Method::PATCH, &path);
